@@ -1,0 +1,38 @@
+"""Stored bodies, put together again."""
+
+from __future__ import annotations
+
+import zlib
+
+from gateway import blobs
+from gateway.cutting import Cut, rebuild
+from gateway.jsonedit import apply
+from gateway.models import Payload
+
+
+def request_text(payload: Payload) -> bytes:
+    """The caller's body with each picture as `sha256:<hex>`."""
+    return _text(payload.request_body)
+
+
+def response_text(payload: Payload) -> bytes:
+    return _text(payload.response_body)
+
+
+def request_body(payload: Payload) -> bytes:
+    """The caller's body, to the byte. Raises blobs.BlobMissing."""
+    return rebuild(request_text(payload), [Cut(*cut) for cut in payload.request_cuts], blobs.get)
+
+
+def sent_body(payload: Payload) -> bytes:
+    """The body that the provider got, to the byte. Raises blobs.BlobMissing."""
+    return apply(request_body(payload), [(start, end, text) for start, end, text in payload.request_edits])
+
+
+def response_body(payload: Payload) -> bytes:
+    """The provider's body, to the byte. Raises blobs.BlobMissing."""
+    return rebuild(response_text(payload), [Cut(*cut) for cut in payload.response_cuts], blobs.get)
+
+
+def _text(stored: bytes | memoryview) -> bytes:
+    return zlib.decompress(bytes(stored)) if stored else b""

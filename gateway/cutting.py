@@ -1,0 +1,201 @@
+"""Cut the pictures out of a body, and put them back to the byte.
+
+A cut body is the original in which each encoded file is replaced by `sha256:<hex>` of its decoded bytes, so a JSON body
+stays JSON. `Cut` says where and how it was written; `rebuild` is the inverse of `cut` for every body. A run that
+cannot be written again exactly (line breaks in base64, mixed alphabets, stray bits) is noted as a find and left in place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import string
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gateway import multipart
+from gateway.sniff import Sniffed, sniff
+
+SHORTEST_BARE = 64
+DATA_URL = re.compile(rb"data:([^,\"'\s]{0,200}?),", re.IGNORECASE)
+# First characters of the base64 of PNG, JPEG, GIF, RIFF, BMP, TIFF, PDF and the ISO media formats.
+BARE = re.compile(
+    rb"[\"'](?=iVBORw0KGg|(?:\\*/|_)9j(?:\\*/|_)|R0lGOD|UklGR|Qk[0-9A-Za-z+/_-]{3}|SUkqA|TU0AK|JVBERi0|AAAA[A-Za-z0-9+/]{1,2}[A-Za-z0-9+/]?Z0eX|AAAA..Zn)"
+)
+PLAIN_RUN = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
+ESCAPED_RUN = re.compile(rb"(?:[A-Za-z0-9+/_-]|\\+/|\\+[nr]|[ \t\r\n])*={0,2}")
+URL_TEXT = re.compile(rb"[^\"'\s\\)]*")
+BASE64_BYTES = bytes(string.ascii_letters + string.digits + "+/-_=", "ascii")
+NOISE = re.compile(rb"\\+[nr]|[ \t\r\n]|\\+(?=/)")
+
+
+class Cut(NamedTuple):
+    """`sha256:<hex>` stands at byte `at` of the cut body, for the file with that hash written as `encoding`."""
+
+    at: int
+    sha256: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A file in a body. `at` is its byte offset in the cut body; `data` is empty when `problem` says why."""
+
+    at: int
+    data: bytes
+    sniffed: Sniffed | None
+    declared: str
+    cut: bool
+    problem: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    text: bytes
+    cuts: list[Cut]
+    finds: list[Find]
+
+
+class _Run(NamedTuple):
+    """Bytes start:end of the body say `data`; `encoding` is empty when they cannot be written again exactly."""
+
+    start: int
+    end: int
+    data: bytes
+    declared: str
+    encoding: str
+    problem: str
+
+
+def cut(body: bytes, content_type: str = "") -> Cutting:
+    """Replace every file in the body by its hash."""
+    text: list[bytes] = []
+    cuts: list[Cut] = []
+    finds: list[Find] = []
+    done = length = 0
+    for run in _runs(body, content_type):
+        text.append(body[done : run.start])
+        length += run.start - done
+        digest = hashlib.sha256(run.data).hexdigest() if run.data else ""
+        finds.append(Find(length, run.data, sniff(run.data), run.declared, bool(run.encoding), run.problem, digest))
+        token = body[run.start : run.end]
+        if run.encoding:
+            token = f"sha256:{digest}".encode()
+            cuts.append(Cut(length, digest, run.encoding))
+        text.append(token)
+        length += len(token)
+        done = run.end
+    text.append(body[done:])
+    return Cutting(b"".join(text), cuts, finds)
+
+
+def rebuild(text: bytes, cuts: Sequence[Cut], load: Callable[[str], bytes]) -> bytes:
+    """The original body. `load` answers the bytes of a hash."""
+    pieces, done = [], 0
+    for at, digest, encoding in cuts:
+        pieces += [text[done:at], _encode(load(digest), encoding)]
+        done = at + len("sha256:") + len(digest)
+    return b"".join([*pieces, text[done:]])
+
+
+def _runs(body: bytes, content_type: str) -> Iterator[_Run]:
+    boundary = multipart.boundary_of(content_type)
+    if boundary:
+        for part in multipart.parts(body, boundary):
+            content = body[part.start : part.end]
+            if content and (part.filename is not None or sniff(content)):
+                yield _Run(part.start, part.end, content, part.content_type, "raw", "")
+            else:
+                yield from _text_runs(body, part.start, part.end)
+    elif body and (found := sniff(body)) and found.media_type != "image/svg+xml":
+        yield _Run(0, len(body), body, content_type.partition(";")[0], "raw", "")
+    else:
+        yield from _text_runs(body, 0, len(body))
+
+
+def _text_runs(body: bytes, at: int, end: int) -> Iterator[_Run]:
+    while True:
+        url = DATA_URL.search(body, at, end)
+        bare = BARE.search(body, at, url.start() if url else end)
+        if bare:
+            run = _bare(body, bare.end(), end)
+        elif url:
+            run = _data_url(body, url, end)
+        else:
+            return
+        if run.data or run.problem:
+            yield run
+        at = max(run.end, run.start + 1)
+
+
+def _bare(body: bytes, start: int, end: int) -> _Run:
+    stop = _run_end(body, start, end)
+    data, encoding = _decode(body[start:stop])
+    known = stop - start >= SHORTEST_BARE and data and sniff(data)
+    return _Run(start, stop, data if known else b"", "", encoding, "")
+
+
+def _data_url(body: bytes, url: re.Match[bytes], end: int) -> _Run:
+    head = url[1].decode("latin-1").lower()
+    declared = head.partition(";")[0].strip().replace("\\/", "/")
+    media = declared.startswith(("image/", "audio/", "video/", "application/pdf"))
+    start = url.end()
+    if not head.endswith(";base64"):
+        match = URL_TEXT.match(body, start, end)
+        stop = match.end() if match else start
+        return _Run(start, stop, unquote_to_bytes(body[start:stop]) if media else b"", declared, "", "")
+    stop = _run_end(body, start, end)
+    data, encoding = _decode(body[start:stop])
+    if not data and media:
+        problem = "the data URL is empty" if start == stop else "the data URL does not hold base64"
+        return _Run(start, stop, b"", declared, "", problem)
+    keep = media or (data and sniff(data))
+    return _Run(start, stop, data if keep else b"", declared, encoding, "")
+
+
+def _run_end(body: bytes, start: int, end: int) -> int:
+    quote = body.find(b'"', start, end)
+    if quote >= 0 and body[start:quote].translate(None, BASE64_BYTES) == b"":
+        return quote  # the common case, without a regular expression over megabytes
+    match = PLAIN_RUN.match(body, start, end)
+    stop = match.end() if match else start
+    if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:
+        escaped = ESCAPED_RUN.match(body, start, end)
+        stop = escaped.end() if escaped else stop
+    return stop
+
+
+def _decode(run: bytes) -> tuple[bytes, str]:
+    """The bytes, and the encoding that writes exactly this run again ("" when none does)."""
+    plain = (
+        NOISE.sub(b"", run) if (b"\\" in run or b" " in run or b"\n" in run or b"\t" in run or b"\r" in run) else run
+    )
+    standard = plain.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+    try:
+        data = binascii.a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
+    except binascii.Error:
+        return b"", ""
+    slash = re.search(rb"\\+(?=/)", run)
+    encoding = ":".join(
+        (
+            "base64url" if b"-" in run or b"_" in run else "base64",
+            "padded" if run.endswith(b"=") or len(plain) % 4 == 0 else "bare",
+            str(len(slash[0]) if slash else 0),
+        )
+    )
+    return data, encoding if _encode(data, encoding) == run else ""
+
+
+def _encode(data: bytes, encoding: str) -> bytes:
+    if encoding == "raw":
+        return data
+    alphabet, padding, escapes = encoding.split(":")
+    run = base64.urlsafe_b64encode(data) if alphabet == "base64url" else base64.b64encode(data)
+    if padding == "bare":
+        run = run.rstrip(b"=")
+    return run.replace(b"/", b"\\" * int(escapes) + b"/") if int(escapes) else run

@@ -1,0 +1,177 @@
+"""The one place where pictures are decoded: a process of its own, with an empty environment, limits and no secrets.
+
+Run as `python -I decode_child.py`; speaks over its pipes. A request is `op u8 | length u32 | data`, an answer `length u32 | JSON`
+followed by as many blobs as the JSON's `blobs` lists the sizes of. Ops: L look, T thumbnails, D draw.
+A hostile picture can at worst end this process; whoever started it starts another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import json
+import os
+import resource
+import struct
+import sys
+import warnings
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP")
+MEGAPIXELS = {"JPEG": 100, "MPO": 100}
+OTHER_MEGAPIXELS = 40
+LONGEST_SIDE = 32_768
+ADDRESS_SPACE = 1024**3
+SIZES = (256, 1024)
+PR_SET_NO_NEW_PRIVS = 38
+
+
+class Refused(Exception):
+    """A picture that is not decoded, by rule; its text is a fixed code."""
+
+
+def main() -> None:
+    _lock_down()
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while head := source.read(5):
+        op, length = struct.unpack("<cI", head)
+        facts, blobs = _answer(op, source.read(length))
+        text = json.dumps({**facts, "blobs": [len(blob) for blob in blobs]}).encode()
+        _write(sink, [struct.pack("<I", len(text)), text, *blobs])
+
+
+def _lock_down() -> None:
+    limits = {
+        resource.RLIMIT_AS: ADDRESS_SPACE,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 16,
+        resource.RLIMIT_CORE: 0,
+    }
+    Image.init()
+    for what, value in limits.items():
+        resource.setrlimit(what, (value, value))
+    os.nice(10)
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    Image.MAX_IMAGE_PIXELS = max(MEGAPIXELS.values()) * 1_000_000
+
+
+def _answer(op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    try:
+        if op == b"D":
+            return {}, [_draw(**json.loads(data))]
+        with _opened(data) as image:
+            facts = _facts(image)
+            return (facts | {"colours": _colours(image)}, []) if op == b"L" else _thumbnails(image, facts)
+    except Refused as error:
+        return {"error": str(error)}, []
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        ZeroDivisionError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+    ):
+        return {"error": "image_undecodable"}, []
+    except (MemoryError, OverflowError):
+        return {"error": "image_needs_too_much_memory"}, []
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return {"error": "image_too_large"}, []
+
+
+def _opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.format not in FORMATS:
+        raise Refused("format_not_decoded")
+    width, height = image.size
+    most = MEGAPIXELS.get(image.format, OTHER_MEGAPIXELS) * 1_000_000
+    if width * height > most or max(width, height) > LONGEST_SIDE:
+        raise Refused("image_too_large")
+    return image
+
+
+def _facts(image: Image.Image) -> dict[str, Any]:
+    """What the header tells: size in stored pixels, EXIF orientation 1 to 8, whether it has frames and transparency."""
+    width, height = image.size
+    orientation = image.getexif().get(0x0112)
+    return {
+        "width": width,
+        "height": height,
+        "orientation": orientation if orientation in range(1, 9) else None,
+        "frames": 2 if getattr(image, "is_animated", False) else 1,
+        "has_alpha": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+    }
+
+
+def _thumbnails(image: Image.Image, facts: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """WebP at most 1024 and 256 px, upright, without metadata; and the 64-bit difference hash."""
+    image.draft("RGB", (SIZES[-1] * 2, SIZES[-1] * 2))
+    upright = ImageOps.exif_transpose(image)
+    upright = upright.convert("RGBA" if facts["has_alpha"] else "RGB")
+    blobs: list[bytes] = []
+    for size in reversed(SIZES):
+        upright.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        out = io.BytesIO()
+        upright.save(out, "WEBP", quality=80, method=2)
+        blobs.insert(0, out.getvalue())
+    return facts | {"perceptual_hash": _difference_hash(upright)}, blobs
+
+
+def _difference_hash(image: Image.Image) -> str:
+    """dHash: is each of 8 x 8 grey points darker than its right neighbour? (N. Krawetz, 2013)"""
+    grey = image.convert("L").resize((9, 8), Image.Resampling.BOX).tobytes()
+    bits = (grey[y * 9 + x] < grey[y * 9 + x + 1] for y in range(8) for x in range(8))
+    return f"{sum(bit << i for i, bit in enumerate(bits)):016x}"
+
+
+def _colours(image: Image.Image) -> list[str]:
+    """The three commonest colours of an 8-colour palette, as #rrggbb."""
+    image.draft("RGB", (128, 128))
+    small = image.convert("RGB")
+    small.thumbnail((64, 64))
+    reduced = small.quantize(8)
+    palette, counts = reduced.getpalette() or [], sorted(reduced.getcolors() or [], reverse=True)
+    return ["#" + bytes(palette[3 * index : 3 * index + 3]).hex() for _, index in counts[:3] if isinstance(index, int)]
+
+
+def _draw(text: str, width: int, height: int) -> bytes:
+    """A test picture: a gradient seeded by the text, and the text."""
+    seed = sum(text.encode()) % 360
+    image = Image.linear_gradient("L").resize((width, height))
+    image = Image.merge(
+        "HSV",
+        (
+            image.point(lambda v: (v // 3 + seed) % 256),
+            Image.new("L", image.size, 120),
+            Image.new("L", image.size, 210),
+        ),
+    )
+    image = image.convert("RGB")
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((width * 0.62, height * 0.16, width * 0.84, height * 0.45), fill=(255, 240, 200))
+    pen.polygon([(0, height), (width * 0.38, height * 0.42), (width * 0.76, height)], fill=(40, 60, 70))
+    pen.polygon([(width * 0.4, height), (width * 0.72, height * 0.55), (width, height)], fill=(60, 84, 92))
+    pen.text((16, 14), text.encode("ascii", "replace").decode()[:60], fill=(30, 30, 30))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def _write(sink: BinaryIO, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        sink.write(piece)
+    sink.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The first thing that every request meets: caps, Host, and the way to the proxy or to Django.
+
+Django's ASGI handler spools any body to disk before it routes or logs anyone in, and no ASGI server caps one, so the caps
+are here. A refusal before the body is read discards a bounded rest of it first: a client that is still sending would
+otherwise see a reset connection and not the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge, TooSlow
+from gateway.ids import uuid7
+from gateway.proxy import ClientGone, Proxy, send_error
+from gateway.relay import AnswerBrokenOff, Message, Receive, Send, own_headers
+
+log = logging.getLogger(__name__)
+
+HEADER_BYTES = 64 * 1024
+HEADER_COUNT = 100
+PAGE_BODY_BYTES = 1024 * 1024
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+SLASHES = re.compile(r"//+")
+# Paths below /v1 that Django answers; every other one is relayed.
+DJANGO_V1 = re.compile(r"/v1/logs(/|$)")
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class FrontGate:
+    """One a process. `hosts` are the names that Host may say; "*" opens it."""
+
+    proxy: Proxy
+    django: Asgi
+    hosts: Sequence[str]
+    idle_seconds: float
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        path = SLASHES.sub("/", scope["path"])
+        counted = _Counted(receive)
+        try:
+            headers = self._checked_headers(scope["headers"])
+            if path in ("/healthz", "/readyz"):
+                await self._health(path, send)
+            elif path.startswith("/v1/") and not DJANGO_V1.match(path):
+                await self.proxy(path[3:].rstrip("/") or "/", scope, headers, counted, send)
+            else:
+                await self._page(path, scope, headers, counted, send)
+        except GatewayError as error:
+            await _discard_rest(counted)
+            await send_error(send, error, own=_own(headers_of(scope)), close=True)
+        except ClientGone:
+            log.debug("client left before its request was whole")
+        except AnswerBrokenOff:
+            raise
+        except Exception as error:
+            log.exception("unexpected failure on %s", path)
+            await send_error(send, _unexpected(error), own=_own({}))
+
+    def _checked_headers(self, raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+        """Lower-case names to values; the first `host` must be the only one."""
+        if len(raw) > HEADER_COUNT or sum(len(name) + len(value) for name, value in raw) > HEADER_BYTES:
+            raise HeadersTooLarge(
+                f"More than {HEADER_COUNT} headers or {HEADER_BYTES >> 10} KiB of them. "
+                "Images and long metadata belong in the body."
+            )
+        headers: dict[str, str] = {}
+        for name, value in raw:
+            key = name.decode("latin-1").lower()
+            if key == "host" and key in headers:
+                raise BadRequest("The request has two Host headers.", code="bad_host")
+            headers.setdefault(key, value.decode("latin-1"))
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise BadRequest("The request has both Content-Length and Transfer-Encoding.", code="bad_framing")
+        self._check_host(headers.get("host", ""))
+        return headers
+
+    def _check_host(self, host: str) -> None:
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if "*" not in self.hosts and name.lower() not in self.hosts:
+            raise BadRequest(
+                f"This Loupe does not answer to the host {name[:100]!r}. "
+                "Whoever runs it can add the name to LOUPE_ALLOWED_HOSTS.",
+                code="bad_host",
+            )
+
+    async def _health(self, path: str, send: Send) -> None:
+        ready = path == "/healthz" or (self.proxy.directory.ready and not self.proxy.journal.full)
+        body = b'{"status":"ok"}' if ready else b'{"status":"not ready"}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
+        """Django's part, behind a cap on bytes and on the time between them."""
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > PAGE_BODY_BYTES:
+            raise TooLarge(f"{path} takes at most {PAGE_BODY_BYTES >> 20} MiB.")
+        scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+        await self.django(scope, _capped(receive, self.idle_seconds), send)
+
+
+class _Counted:
+    """`receive`, remembering whether the body is whole."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.whole = False
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.whole = self.whole or not message.get("more_body")
+        return message
+
+
+def _capped(receive: _Counted, idle_seconds: float) -> Receive:
+    size = 0
+
+    async def capped() -> Message:
+        nonlocal size
+        if receive.whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(idle_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow("The request's body did not come in time.", code="body_timeout") from None
+        size += len(message.get("body", b""))
+        if size > PAGE_BODY_BYTES:
+            raise TooLarge(f"This page takes at most {PAGE_BODY_BYTES >> 20} MiB.")
+        return message
+
+    return capped
+
+
+async def _discard_rest(receive: _Counted) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while not receive.whole and size < DISCARD_BYTES:
+                size += len((await receive()).get("body", b""))
+    except TimeoutError:
+        log.debug("a refused client was still sending after %g s", DISCARD_SECONDS)
+
+
+def headers_of(scope: Message) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _own(headers: dict[str, str]) -> list[tuple[str, str]]:
+    id = uuid7()
+    trace = "".join(c for c in headers.get("x-portkey-trace-id", "") if " " < c <= "~")[:128]
+    return own_headers(id, trace or str(id), "loupe")
+
+
+def _unexpected(error: Exception) -> GatewayError:
+    return GatewayError(
+        f"Loupe failed on this request ({type(error).__name__}). The server's own log has the details; please report it.",
+        code="internal_error",
+    )

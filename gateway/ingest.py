@@ -1,0 +1,146 @@
+"""From the journal to the database: follow every segment, write what is finished, delete what is safely written.
+
+Nothing about progress is stored. After a restart all segments that are left are read again, which is harmless because
+writing a flow twice changes nothing; and a segment is left until every request that began in it is in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from gateway import journal, recorder
+from gateway.journal import Kind, Record
+from gateway.recorder import Flow
+
+log = logging.getLogger(__name__)
+
+READ_BYTES = 4 * 1024 * 1024
+BATCH_FLOWS = 64
+
+
+@dataclass(slots=True)
+class _Folder:
+    """One gateway process's journal, and how far it is read. `began` tells which segment holds a flow's begin."""
+
+    path: Path
+    offsets: dict[str, int] = field(default_factory=dict)
+    open: dict[bytes, Flow] = field(default_factory=dict)
+    began: dict[bytes, str] = field(default_factory=dict)
+
+
+class Ingest:
+    """Call `step` again and again; it answers whether there was anything to do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folders: dict[Path, _Folder] = {}
+
+    def step(self) -> bool:
+        """Take in what the journals hold now.
+
+        Raises:
+            django.db.OperationalError, InterfaceError: the database is not there. Nothing is lost; call again.
+        """
+        busy = False
+        for path in journal.folders(self.root):
+            folder = self.folders.setdefault(path, _Folder(path))
+            busy = self._follow(folder) or busy
+        return busy
+
+    def _follow(self, folder: _Folder) -> bool:
+        dead = journal.writer_is_dead(folder.path)  # asked first: a dead writer adds nothing after this
+        segments = journal.segments(folder.path)
+        busy = False
+        for segment in segments:
+            closed = dead or segment != segments[-1]
+            while self._take(folder, segment, closed=closed):
+                busy = True
+        if dead:
+            self._close(folder)
+        else:
+            self._delete_done(folder, segments[:-1])
+        return busy
+
+    def _take(self, folder: _Folder, segment: Path, *, closed: bool) -> bool:
+        """Read one piece of a segment and write what it finishes."""
+        offset = folder.offsets.get(segment.name, 0)
+        records, after = journal.read(segment, offset, closed=closed, limit=READ_BYTES)
+        for record in records:
+            self._add(folder, segment, record)
+        folder.offsets[segment.name] = after  # now: should the database be away, what was read waits in `open`
+        finished = [flow for flow in folder.open.values() if flow.end is not None]
+        for start in range(0, len(finished), BATCH_FLOWS):
+            batch = finished[start : start + BATCH_FLOWS]
+            self._record(batch)
+            for flow in batch:
+                del folder.open[flow.id]
+                folder.began.pop(flow.id, None)
+        self._announce(folder)
+        return after > offset
+
+    def _add(self, folder: _Folder, segment: Path, record: Record) -> None:
+        if record.kind is Kind.BEGIN:
+            folder.open.setdefault(record.id, Flow(record.id, record.meta, record.body))
+            folder.began.setdefault(record.id, segment.name)
+            return
+        flow = folder.open.get(record.id)
+        if flow is None or not flow.begin:
+            log.warning("journal %s: a record of %s without its begin", folder.path.name, uuid.UUID(bytes=record.id))
+            return
+        if flow.end is None:
+            flow.parts.append(record.body)
+            flow.end = record.meta if record.kind is Kind.END else None
+
+    def _announce(self, folder: _Folder) -> None:
+        new = [flow for flow in folder.open.values() if not flow.announced]
+        if new:
+            recorder.announce(new)
+        for flow in new:
+            flow.announced = True
+
+    def _record(self, flows: list[Flow]) -> None:
+        try:
+            recorder.record(flows)
+        except recorder.Unreadable as error:
+            if len(flows) > 1:
+                for flow in flows:
+                    self._record([flow])
+            else:
+                self._put_aside(flows[0], str(error))
+
+    def _put_aside(self, flow: Flow, reason: str) -> None:
+        """Keep the raw flow of a request that cannot be written, and say so in its row."""
+        settings.QUARANTINE_ROOT.mkdir(parents=True, exist_ok=True)
+        path = settings.QUARANTINE_ROOT / str(uuid.UUID(bytes=flow.id))
+        for suffix, data in (
+            (".begin.json", flow.begin),
+            (".request", flow.request),
+            (".response", flow.response),
+            (".end.json", flow.end or b""),
+        ):
+            path.with_suffix(suffix).write_bytes(data)
+        log.error("request %s could not be read (%s); it is kept in %s", path.name, reason, path.parent)
+        recorder.record_unreadable(flow, f"{reason}; kept in quarantine/{path.name}")
+
+    def _close(self, folder: _Folder) -> None:
+        """The process is dead and its journal is read: what never ended was interrupted."""
+        interrupted = list(folder.open.values())
+        for start in range(0, len(interrupted), BATCH_FLOWS):
+            self._record(interrupted[start : start + BATCH_FLOWS])
+        shutil.rmtree(folder.path)
+        del self.folders[folder.path]
+
+    def _delete_done(self, folder: _Folder, closed: list[Path]) -> None:
+        """Oldest first, up to the first segment in which something began that has not ended."""
+        pinned = set(folder.began.values())
+        for segment in closed:
+            if segment.name in pinned:
+                return
+            segment.unlink()
+            folder.offsets.pop(segment.name, None)

@@ -1,0 +1,269 @@
+"""The journal: what a gateway process writes before anyone sees an answer, and ingest reads.
+
+One folder a process, `<root>/<started>-<pid>/`, holding `00000001.seg`, `00000002.seg` and so on, and a `lock` that is
+held for as long as the process lives: who can take it knows that the process is dead. A segment is a row of frames:
+
+    magic 4 | length u32 | crc32c u32 | payload
+    payload = kind u8 | request id 16 | meta length u32 | meta (JSON) | body
+
+little-endian. Kinds: `begin` (the request), `part` (bytes of the answer as they came), `end`. A frame is handed to the
+system (`writev`) before the act it announces, so a killed process loses nothing; `commit` waits for the disk (`fdatasync`), one
+sync for all who wait. A torn tail is recognised by its checksum; a bad frame inside is skipped to the next good one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import google_crc32c
+
+log = logging.getLogger(__name__)
+
+MAGIC = b"LPJ1"
+HEAD = struct.Struct("<4sII")
+PAYLOAD = struct.Struct("<B16sI")
+SEGMENT_BYTES = 64 * 1024 * 1024
+MEASURE_SECONDS = 2.0
+
+
+class Kind(IntEnum):
+    BEGIN = 1
+    PART = 2
+    END = 3
+
+
+class Record(NamedTuple):
+    """One frame, read back."""
+
+    kind: Kind
+    id: bytes
+    meta: bytes
+    body: bytes
+
+
+class JournalUnavailable(Exception):
+    """A record could not be written: the journal is at its limit, or the disk is full or failing."""
+
+
+class Journal:
+    """The writing side; one a process, used from its event loop only."""
+
+    def __init__(self, root: Path, *, limit_bytes: int, reserve_bytes: int) -> None:
+        self.root, self.limit_bytes, self.reserve_bytes = root, limit_bytes, reserve_bytes
+        self.folder = root / f"{time.time_ns()}-{os.getpid()}"
+        self.folder.mkdir(parents=True)
+        self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._syncs = ThreadPoolExecutor(1, "journal-sync")
+        self._waiting: list[asyncio.Future[None]] = []
+        self._syncing = False
+        self._number = 0
+        self._old: list[int] = []
+        self._used = 0
+        self.full = ""
+        self._open_segment()
+        self.measure()
+
+    def append(self, kind: Kind, id: bytes, meta: bytes, body: bytes = b"") -> None:
+        """Hand one frame to the system.
+
+        Raises:
+            JournalUnavailable: nothing was written.
+        """
+        if kind is Kind.BEGIN and self.full:
+            raise JournalUnavailable(self.full)
+        head = PAYLOAD.pack(kind, id, len(meta)) + meta
+        crc = google_crc32c.extend(google_crc32c.value(head), body) if body else google_crc32c.value(head)
+        length = len(head) + len(body)
+        self._write([HEAD.pack(MAGIC, length, crc) + head, body], HEAD.size + length)
+        if self._size > SEGMENT_BYTES:
+            self._old.append(self._file)
+            self._open_segment()
+
+    async def commit(self) -> None:
+        """Wait until everything appended so far is on the disk.
+
+        Raises:
+            JournalUnavailable: the disk says that it is not.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        if not self._syncing:
+            self._syncing = True
+            self._start_sync()
+        await waiter
+
+    def measure(self) -> None:
+        """Look how full journal and disk are. Called every two seconds."""
+        self._used = sum(file.stat().st_size for file in self.root.glob("*/*.seg"))
+        free = shutil.disk_usage(self.root).free
+        if self._used > self.limit_bytes:
+            self.full = f"the journal holds {self._used >> 20} MiB, its limit is {self.limit_bytes >> 20} MiB"
+        elif free < self.reserve_bytes:
+            self.full = f"the disk has {free >> 20} MiB left, {self.reserve_bytes >> 20} MiB are kept in reserve"
+        else:
+            self.full = ""
+
+    def close(self) -> None:
+        """Sync, and let go of the lock."""
+        self._syncs.shutdown(wait=True)
+        for file in [*self._old, self._file]:
+            os.fdatasync(file)
+            os.close(file)
+        os.close(self._lock)
+
+    def _open_segment(self) -> None:
+        self._number += 1
+        path = self.folder / f"{self._number:08d}.seg"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._size = 0
+        _sync_folder(self.folder)
+
+    def _write(self, pieces: list[bytes], length: int) -> None:
+        try:
+            written = os.writev(self._file, pieces)
+        except OSError as error:
+            self._take_back()
+            raise JournalUnavailable(f"the journal could not be written: {error.strerror}") from error
+        if written != length:
+            self._take_back()
+            raise JournalUnavailable("the journal could not be written: no space left on the disk")
+        self._size += length
+
+    def _take_back(self) -> None:
+        """Cut a half-written frame off again, so that the next one follows a whole one."""
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError as error:
+            self._old.append(self._file)
+            log.error("journal segment %d could not be mended: %s", self._number, error.strerror)
+            self._open_segment()
+
+    def _start_sync(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        old, self._old = self._old, []
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._syncs, _sync, self._file, old)
+        job.add_done_callback(lambda done: self._synced(done, waiting))
+
+    def _synced(self, done: asyncio.Future[None], waiting: list[asyncio.Future[None]]) -> None:
+        error = done.exception()
+        for waiter in waiting:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(JournalUnavailable(f"the journal did not reach the disk: {error}"))
+        if error is not None:
+            log.error("journal sync failed: %s", error)
+        self._syncing = bool(self._waiting)
+        if self._waiting:
+            self._start_sync()
+
+
+def _sync(file: int, old: list[int]) -> None:
+    for one in old:
+        os.fdatasync(one)
+        os.close(one)
+    os.fdatasync(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# The reading side
+
+
+def folders(root: Path) -> list[Path]:
+    """The folders of all processes that still have something to read, oldest first."""
+    return sorted(path for path in root.glob("*-*") if path.is_dir()) if root.exists() else []
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.seg"))
+
+
+def writer_is_dead(folder: Path) -> bool:
+    """Whether the process that wrote this folder has ended, however it ended."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return time.time_ns() - int(folder.name.partition("-")[0]) > 10**10
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def read(path: Path, offset: int, *, closed: bool, limit: int) -> tuple[list[Record], int]:
+    """Whole records from the offset on, and where the next one will begin.
+
+    Args:
+        closed: nothing more will be written to this segment, so a bad frame is damage and is passed over, loudly.
+        limit: stop after about so many bytes.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(limit)
+        while True:
+            records = list(_frames(data))
+            done = sum(size for _, size in records)
+            if done or len(data) < limit:
+                break
+            more = file.read(limit)  # a frame larger than the limit
+            if not more:
+                break
+            data, limit = data + more, limit * 2
+    if closed and done < len(data) and offset + len(data) >= path.stat().st_size:
+        done = _pass_damage(path, offset, data, done)
+    return [record for record, _ in records], offset + done
+
+
+def _frames(data: bytes) -> Iterator[tuple[Record, int]]:
+    at = 0
+    while (frame := _frame(data, at)) is not None:
+        yield frame
+        at += frame[1]
+
+
+def _frame(data: bytes, at: int) -> tuple[Record, int] | None:
+    if len(data) < at + HEAD.size:
+        return None
+    magic, length, crc = HEAD.unpack_from(data, at)
+    start = at + HEAD.size
+    payload = data[start : start + length]
+    if magic != MAGIC or len(payload) < max(length, PAYLOAD.size) or google_crc32c.value(payload) != crc:
+        return None
+    kind, id, meta_length = PAYLOAD.unpack_from(payload)
+    body = PAYLOAD.size + meta_length
+    return Record(Kind(kind), id, payload[PAYLOAD.size : body], payload[body:]), HEAD.size + length
+
+
+def _pass_damage(path: Path, offset: int, data: bytes, done: int) -> int:
+    """Where the next good frame begins; at the end, the torn tail is cut."""
+    at = data.find(MAGIC, done + 1)
+    while at >= 0 and _frame(data, at) is None:
+        at = data.find(MAGIC, at + 1)
+    good = at if at >= 0 else len(data)
+    log.warning("%s/%s: %d damaged bytes at %d passed over", path.parent.name, path.name, good - done, offset + done)
+    return good

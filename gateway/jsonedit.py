@@ -1,0 +1,87 @@
+"""Small changes to a JSON text that leave every other byte as it was.
+
+An edit is `(start, end, replacement)` in byte offsets of the original. Edits are kept with the log, so that both the
+caller's body and the one the provider got can be shown from one stored copy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+Edit = tuple[int, int, str]
+Path = tuple[str | int, ...]
+WHITE = re.compile(rb"[ \t\r\n]*")
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def apply(body: bytes, edits: Sequence[Edit]) -> bytes:
+    if not edits:
+        return body
+    pieces, done = [], 0
+    for start, end, text in sorted(edits):
+        pieces += [body[done:start], text.encode()]
+        done = end
+    pieces.append(body[done:])
+    return b"".join(pieces)
+
+
+def has_string_value(body: bytes, key: str) -> bool:
+    """Whether `key` stands anywhere with a string as its value. Costs one search; parses nothing."""
+    return any(body[start : start + 1] == b'"' for start in _value_starts(body, key))
+
+
+def edits_for(
+    body: bytes, doc: Any, key: str, change: Callable[[Path, str], Callable[[str], str] | None]
+) -> list[Edit]:
+    """Edits of the string values that stand under `key`.
+
+    Args:
+        body: the JSON text; `doc` is the same, parsed.
+        change: given the path of the object that holds the key and the value, answers how to turn the value's JSON
+            text (quotes included) into the new one, or None to leave it.
+
+    Raises:
+        ValueError: the text and the parsed document cannot be matched (a key written with escapes, or given twice).
+    """
+    starts = list(_value_starts(body, key))
+    values = list(_values(doc, key, ()))
+    if len(starts) != len(values):
+        raise ValueError(f"the key {key!r} is written in a way that cannot be changed in place")
+    edits: list[Edit] = []
+    for start, (path, value) in zip(starts, values, strict=True):
+        turn = change(path, value) if isinstance(value, str) else None
+        match = STRING.match(body, start) if turn else None
+        if turn and match:
+            edits.append((start, match.end(), turn(match[0].decode())))
+    return edits
+
+
+def _value_starts(body: bytes, key: str) -> Iterator[int]:
+    """Where the value of each `"key":` begins. A quote inside a JSON string is escaped, so a match is a real key."""
+    needle = f'"{key}"'.encode()
+    at = body.find(needle)
+    while at >= 0:
+        after = _skip_white(body, at + len(needle))
+        escaped = body[at - 1 : at] == b"\\"
+        if not escaped and body[after : after + 1] == b":":
+            yield _skip_white(body, after + 1)
+        at = body.find(needle, at + len(needle))
+
+
+def _skip_white(body: bytes, at: int) -> int:
+    match = WHITE.match(body, at)
+    return match.end() if match else at
+
+
+def _values(node: Any, key: str, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every value under `key`, in the order of the text."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == key:
+                yield path, value
+            yield from _values(value, key, (*path, name))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _values(value, key, (*path, index))

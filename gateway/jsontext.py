@@ -1,0 +1,61 @@
+"""Where the strings of a JSON text stand: path and byte offsets. Total: reads as far as the text makes sense."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"|([{}\[\],:])|[^\s{}\[\],:"]+', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string value; `path` reads like `messages[0].content[1].image_url.url`; the quotes are outside start and end."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Level:
+    """An object (index None) or an array, and the member at hand."""
+
+    index: int | None
+    key: str = ""
+
+    def step(self) -> str:
+        return f".{self.key}" if self.index is None else f"[{self.index}]"
+
+
+def strings(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Text]:
+    """Every string value between the offsets, keys left out."""
+    levels: list[_Level] = []
+    key: str | None = None
+    expect_key = False
+    for token in TOKEN.finditer(body, start, len(body) if end is None else end):
+        mark = token[2]
+        if mark is None:
+            if token[1] is not None and expect_key:
+                key, expect_key = token[1].decode("utf-8", "replace"), False
+            elif token[1] is not None:
+                yield Text("".join(level.step() for level in levels).lstrip("."), *token.span(1))
+        elif mark == b":" and levels and key is not None:
+            levels[-1].key = key
+        else:
+            expect_key = _structure(levels, mark)
+
+
+def _structure(levels: list[_Level], mark: bytes) -> bool:
+    """Follow a bracket or a comma; answers whether a key comes next."""
+    if mark == b"{" or mark == b"[":
+        levels.append(_Level(None if mark == b"{" else 0))
+        return mark == b"{"
+    if mark == b"," and levels:
+        if levels[-1].index is None:
+            return True
+        levels[-1].index += 1
+    elif mark in (b"}", b"]") and levels:
+        levels.pop()
+    return False

@@ -1,0 +1,169 @@
+"""Writes to gateway keys, virtual keys, people and workspaces. Each bumps the revision that the gateway's memory polls."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from gateway import vault
+from gateway.models import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
+from gateway.providers import by_name
+
+DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
+LOGIN_LINK_LIFE = timedelta(hours=12)
+
+
+def bump_revision() -> None:
+    Revision.objects.get_or_create(pk=1)
+    Revision.objects.filter(pk=1).update(number=F("number") + 1)
+
+
+@transaction.atomic
+def create_workspace(*, slug: str, name: str) -> Workspace:
+    workspace, _ = Workspace.objects.get_or_create(slug=slug, defaults={"name": name})
+    if not VirtualKey.objects.of(workspace).live().filter(slug="sandbox").exists():
+        VirtualKey.objects.create(workspace=workspace, slug="sandbox", provider="sandbox")
+    bump_revision()
+    return workspace
+
+
+@transaction.atomic
+def create_api_key(
+    *,
+    workspace: Workspace,
+    name: str,
+    scopes: tuple[str, ...] = DEFAULT_SCOPES,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """The row, and the key itself, which is nowhere kept."""
+    name = name.strip()
+    if not name:
+        raise ValidationError("A key needs a name, so that you know it again.")
+    unknown = set(scopes) - set(DEFAULT_SCOPES)
+    if unknown:
+        raise ValidationError(f"Unknown scope {', '.join(sorted(unknown))}; known: {', '.join(DEFAULT_SCOPES)}.")
+    key = vault.new_gateway_key()
+    row = ApiKey.objects.create(
+        workspace=workspace,
+        name=name[:100],
+        digest=vault.digest(key),
+        last_four=key[-4:],
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    bump_revision()
+    return row, key
+
+
+@transaction.atomic
+def revoke_api_key(*, api_key: ApiKey) -> None:
+    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    bump_revision()
+
+
+@transaction.atomic
+def create_virtual_key(
+    *,
+    workspace: Workspace,
+    slug: str,
+    provider: str,
+    secret: str = "",
+    base_url: str = "",
+    settings: dict[str, str] | None = None,
+) -> VirtualKey:
+    """A virtual key, its secret sealed to the row and to the origin of its address.
+
+    Raises:
+        ValidationError: a slug, provider or address that cannot be used, said in plain words.
+    """
+    vendor = by_name(provider)
+    if vendor is None:
+        raise ValidationError(f"Unknown provider {provider!r}.")
+    validate_slug(slug)
+    base_url = _checked_base_url(base_url or vendor.base_url, needed=not vendor.built_in)
+    if vendor.needs_secret and not secret.strip():
+        raise ValidationError(f"{vendor.title} needs its API key.")
+    if VirtualKey.objects.of(workspace).live().filter(slug=slug).exists():
+        raise ValidationError(f"The slug {slug!r} is taken; revoke that virtual key first or choose another slug.")
+    row = VirtualKey.objects.create(
+        workspace=workspace, slug=slug, provider=provider, base_url=base_url, settings=settings or {}
+    )
+    if secret.strip():
+        row.sealed_secret = vault.seal(secret.strip(), row=str(row.pk), origin=vault.origin(base_url))
+        row.last_four = secret.strip()[-4:] if len(secret.strip()) > 12 else ""
+        row.save(update_fields=["sealed_secret", "last_four"])
+    bump_revision()
+    return row
+
+
+@transaction.atomic
+def revoke_virtual_key(*, virtual_key: VirtualKey) -> None:
+    """The row stays for its logs; the secret goes at once."""
+    VirtualKey.objects.filter(pk=virtual_key.pk).update(revoked_at=timezone.now(), sealed_secret="")
+    bump_revision()
+
+
+def reseal_virtual_keys() -> tuple[int, list[VirtualKey]]:
+    """Seal every secret with the first encryption key. Restartable: a row at a time, done rows are passed over.
+
+    Returns:
+        How many rows were sealed anew, and those that no key opens.
+    """
+    done, unreadable = 0, []
+    for row in VirtualKey.objects.live().exclude(sealed_secret="").iterator():
+        if vault.sealed_with_first_key(row.sealed_secret):
+            continue
+        bound = {"row": str(row.pk), "origin": vault.origin(row.base_url)}
+        try:
+            secret = vault.unseal(row.sealed_secret, **bound)
+        except vault.SecretUnreadable:
+            unreadable.append(row)
+            continue
+        VirtualKey.objects.filter(pk=row.pk).update(sealed_secret=vault.seal(secret, **bound))
+        done += 1
+    bump_revision()
+    return done, unreadable
+
+
+@transaction.atomic
+def create_owner(*, workspace: Workspace, username: str) -> User:
+    user, made = User.objects.get_or_create(username=username)
+    if made:
+        user.set_unusable_password()
+        user.save()
+    Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
+    return user
+
+
+def create_login_link(*, user: User) -> str:
+    """The token of a link that logs this person in, once, within 12 hours."""
+    token = secrets.token_urlsafe(32)
+    LoginLink.objects.create(user_id=user.pk, digest=vault.digest(token), expires_at=timezone.now() + LOGIN_LINK_LIFE)
+    return token
+
+
+def use_login_link(*, token: str) -> User | None:
+    """The person whose link it is; None when it is unknown, used or too old."""
+    now = timezone.now()
+    link = LoginLink.objects.filter(digest=vault.digest(token), used_at=None, expires_at__gt=now)
+    user = User.objects.filter(loginlink__in=link, is_active=True).first()
+    return user if user and link.update(used_at=now) else None
+
+
+def _checked_base_url(url: str, *, needed: bool) -> str:
+    if not url and not needed:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValidationError(
+            f"The base URL {url!r} must look like https://host/v1: http or https, no user name, no query."
+        )
+    return url.rstrip("/")

@@ -1,0 +1,227 @@
+"""GET /v1/logs: the logs for programs, by gateway key with the scope `logs.read`. Field names are Portkey's where it has one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from gateway import bodies, serving, vault
+from gateway.claims import read_claims
+from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, Unauthorized
+from gateway.models import ApiKey, LogImage, RequestLog, Workspace
+
+MOST = 200
+FILTERS = {
+    "trace_id": "trace_id",
+    "model": "model",
+    "provider": "provider",
+    "state": "state",
+    "status": "status",
+}
+KNOWN = {*FILTERS, "limit", "before"}
+View = Callable[..., HttpResponse]
+
+
+def with_key(view: View) -> View:
+    """Authenticate by gateway key; pass the workspace on; tell refusals in the shape that SDKs read."""
+
+    @require_safe
+    def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, _workspace(request), **kwargs)
+        except GatewayError as error:
+            problem = error
+        except Http404 as error:
+            problem = NotFound(str(error))
+        return HttpResponse(problem.body(), status=problem.status, content_type="application/json")
+
+    return checked
+
+
+@with_key
+def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    unknown = sorted(set(request.GET) - KNOWN)
+    if unknown:
+        raise BadRequest(
+            f"Unknown filter {', '.join(unknown)}; known: {', '.join(sorted(KNOWN))}.", code="unknown_filter"
+        )
+    limit = _limit(request.GET.get("limit", "50"))
+    wanted = {field: request.GET[name] for name, field in FILTERS.items() if name in request.GET}
+    if not wanted.get("status", "0").isdigit():
+        raise BadRequest("status must be a number such as 200.", code="invalid_filter", param="status")
+    logs = RequestLog.objects.of(workspace).filter(**wanted).newest_first().before(_before(request))
+    rows = list(logs[: limit + 1])
+    data = [summary(row) for row in rows[:limit]]
+    return JsonResponse({"object": "list", "data": data, "has_more": len(rows) > limit})
+
+
+@with_key
+def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
+    images = Prefetch("images", LogImage.objects.select_related("image"))
+    log = (
+        RequestLog.objects.of(workspace)
+        .filter(pk=log_id)
+        .select_related("payload", "virtual_key")
+        .prefetch_related(images)
+        .first()
+    )
+    if log is None:
+        raise Http404(f"No log {log_id} in this workspace.")
+    return JsonResponse(whole(log, request))
+
+
+@with_key
+def log_image(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
+    image = find_image(workspace, log_id, number).image
+    if image is None:
+        raise Http404("This image is not kept; its log says why.")
+    return serving.original(request, image)
+
+
+@with_key
+def log_thumbnail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
+    image = find_image(workspace, log_id, number).image
+    if image is None:
+        raise Http404("This image is not kept; its log says why.")
+    return serving.thumbnail(request, image, 256)
+
+
+def find_image(workspace: Workspace, log_id: uuid.UUID, number: str) -> LogImage:
+    """`i0` is the first picture of a request, `o0` the first of its answer. Raises Http404."""
+    directions = {direction.value[0]: direction for direction in LogImage.Direction}
+    direction = directions.get(number[:1])
+    if direction is None or not number[1:].isdigit() or len(number) > 6:
+        raise Http404(f"No image {number} here.")
+    found = LogImage.objects.of_log(workspace, log_id).filter(direction=direction, index=int(number[1:])).first()
+    if found is None:
+        raise Http404(f"No image {number} here.")
+    return found
+
+
+def summary(log: RequestLog) -> dict[str, Any]:
+    """A log without its bodies."""
+    return {
+        "id": str(log.pk),
+        "trace_id": log.trace_id,
+        "state": log.state,
+        "created_at": log.started_at.isoformat(),
+        "request_method": log.method,
+        "request_path": log.path,
+        "mode": log.endpoint,
+        "stream_mode": log.stream,
+        "is_success": log.state == RequestLog.State.OK,
+        "response_status_code": log.status,
+        "failure": log.failure or None,
+        "failure_message": log.failure_message or None,
+        "ai_org": log.provider,
+        "ai_model": log.model,
+        "answer_model": log.answer_model or None,
+        "virtual_key_id": log.virtual_key_id,
+        "api_key_id": log.api_key_id,
+        "req_units": log.prompt_tokens,
+        "res_units": log.completion_tokens,
+        "total_units": log.total_tokens,
+        "cost": float(log.cost) if log.cost is not None else None,
+        "cost_currency": "USD",
+        "response_time": log.total_ms,
+        "time_to_first_byte": log.first_byte_ms,
+        "upstream_response_time": log.upstream_ms,
+        "gateway_processing_time": log.gateway_ms,
+        "request_bytes": log.request_bytes,
+        "response_bytes": log.response_bytes,
+        "prompt_preview": log.prompt_preview,
+        "answer_preview": log.answer_preview,
+        "input_images": log.input_images,
+        "output_images": log.output_images,
+        "span_id": log.span_id or None,
+        "span_name": log.span_name or None,
+        "parent_span_id": log.parent_span_id or None,
+        "metadata": log.metadata,
+        "sdk": log.sdk,
+    }
+
+
+def whole(log: RequestLog, request: HttpRequest) -> dict[str, Any]:
+    """A log with its bodies, in which each picture reads `sha256:<hex>`, and its pictures."""
+    payload = getattr(log, "payload", None)
+    return summary(log) | {
+        "request": {
+            "url": payload.url,
+            "method": log.method,
+            "headers": payload.request_headers,
+            "body": _readable(bodies.request_text(payload)),
+        }
+        if payload
+        else None,
+        "response": {
+            "status": log.status,
+            "headers": payload.response_headers,
+            "body": _readable(bodies.response_text(payload)),
+            "responseTime": log.total_ms,
+        }
+        if payload
+        else None,
+        "images": [_image(one, request) for one in log.images.all()],
+    }
+
+
+def _image(one: LogImage, request: HttpRequest) -> dict[str, Any]:
+    image = one.image
+    where = {"log_id": one.log_id, "number": one.number}
+    return {
+        "sha256": image.sha256 if image else None,
+        "media_type": image.media_type if image else None,
+        "width": image.width if image else None,
+        "height": image.height if image else None,
+        "bytes": image.size if image else None,
+        "direction": one.direction,
+        "position": one.position,
+        "source": one.source,
+        "source_url": one.url or None,
+        "detail": one.detail or None,
+        "snapshot": f"failed: {one.snapshot_reason}" if one.snapshot == LogImage.Snapshot.FAILED else one.snapshot,
+        "problem": (image.thumbnail_problem if image else one.snapshot_reason) or None,
+        "url": request.build_absolute_uri(reverse("api-image", kwargs=where)) if image else None,
+        "thumbnail_url": request.build_absolute_uri(reverse("api-thumbnail", kwargs=where))
+        if image and image.drawn
+        else None,
+    }
+
+
+def _readable(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text.decode("utf-8", "replace")
+
+
+def _workspace(request: HttpRequest) -> Workspace:
+    key = read_claims({name.lower(): value for name, value in request.headers.items()}).gateway_key
+    row = ApiKey.objects.live().filter(digest=vault.digest(key)).select_related("workspace").first() if key else None
+    if row is None:
+        raise Unauthorized("GET /v1/logs needs a live gateway key in x-portkey-api-key or Authorization: Bearer.")
+    if "logs.read" not in row.scopes or (row.expires_at and row.expires_at < timezone.now()):
+        raise Forbidden("The gateway key lacks the scope logs.read.", code="missing_scope")
+    return row.workspace
+
+
+def _limit(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= MOST:
+        raise BadRequest(f"limit must be a number from 1 to {MOST}.", code="invalid_limit", param="limit")
+    return int(text)
+
+
+def _before(request: HttpRequest) -> uuid.UUID | None:
+    text = request.GET.get("before")
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        raise BadRequest("before must be the id of a log.", code="invalid_cursor", param="before") from None

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+
+from gateway.setup import prepare
+from gateway.supervisor import end_with_parent
+
+HEADER_MILLISECONDS = 10_000
+BUFFER_BYTES = 128 * 1024
+KILL_SECONDS = 40
+
+
+class Command(BaseCommand):
+    help = "Run the server half: gateway and pages. `work` is the other half."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8787)
+        parser.add_argument("--workers", type=int, default=1)
+        parser.add_argument("--supervised", action="store_true", help="stop when stdin closes (used by `up`)")
+
+    def handle(self, *args: Any, host: str, port: int, workers: int, supervised: bool, **options: Any) -> None:
+        check_port(host, port)
+        prepare(static=True)
+        if supervised:
+            end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        Granian(
+            "gateway.asgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=workers,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=BUFFER_BYTES, keep_alive=True
+            ),
+            websockets=False,
+            log_access=False,
+            log_level="warning",  # type: ignore[arg-type]
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=KILL_SECONDS,
+            backlog=1024,
+            backpressure=2048,
+        ).serve()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises CommandError with the cure when the address cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Another Loupe may be running there; "
+                f"stop it, or choose another port: python manage.py up --port {port + 1}"
+            ) from error

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.urls import reverse
+
+from gateway.keys import create_api_key, create_login_link, create_owner
+from gateway.management.commands.serve import check_port
+from gateway.models import ApiKey
+from gateway.setup import prepare
+from gateway.supervisor import Supervisor
+
+# A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
+SAMPLE_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAGAAAABABAMAAAAXGm89AAAAElBMVEX60lqy0OK+oG54oFpugoJabnhy5yZsAAABW0lEQVR42u2W"
+    "0Y3DIAyGf4wHCBtENwFSFkC6/VeoukGYoNxDLy0GuwlVc0/HQ6Bpvvi3YxtcwNgg/AMnAHzgmZIRRiyUDKwDQMlARewDWUwnRKk0"
+    "8+ct5Gbx56mRBgHmQSD1JqZmQU0m8pCFpHjhmpnaVOcBC0kN1CR9oa6WWhNuAvCsIOq/gTAR70RQSpS1qvUegAuqD0n73BGL5TRr"
+    "jcHfRalA0jIqAvBRBVjrPb66tkDSkjaKSQCstbfNXyGK9DpIQorvANY6aPXepQX6QkvS1ygB1pq0cPXpBlmV/C1/+hrgl/2oEeUW"
+    "4Mvs2codMlpT9/xWowTML1pwPcIvcNDAVqVsGriAZkUUke3xTRNFsyHoZojiS3/bbS3lOnf/ZLKc04fTYuQeK0VWIMvA9XHZPTqs"
+    "VbjWwS2rHN/jypubYh4FymEgv7tP59PPfOUgUExN5x2wdgAzqvgBcis6XlCYhagAAAAASUVORK5CYII="
+)
+START_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Everything on one machine: first-run set-up, server and worker, until Ctrl-C."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8787)
+        parser.add_argument("--workers", type=int, default=1)
+
+    def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
+        check_port(host, port)
+        workspace = prepare(static=True)
+        token = create_login_link(user=create_owner(workspace=workspace, username="admin"))
+        key = "" if ApiKey.objects.of(workspace).exists() else create_api_key(workspace=workspace, name="first")[1]
+        base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
+        manage = [sys.executable, sys.argv[0]]
+        listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
+        supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], [*manage, "work", "--supervised"])
+        supervisor.run(lambda: self._greet(base, token, key))
+        self.stdout.write("Loupe has stopped; every log is kept.")
+
+    def _greet(self, base: str, token: str, key: str) -> None:
+        """Say where everything is, once it answers."""
+        if not _answers(f"{base}/readyz"):
+            self.stderr.write("Loupe did not come up within a minute; the lines above say why.")
+            return
+        lines = [
+            "",
+            f"Loupe is up. Open it (the link logs you in, once):  {base}{reverse('login-link', args=[token])}",
+            f"Base URL for your SDK:                              {base}/v1",
+        ]
+        if key:
+            lines.append(f"Your first API key (shown only now):                {key}")
+        else:
+            lines.append("API keys: under Settings, or python manage.py apikey create NAME")
+        lines += ["Data folder:                                        " + str(settings.LOUPE_DATA), ""]
+        lines += [
+            "Try it; the picture appears in the open page by itself:",
+            "",
+            *curl_lines(base, key or "YOUR_KEY"),
+        ]
+        self.stdout.write("\n".join([*lines, ""]))
+        self.stdout.flush()
+
+
+def curl_lines(base: str, key: str) -> list[str]:
+    """A call to the sandbox that works as pasted."""
+    body = (
+        '{"model": "@sandbox/vision", "messages": [{"role": "user", "content": ['
+        '{"type": "text", "text": "What is in this picture?"}, '
+        f'{{"type": "image_url", "image_url": {{"url": "data:image/png;base64,{SAMPLE_PICTURE}"}}}}]}}]}}'
+    )
+    return [
+        f"curl {base}/v1/chat/completions \\",
+        f'  -H "x-portkey-api-key: {key}" -H "content-type: application/json" \\',
+        f"  -d '{body}'",
+    ]
+
+
+def _answers(url: str) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    return False

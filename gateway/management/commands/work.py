@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from gateway.setup import prepare
+from gateway.supervisor import end_with_parent
+from gateway.worker import Worker
+
+
+class Command(BaseCommand):
+    help = "Run the worker half: takes the journal into the database, makes thumbnails, keeps copies of linked images."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="take in what is there, then end")
+        parser.add_argument("--supervised", action="store_true", help="stop when stdin closes (used by `up`)")
+
+    def handle(self, *args: Any, once: bool, supervised: bool, **options: Any) -> None:
+        prepare()
+        worker = Worker()
+        if once:
+            worker.drain()
+            worker.decoder.close()
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        if supervised:
+            end_with_parent(worker.stop)
+        if not worker.run():
+            raise CommandError("The worker broke; its log says why.")

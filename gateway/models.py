@@ -1,0 +1,294 @@
+"""The tables of a workspace: keys, logs of traffic, images. Every query goes through a verb of `querysets`."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from gateway.querysets import (
+    ApiKeyQuerySet,
+    ImageQuerySet,
+    LogImageQuerySet,
+    RequestLogQuerySet,
+    VirtualKeyQuerySet,
+    WorkspaceQuerySet,
+)
+
+
+class Workspace(models.Model):
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        EDITOR = "editor"
+        VIEWER = "viewer"
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace} ({self.role})"
+
+
+class LoginLink(models.Model):
+    """A link that logs one person in, once. Only its hash is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"login link of {self.user}"
+
+
+class Revision(models.Model):
+    """One row that counts changes to keys; the gateway's memory polls it and reloads when it moved."""
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ApiKey(models.Model):
+    """A gateway key. The key itself is shown once; kept is a keyed hash of it."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    last_four = models.CharField(max_length=4)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VirtualKey(models.Model):
+    """A provider's credential under a slug. `sealed_secret` opens only for this row and this origin."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="virtual_keys")
+    slug = models.SlugField(max_length=64)
+    provider = models.CharField(max_length=40)
+    base_url = models.URLField(max_length=500, blank=True)
+    sealed_secret = models.TextField(blank=True)
+    last_four = models.CharField(max_length=4, blank=True)
+    settings = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VirtualKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "slug"],
+                condition=models.Q(revoked_at=None),
+                name="one_live_virtual_key_a_slug",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"@{self.slug}"
+
+
+class RequestLog(models.Model):
+    """One request, light enough for lists: its bodies are in `Payload`, its pictures in `LogImage`."""
+
+    class State(models.TextChoices):
+        IN_FLIGHT = "in_flight", "in flight"
+        OK = "ok", "ok"
+        ERROR = "error", "provider error"
+        FAILED = "failed", "failed"
+        ABORTED = "aborted", "client left"
+        INTERRUPTED = "interrupted", "interrupted"
+        REFUSED = "refused", "refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="logs", db_index=False)
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="logs")
+    virtual_key = models.ForeignKey(VirtualKey, models.SET_NULL, null=True, related_name="logs")
+    started_at = models.DateTimeField()
+    state = models.CharField(max_length=12, choices=State.choices, default=State.IN_FLIGHT)
+    status = models.PositiveSmallIntegerField(null=True)
+    failure = models.CharField(max_length=40, blank=True)
+    failure_message = models.CharField(max_length=1000, blank=True)
+
+    endpoint = models.CharField(max_length=40)
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=500)
+    stream = models.BooleanField(default=False)
+    provider = models.CharField(max_length=40, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    answer_model = models.CharField(max_length=200, blank=True)
+
+    prompt_tokens = models.PositiveIntegerField(null=True)
+    completion_tokens = models.PositiveIntegerField(null=True)
+    total_tokens = models.PositiveIntegerField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True)
+    reasoning_tokens = models.PositiveIntegerField(null=True)
+    cost = models.DecimalField(max_digits=14, decimal_places=8, null=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+
+    total_ms = models.FloatField(null=True)
+    first_byte_ms = models.FloatField(null=True)
+    upstream_ms = models.FloatField(null=True)
+    gateway_ms = models.FloatField(null=True)
+    request_bytes = models.PositiveBigIntegerField(default=0)
+    response_bytes = models.PositiveBigIntegerField(default=0)
+
+    prompt_preview = models.CharField(max_length=200, blank=True)
+    answer_preview = models.CharField(max_length=200, blank=True)
+    input_images = models.PositiveSmallIntegerField(default=0)
+    output_images = models.PositiveSmallIntegerField(default=0)
+
+    trace_id = models.CharField(max_length=128)
+    span_id = models.CharField(max_length=128, blank=True)
+    span_name = models.CharField(max_length=128, blank=True)
+    parent_span_id = models.CharField(max_length=128, blank=True)
+    metadata = models.JSONField(default=dict)
+    sdk = models.CharField(max_length=64, blank=True)
+    bodies_kept = models.BooleanField(default=True)
+
+    objects = RequestLogQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="log_newest_first"),
+            models.Index(fields=["workspace", "trace_id"], name="log_by_trace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.state}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("log", args=[self.workspace.slug, self.pk])
+
+
+class Payload(models.Model):
+    """The bodies of one request, pictures cut out (`cutting`), compressed with zlib."""
+
+    log = models.OneToOneField(RequestLog, models.CASCADE, primary_key=True, related_name="payload")
+    url = models.CharField(max_length=1000, blank=True)
+    request_headers = models.JSONField(default=dict)
+    request_body = models.BinaryField(default=b"")
+    request_cuts = models.JSONField(default=list)
+    request_edits = models.JSONField(default=list)
+    response_headers = models.JSONField(default=dict)
+    response_body = models.BinaryField(default=b"")
+    response_cuts = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"payload of {self.pk}"
+
+
+class Image(models.Model):
+    """One distinct file, by the hash of its bytes. Its bytes are in the blob store under that hash."""
+
+    class Thumbnail(models.TextChoices):
+        PENDING = "pending"
+        MADE = "made"
+        FAILED = "failed"
+        NONE = "none", "not drawn"
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    media_type = models.CharField(max_length=60)
+    size = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    orientation = models.PositiveSmallIntegerField(null=True)
+    frames = models.PositiveIntegerField(null=True)
+    has_alpha = models.BooleanField(null=True)
+    perceptual_hash = models.CharField(max_length=16, blank=True)
+    thumbnail = models.CharField(max_length=8, choices=Thumbnail.choices, default=Thumbnail.PENDING)
+    thumbnail_problem = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["thumbnail"], condition=models.Q(thumbnail="pending"), name="thumbnail_to_make")
+        ]
+
+    def __str__(self) -> str:
+        return f"sha256:{self.sha256[:12]}"
+
+    @property
+    def drawn(self) -> bool:
+        return self.thumbnail in (self.Thumbnail.MADE, self.Thumbnail.PENDING)
+
+    @property
+    def label(self) -> str:
+        """A short name of the type: JPEG, PDF, SVG."""
+        return self.media_type.rpartition("/")[2].removesuffix("+xml").removeprefix("x-").upper()
+
+
+class LogImage(models.Model):
+    """That a file stood in a request or an answer: where, how it was given, and whether a copy is kept."""
+
+    class Direction(models.TextChoices):
+        INPUT = "input"
+        OUTPUT = "output"
+
+    class Source(models.TextChoices):
+        DATA = "data", "in the body"
+        FILE = "file", "uploaded file"
+        LINK = "link", "link"
+
+    class Snapshot(models.TextChoices):
+        PENDING = "pending"
+        KEPT = "kept"
+        FAILED = "failed"
+        OFF = "off"
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="log_images")
+    log = models.ForeignKey(RequestLog, models.CASCADE, related_name="images")
+    image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="log_images")
+    direction = models.CharField(max_length=6, choices=Direction.choices)
+    index = models.PositiveIntegerField()
+    position = models.CharField(max_length=300, blank=True)
+    source = models.CharField(max_length=4, choices=Source.choices)
+    url = models.TextField(blank=True)
+    declared_type = models.CharField(max_length=100, blank=True)
+    detail = models.CharField(max_length=10, blank=True)
+    snapshot = models.CharField(max_length=7, choices=Snapshot.choices, default=Snapshot.KEPT)
+    snapshot_reason = models.CharField(max_length=200, blank=True)
+    snapshot_at = models.DateTimeField(null=True)
+
+    objects = LogImageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["direction", "index"]
+        constraints = [models.UniqueConstraint(fields=["log", "direction", "index"], name="one_log_image_a_place")]
+        indexes = [models.Index(fields=["snapshot"], condition=models.Q(snapshot="pending"), name="snapshot_to_take")]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.index} of {self.log_id}"
+
+    @property
+    def number(self) -> str:
+        """How URLs name it: `i0` is the first image that was sent, `o0` the first that came back."""
+        return f"{self.direction[0]}{self.index}"

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from gateway.providers.base import Provider
+
+SANDBOX = Provider(
+    name="sandbox",
+    title="Sandbox (built in, needs no account)",
+    needs_secret=False,
+    built_in=True,
+)

@@ -1,0 +1,66 @@
+"""Queries by name. Whatever belongs to a workspace is asked for through a verb that takes the workspace."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from gateway.models import ApiKey, Image, LogImage, RequestLog, VirtualKey, Workspace
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def for_user(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.filter(memberships__user_id=user.pk)
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def live(self) -> Self:
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None)
+
+
+class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def live(self) -> Self:
+        return self.filter(revoked_at=None)
+
+
+class RequestLogQuerySet(models.QuerySet["RequestLog"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def before(self, log_id: uuid.UUID | None) -> Self:
+        return self.filter(id__lt=log_id) if log_id else self
+
+    def with_list_images(self) -> Self:
+        """The pictures of each row and the names its line shows, in one query each."""
+        from gateway.models import LogImage
+
+        images = LogImage.objects.select_related("image").order_by("direction", "index")
+        return self.select_related("virtual_key", "api_key").prefetch_related(models.Prefetch("images", images))
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def without_thumbnail(self) -> Self:
+        return self.filter(thumbnail="pending").order_by("created_at")
+
+
+class LogImageQuerySet(models.QuerySet["LogImage"]):
+    def of_log(self, workspace: Workspace, log_id: uuid.UUID) -> Self:
+        return self.filter(workspace=workspace, log_id=log_id).select_related("image")
+
+    def to_snapshot(self) -> Self:
+        return self.filter(snapshot="pending").order_by("id")

@@ -1,0 +1,367 @@
+"""From one finished flow to its rows and blobs. The only writer of logs; writing the same flow twice changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
+
+from gateway import blobs, dialects, ids, jsontext, multipart, pricing
+from gateway.cutting import Cutting, Find, cut
+from gateway.dialects import sse
+from gateway.dialects.base import Answer, Dialect, Question, error_of, text_of
+from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
+from gateway.providers import by_name
+from gateway.sniff import DRAWN
+
+log = logging.getLogger(__name__)
+
+PREVIEW = 200
+KEY_USE_SECONDS = 5
+IMAGE_LINK = re.compile(
+    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|data\[\d+\]\.url)$"
+)
+LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Flow:
+    """What the journal holds of one request; without `end` it is still under way, or was interrupted."""
+
+    id: bytes
+    begin: bytes = b""
+    request: bytes = b""
+    parts: list[bytes] = field(default_factory=list)
+    end: bytes | None = None
+    announced: bool = False
+
+    @property
+    def response(self) -> bytes:
+        return b"".join(self.parts)
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one flow becomes in the database."""
+
+    log: RequestLog
+    payload: Payload | None = None
+    images: dict[str, Image] = field(default_factory=dict)
+    log_images: list[LogImage] = field(default_factory=list)
+
+
+class Unreadable(Exception):
+    """A flow that cannot be turned into rows; ingest puts it aside."""
+
+
+def announce(flows: Sequence[Flow]) -> None:
+    """Show requests that are under way. A row that exists already, whatever its state, is left alone."""
+    rows = [_light_row(flow, RequestLog.State.IN_FLIGHT) for flow in flows]
+    RequestLog.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def record(flows: Sequence[Flow]) -> None:
+    """Write finished flows: blobs first, then all rows in one transaction.
+
+    Raises:
+        Unreadable: one of them cannot be written. django.db.OperationalError: the database is not there; try again.
+    """
+    rows = [_rows(flow) for flow in flows]
+    try:
+        _write(rows)
+    except (DataError, IntegrityError, ValueError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def record_unreadable(flow: Flow, reason: str) -> None:
+    """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
+    row = _light_row(flow, RequestLog.State.FAILED)
+    row.failure, row.failure_message = "unreadable", _clean(reason, 1000)
+    RequestLog.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["state", "failure", "failure_message"],
+    )
+
+
+def _rows(flow: Flow) -> Rows:
+    try:
+        return _read(flow)
+    except Exception as error:
+        log.exception("flow %s could not be read", uuid.UUID(bytes=flow.id))
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _read(flow: Flow) -> Rows:
+    meta = msgspec.json.decode(flow.begin)
+    end = msgspec.json.decode(flow.end) if flow.end else {}
+    row = _light_row(flow, RequestLog.State(end.get("state", RequestLog.State.INTERRUPTED)))
+    response = flow.response
+    dialect = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
+    _note_ending(row, end, response)
+    request_cut = cut(flow.request, meta["content_type"])
+    response_cut = cut(response, end.get("headers", {}).get("content-type", ""))
+    question = _question(dialect, request_cut, meta["content_type"])
+    answer, problem = _answer(dialect, response_cut, end, row)
+    _note_answer(row, question, answer, problem)
+    rows = Rows(row)
+    if meta["keep_bodies"]:
+        rows.payload = _payload(row, meta, end, request_cut, response_cut)
+        details = {part.position: part.detail for turn in question.turns for part in turn.parts}
+        _note_images(rows, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
+        _note_images(rows, response_cut, end.get("headers", {}).get("content-type", ""), LogImage.Direction.OUTPUT, {})
+    else:
+        row.prompt_preview = row.answer_preview = ""
+    return rows
+
+
+def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
+    meta = msgspec.json.decode(flow.begin)
+    id = uuid.UUID(bytes=flow.id)
+    return RequestLog(
+        id=id,
+        workspace_id=meta["workspace"],
+        api_key_id=meta["api_key"],
+        virtual_key_id=meta["virtual_key"],
+        started_at=ids.time_of(id),
+        state=state,
+        endpoint=_clean(meta["endpoint"].strip("/"), 40),
+        method=_clean(meta["method"], 10),
+        path=_clean(meta["path"], 500),
+        stream=meta["stream"],
+        provider=meta["provider"],
+        model=_clean(meta["model"], 200),
+        request_bytes=meta["bytes"],
+        trace_id=_clean(meta["trace_id"], 128),
+        span_id=_clean(meta["span_id"], 128),
+        span_name=_clean(meta["span_name"], 128),
+        parent_span_id=_clean(meta["parent_span_id"], 128),
+        metadata={_clean(key, 128): _clean(value, 1024) for key, value in meta["metadata"].items()},
+        sdk=_clean(meta["sdk"], 64),
+        bodies_kept=meta["keep_bodies"],
+    )
+
+
+def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
+    row.status = end.get("status")
+    row.failure = end.get("failure", "") or ("" if end else "interrupted")
+    row.failure_message = _clean(
+        end.get("message", "" if end else "the gateway was killed while this was under way"), 1000
+    )
+    row.total_ms, row.first_byte_ms = end.get("total_ms"), end.get("first_byte_ms")
+    row.upstream_ms, row.gateway_ms = end.get("upstream_ms"), end.get("gateway_ms")
+    row.response_bytes = len(response)
+
+
+def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: str) -> None:
+    usage = answer.usage
+    row.answer_model = _clean(answer.model, 200)
+    row.finish_reason = _clean(answer.finish_reason, 40)
+    row.prompt_tokens, row.completion_tokens = usage.prompt, usage.completion
+    both = None if usage.prompt is None else usage.prompt + (usage.completion or 0)
+    row.total_tokens = usage.total if usage.total is not None else both
+    row.cached_tokens, row.reasoning_tokens = usage.cached, usage.reasoning
+    provider = by_name(row.provider)
+    row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
+    row.prompt_preview = _clean(" ".join(text_of(question.turns, "user").split()), PREVIEW)
+    row.answer_preview = _clean(
+        " ".join((text_of(answer.turns) or answer.error or row.failure_message).split()), PREVIEW
+    )
+    if problem and row.state == RequestLog.State.OK:
+        row.state, row.failure, row.failure_message = RequestLog.State.FAILED, "invalid_stream", problem
+
+
+def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Question:
+    boundary = multipart.boundary_of(content_type)
+    if dialect is None:
+        return Question()
+    return dialect.read_question(form_document(body.text, boundary) if boundary else _document(body.text))
+
+
+def _answer(dialect: Dialect | None, body: Cutting, end: dict[str, Any], row: RequestLog) -> tuple[Answer, str]:
+    """What was answered, and what is wrong with the stream it came in, if anything is."""
+    if not end.get("headers", {}).get("content-type", "").startswith("text/event-stream"):
+        document = _document(body.text)
+        return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
+    documents, bad = sse.documents(body.text)
+    answer = (dialect or dialects.CHAT).read_stream(documents)
+    if answer.error and row.state == RequestLog.State.OK:
+        row.state = RequestLog.State.ERROR
+        row.failure, row.failure_message = "stream_error", _clean(answer.error, 1000)
+    if bad:
+        return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
+    marks = (dialect or dialects.CHAT).end_marks
+    if dialect and not answer.complete and not any(mark in body.text for mark in marks):
+        return answer, "the stream ended before its end mark"
+    return answer, ""
+
+
+def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
+    """A multipart form as a document: text fields by name, the names of the file fields under `__files__`."""
+    document: dict[str, Any] = {"__files__": []}
+    for position, part in _named_parts(text, boundary):
+        if part.filename is not None:
+            document["__files__"].append(position)
+        else:
+            document[part.name] = text[part.start : part.end].decode("utf-8", "replace")
+    return document
+
+
+def _named_parts(text: bytes, boundary: bytes) -> Iterator[tuple[str, multipart.Part]]:
+    seen: dict[str, int] = {}
+    for part in multipart.parts(text, boundary):
+        number = seen.get(part.name, 0)
+        seen[part.name] = number + 1
+        yield (f"{part.name}[{number}]" if number else part.name), part
+
+
+def _document(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _payload(
+    row: RequestLog, meta: dict[str, Any], end: dict[str, Any], request: Cutting, response: Cutting
+) -> Payload:
+    return Payload(
+        log_id=row.pk,
+        url=_clean(meta["url"], 1000),
+        request_headers=meta["headers"],
+        request_body=zlib.compress(request.text, 6) if request.text else b"",
+        request_cuts=request.cuts,
+        request_edits=meta["edits"],
+        response_headers=end.get("headers", {}),
+        response_body=zlib.compress(response.text, 6) if response.text else b"",
+        response_cuts=response.cuts,
+    )
+
+
+def _note_images(
+    rows: Rows, body: Cutting, content_type: str, direction: LogImage.Direction, details: dict[str, str]
+) -> None:
+    found: list[tuple[int, LogImage]] = []
+    places = _places(body.text, content_type)
+    for find in body.finds:
+        found.append((find.at, _log_image(rows, find, _place_of(find.at, places), content_type)))
+    found += [(at, link) for at, link in _links(body.text, places)]
+    for index, (_, log_image) in enumerate(sorted(found, key=lambda pair: pair[0])):
+        log_image.workspace_id, log_image.log_id = rows.log.workspace_id, rows.log.pk
+        log_image.direction, log_image.index = direction, index
+        log_image.position = _clean(log_image.position, 300)
+        log_image.detail = _clean(details.get(log_image.position, ""), 10)
+        rows.log_images.append(log_image)
+    if direction == LogImage.Direction.INPUT:
+        rows.log.input_images = min(len(found), 32767)
+    else:
+        rows.log.output_images = min(len(found), 32767)
+
+
+def _places(text: bytes, content_type: str) -> list[jsontext.Text]:
+    """Every string of a body with its path: of a form's parts, of each event of a stream, or of the JSON itself."""
+    boundary = multipart.boundary_of(content_type)
+    if boundary:
+        return [jsontext.Text(name, part.start, part.end) for name, part in _named_parts(text, boundary)]
+    if content_type.startswith("text/event-stream"):
+        return [
+            jsontext.Text(f"event[{index}].{place.path}", place.start, place.end)
+            for index, event in enumerate(sse.events(text))
+            for place in jsontext.strings(text, event.start, event.end)
+        ]
+    return list(jsontext.strings(text))
+
+
+def _place_of(at: int, places: list[jsontext.Text]) -> str:
+    return next((place.path for place in places if place.start <= at <= place.end), "")
+
+
+def _links(text: bytes, places: list[jsontext.Text]) -> Iterator[tuple[int, LogImage]]:
+    for place in places:
+        if LINK.match(text, place.start, place.end) and IMAGE_LINK.search(place.path):
+            url = _document(b'"' + text[place.start : place.end] + b'"')
+            if isinstance(url, str):
+                keep = settings.SNAPSHOT == "on"
+                snapshot = LogImage.Snapshot.PENDING if keep else LogImage.Snapshot.OFF
+                yield (
+                    place.start,
+                    LogImage(
+                        position=place.path,
+                        source=LogImage.Source.LINK,
+                        url=_clean(url, 8192),
+                        snapshot=snapshot,
+                    ),
+                )
+
+
+def _log_image(rows: Rows, find: Find, position: str, content_type: str) -> LogImage:
+    source = LogImage.Source.FILE if multipart.boundary_of(content_type) else LogImage.Source.DATA
+    made = LogImage(position=position, source=source, declared_type=_clean(find.declared, 100))
+    if not find.data:
+        made.snapshot, made.snapshot_reason = LogImage.Snapshot.FAILED, _clean(find.problem, 200)
+        return made
+    blobs.put(find.sha256, find.data)
+    made.image_id = find.sha256
+    rows.images[find.sha256] = image_row(find)
+    return made
+
+
+def image_row(find: Find) -> Image:
+    """The row of a file, from what its first bytes say."""
+    sniffed = find.sniffed
+    drawn = sniffed is not None and sniffed.media_type in DRAWN
+    return Image(
+        sha256=find.sha256,
+        media_type=sniffed.media_type if sniffed else "application/octet-stream",
+        size=len(find.data),
+        width=sniffed.width if sniffed else None,
+        height=sniffed.height if sniffed else None,
+        thumbnail=Image.Thumbnail.PENDING if drawn else Image.Thumbnail.NONE,
+        thumbnail_problem="" if sniffed else "the bytes are not of a known image type",
+    )
+
+
+def _write(rows: Sequence[Rows]) -> None:
+    logs = [row.log for row in rows]
+    images = {key: image for row in rows for key, image in row.images.items()}
+    with transaction.atomic():
+        Image.objects.bulk_create(images.values(), ignore_conflicts=True)
+        RequestLog.objects.bulk_create(logs, update_conflicts=True, unique_fields=["id"], update_fields=LOG_FIELDS)
+        Payload.objects.bulk_create(
+            [row.payload for row in rows if row.payload],
+            update_conflicts=True,
+            unique_fields=["log"],
+            update_fields=PAYLOAD_FIELDS,
+        )
+        LogImage.objects.bulk_create([one for row in rows for one in row.log_images], ignore_conflicts=True)
+        _note_key_use(logs)
+
+
+def _note_key_use(logs: Sequence[RequestLog]) -> None:
+    last: dict[int, datetime] = {}
+    for row in logs:
+        if row.api_key_id is not None:
+            last[row.api_key_id] = max(row.started_at, last.get(row.api_key_id, row.started_at))
+    stale = timezone.now() - timedelta(seconds=KEY_USE_SECONDS)
+    for key, at in last.items():
+        ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=stale).update(last_used_at=at)
+
+
+def _clean(text: str, length: int) -> str:
+    """Text that every database can hold: no NUL, no lone surrogate, not too long."""
+    return text[:length].encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+LOG_FIELDS = [f.name for f in RequestLog._meta.concrete_fields if not f.primary_key]
+PAYLOAD_FIELDS = [f.name for f in Payload._meta.concrete_fields if not f.primary_key]

@@ -1,0 +1,94 @@
+"""Builds what one server process runs, and keeps its small chores: following the keys, measuring the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from django.conf import settings
+
+from gateway.decoder import Decoder
+from gateway.directory import POLL_SECONDS, Directory
+from gateway.front_gate import Asgi, FrontGate
+from gateway.journal import MEASURE_SECONDS, Journal
+from gateway.proxy import Limits, Proxy
+from gateway.relay import Message, Receive, Send
+from gateway.sandbox import Sandbox
+from gateway.wire import Pool
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """The ASGI application. Everything that needs the event loop is made when lifespan starts, and ended when it stops."""
+
+    def __init__(self, django: Asgi) -> None:
+        self.django = django
+        self.gate: FrontGate | None = None
+        self.chores: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            assert self.gate is not None
+            await self.gate(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        self.directory = Directory()
+        await asyncio.to_thread(self.directory.refresh)
+        self.journal = Journal(
+            settings.JOURNAL_ROOT,
+            limit_bytes=settings.JOURNAL_LIMIT_BYTES,
+            reserve_bytes=settings.DISK_RESERVE_BYTES,
+        )
+        self.pool = Pool(connect_seconds=settings.CONNECT_SECONDS, idle_seconds=settings.UPSTREAM_IDLE_SECONDS)
+        self.decoder = Decoder()
+        proxy = Proxy(
+            directory=self.directory,
+            journal=self.journal,
+            pool=self.pool,
+            sandbox=Sandbox(self.decoder),
+            limits=Limits(
+                body_bytes=settings.MAX_BODY_BYTES,
+                bytes_in_flight=settings.BYTES_IN_FLIGHT,
+                calls_in_flight=settings.CALLS_IN_FLIGHT,
+                body_idle_seconds=settings.BODY_IDLE_SECONDS,
+                custom_hosts=settings.CUSTOM_HOSTS,
+                recording_required=settings.JOURNAL_FULL == "refuse",
+            ),
+        )
+        hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
+        self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS)
+        self.chores = [asyncio.create_task(self._follow_keys()), asyncio.create_task(self._measure_journal())]
+
+    async def _stop(self) -> None:
+        for chore in self.chores:
+            chore.cancel()
+        await self.pool.close()
+        self.decoder.close()
+        await asyncio.to_thread(self.journal.close)
+
+    async def _follow_keys(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.to_thread(self.directory.refresh)
+
+    async def _measure_journal(self) -> None:
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            before = self.journal.full
+            try:
+                await asyncio.to_thread(self.journal.measure)
+            except OSError as error:
+                log.warning("the journal could not be measured: %s", error)
+            if self.journal.full != before:
+                log.warning("journal: %s", self.journal.full or "has room again")

@@ -1,0 +1,199 @@
+"""Every setting of Loupe, read from the environment. README's table of variables is checked against this file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+
+
+def env_text(name: str, default: str) -> str:
+    return os.environ.get(name, default)
+
+
+def env_int(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
+
+
+def env_choice(name: str, default: str, *choices: str) -> str:
+    text = os.environ.get(name, default).lower()
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
+    return text
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def kept_secret(path: Path) -> str:
+    """A secret that is made once and kept in a file that only its owner can read."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {path.parent} is not writable ({error.strerror}). "
+            "Name another one with LOUPE_DATA, or give this one to the user who runs Loupe."
+        ) from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    return path.read_text().strip()
+
+
+# The environment itself, for commands that are told the name of a variable
+ENVIRONMENT = os.environ
+
+# Where things are kept
+LOUPE_DATA = Path(env_text("LOUPE_DATA", "data")).resolve()
+BLOB_ROOT = LOUPE_DATA / "blobs"
+JOURNAL_ROOT = LOUPE_DATA / "journal"
+QUARANTINE_ROOT = LOUPE_DATA / "quarantine"
+
+# Secrets
+SECRET_KEY = env_text("LOUPE_SECRET_KEY", "") or kept_secret(LOUPE_DATA / "secret-key")
+ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / "encryption-keys").split()
+
+# The front gate
+ALLOWED_HOSTS = env_list("LOUPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+MAX_BODY_BYTES = env_int("LOUPE_MAX_BODY_MB", 64) * MIB
+BYTES_IN_FLIGHT = env_int("LOUPE_BYTES_IN_FLIGHT_MB", 256) * MIB
+CALLS_IN_FLIGHT = env_int("LOUPE_CALLS_IN_FLIGHT", 1024)
+BODY_IDLE_SECONDS = env_int("LOUPE_BODY_IDLE_SECONDS", 15)
+
+# Upstream
+CONNECT_SECONDS = env_int("LOUPE_CONNECT_SECONDS", 10)
+UPSTREAM_IDLE_SECONDS = env_int("LOUPE_UPSTREAM_IDLE_SECONDS", 600)
+CUSTOM_HOSTS = env_list("LOUPE_CUSTOM_HOSTS")
+
+# Journal
+JOURNAL_LIMIT_BYTES = env_int("LOUPE_JOURNAL_LIMIT_MB", 2048) * MIB
+JOURNAL_FULL = env_choice("LOUPE_JOURNAL_FULL", "refuse", "refuse", "pass")
+DISK_RESERVE_BYTES = env_int("LOUPE_DISK_RESERVE_MB", 64) * MIB
+
+# Copies of linked images
+SNAPSHOT = env_choice("LOUPE_SNAPSHOT", "on", "on", "off")
+FETCH_HOSTS = env_list("LOUPE_FETCH_HOSTS")
+FETCH_MAX_BYTES = env_int("LOUPE_FETCH_MAX_MB", 20) * MIB
+FETCH_SECONDS = env_int("LOUPE_FETCH_SECONDS", 10)
+
+# Django
+DEBUG = False
+ROOT_URLCONF = "gateway.urls"
+ASGI_APPLICATION = "gateway.asgi.application"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "gateway",
+    "logsui",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "logsui.middleware.page_headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;",
+}
+DATABASE_URL = env_text("DATABASE_URL", "")
+DATABASES: dict[str, Any] = {
+    "default": dict(dj_database_url.parse(DATABASE_URL))
+    if DATABASE_URL
+    else {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": LOUPE_DATA / "loupe.sqlite3",
+        "OPTIONS": SQLITE_OPTIONS,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = LOUPE_DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_THOUSAND_SEPARATOR = True
+
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+BEHIND_TLS = env_choice("LOUPE_HTTPS", "off", "on", "off") == "on"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
+SESSION_COOKIE_NAME = "loupe_session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = MIB
+
+LOG_LEVEL = env_choice("LOUPE_LOG_LEVEL", "info", "debug", "info", "warning", "error").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "gateway": {"level": LOG_LEVEL},
+        "logsui": {"level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+    },
+}

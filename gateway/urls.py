@@ -1,0 +1,15 @@
+"""All addresses: the logs API here, the pages in logsui."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from gateway import logs_api
+
+urlpatterns = [
+    path("v1/logs", logs_api.log_list),
+    path("v1/logs/<uuid:log_id>", logs_api.log_detail, name="api-log"),
+    path("v1/logs/<uuid:log_id>/images/<slug:number>", logs_api.log_image, name="api-image"),
+    path("v1/logs/<uuid:log_id>/images/<slug:number>/thumbnail", logs_api.log_thumbnail, name="api-thumbnail"),
+    path("", include("logsui.urls")),
+]

@@ -1,0 +1,344 @@
+"""The HTTP/1.1 client of the fast path: a pool of connections over asyncio and llhttp (httptools), in httpx's vocabulary.
+
+httpx's own request and response objects cost more than all the rest of a relayed call, so this transport hands over raw
+bytes; errors are httpx's classes, addresses are `httpx.URL`. What it does not do on purpose: redirects, cookies,
+decompression, proxies from the environment. A body is never sent twice once a byte of an answer came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Protocol
+
+import httptools
+import httpx
+
+HIGH_WATER = 256 * 1024
+IDLE_KEPT_SECONDS = 30.0
+SWEEP_SECONDS = 0.25
+HeaderList = list[tuple[str, str]]
+Origin = tuple[str, str, int]
+
+
+class Reply(Protocol):
+    """An answer on its way. `read` gives what has come, at least a byte, and b"" at the end."""
+
+    status: int
+    headers: HeaderList
+
+    @property
+    def finished(self) -> bool:
+        """The whole answer has come and been read."""
+        ...
+
+    async def read(self) -> bytes: ...
+
+    def abort(self) -> None:
+        """Break off: the connection is closed at once and reading ends with `httpx.ReadError`."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One connection and the answer it is carrying, if any."""
+
+    status: int
+    headers: HeaderList
+    expected: int | None
+    head_came: bool
+    complete: bool
+    length_known: bool
+    error: httpx.TransportError | None
+
+    def __init__(self, pool: Pool, origin: Origin) -> None:
+        self.pool, self.origin = pool, origin
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport
+        self.parser: httptools.HttpResponseParser
+        self.busy = self.lost = self.untouched = False
+        self.idle_since = self.heard_at = 0.0
+        self.waiter: asyncio.Future[None] | None = None
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self.busy:  # an answer that nobody asked for
+            self.transport.abort()
+            return
+        self.untouched = False
+        self.heard_at = self.loop.time()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
+            return
+        if self.queued > HIGH_WATER:
+            self.transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.pool.forget(self)
+        if not self.busy or self.complete or self.error:
+            return
+        if self.head_came and not self.length_known and exc is None:
+            self.complete = True  # a body without a length ends with the connection
+            self._wake()
+        elif not self.head_came:
+            self._fail(httpx.RemoteProtocolError("the provider closed the connection without an answer"))
+        else:
+            self._fail(httpx.ReadError(self._broken_off(exc)))
+
+    # llhttp's side
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self.status = self.parser.get_status_code()
+        if self.status < 200:
+            self.headers = []
+            return
+        self.head_came = True
+        for name, value in self.headers:
+            if name == "content-length":
+                self.length_known, self.expected = True, int(value) if value.isdigit() else None
+            elif name == "transfer-encoding":
+                self.length_known = True
+        if self.method == "HEAD" or self.status in (204, 304):
+            self.length_known = self.complete = True
+
+    def on_body(self, data: bytes) -> None:
+        self.chunks.append(data)
+        self.queued += len(data)
+        self.received += len(data)
+
+    def on_message_complete(self) -> None:
+        if self.head_came:
+            self.complete = True
+
+    # the relay's side
+
+    def start(self, method: str, head: bytes, body: bytes) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.method = method
+        self.status = 0
+        self.headers = []
+        self.chunks: deque[bytes] = deque()
+        self.queued = self.received = 0
+        self.expected = None
+        self.head_came = self.complete = self.length_known = False
+        self.error = None
+        self.busy = self.untouched = True
+        self.heard_at = self.loop.time()
+        self.transport.writelines([head, body] if body else [head])
+
+    @property
+    def finished(self) -> bool:
+        return self.complete and not self.chunks
+
+    async def wait_head(self) -> None:
+        while not self.head_came:
+            if self.error:
+                raise self.error
+            await self._wait()
+
+    async def read(self) -> bytes:
+        while not self.chunks:
+            if self.complete:
+                self._done()
+                return b""
+            if self.error:
+                raise self.error
+            await self._wait()
+        data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        self.chunks.clear()
+        if self.queued > HIGH_WATER and not self.lost:
+            self.transport.resume_reading()
+        self.queued = 0
+        if self.complete:
+            self._done()
+        return data
+
+    def abort(self) -> None:
+        self._fail(httpx.ReadError("broken off"))
+
+    def fail(self, error: httpx.TransportError) -> None:
+        """End the answer with this error, from a timer."""
+        if self.busy and not self.complete and not self.error:
+            self._fail(error)
+
+    async def _wait(self) -> None:
+        self.waiter = self.loop.create_future()
+        try:
+            await self.waiter
+        finally:
+            self.waiter = None
+
+    def _wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        self.error = error
+        if not self.lost:
+            self.transport.abort()
+        self._wake()
+
+    def _done(self) -> None:
+        """Give the connection back, or close it when it cannot carry another call."""
+        if not self.busy:
+            return
+        self.busy = False
+        reusable = self.length_known and not self.lost and self.parser.should_keep_alive()
+        if reusable and not self.transport.get_write_buffer_size():
+            self.pool.give_back(self)
+        elif not self.lost:
+            self.transport.close()
+
+    def _broken_off(self, exc: Exception | None) -> str:
+        how = "reset the connection" if isinstance(exc, ConnectionResetError) else "closed the connection"
+        of = f" of {self.expected}" if self.expected is not None else ""
+        return f"the provider {how} after {self.received}{of} bytes of its answer"
+
+
+class Pool:
+    """Connections by origin. One pool a process, made inside its event loop."""
+
+    def __init__(self, *, connect_seconds: float, idle_seconds: float) -> None:
+        self.connect_seconds, self.idle_seconds = connect_seconds, idle_seconds
+        self.idle: dict[Origin, list[Connection]] = {}
+        self.open: set[Connection] = set()
+        self.tls = ssl.create_default_context()
+        self.tls.set_alpn_protocols(["http/1.1"])
+        self.sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def send(
+        self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
+    ) -> Connection:
+        """Send one request; answers when the head of the reply is there.
+
+        Args:
+            timeout: seconds until the head must have come, when the caller set a limit of its own.
+
+        Raises:
+            httpx.TransportError: ConnectTimeout, ConnectError, ReadTimeout, RemoteProtocolError, ReadError.
+            httpx.InvalidURL: the address cannot be used.
+        """
+        origin, head = _head(method, url, headers, len(body))
+        async with _within(timeout):
+            while True:
+                connection, reused = await self._take(origin)
+                connection.start(method, head, body)
+                try:
+                    await connection.wait_head()
+                except (httpx.RemoteProtocolError, httpx.ReadError):
+                    if reused and connection.untouched:
+                        continue  # kept open too long: the provider had closed it before our request
+                    raise
+                except asyncio.CancelledError:
+                    connection.abort()
+                    raise
+                return connection
+
+    async def close(self) -> None:
+        self.sweeper.cancel()
+        for connection in list(self.open):
+            connection.transport.abort()
+
+    def give_back(self, connection: Connection) -> None:
+        connection.idle_since = connection.loop.time()
+        self.idle.setdefault(connection.origin, []).append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        self.open.discard(connection)
+        kept = self.idle.get(connection.origin, [])
+        if connection in kept:
+            kept.remove(connection)
+
+    async def _take(self, origin: Origin) -> tuple[Connection, bool]:
+        kept = self.idle.get(origin, [])
+        while kept:
+            connection = kept.pop()
+            if not connection.transport.is_closing():
+                return connection, True
+        return await self._connect(origin), False
+
+    async def _connect(self, origin: Origin) -> Connection:
+        scheme, host, port = origin
+        secure = self.tls if scheme == "https" else None
+        try:
+            async with asyncio.timeout(self.connect_seconds):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self, origin), host, port, ssl=secure
+                )
+        except TimeoutError:
+            raise httpx.ConnectTimeout(f"no connection to {host}:{port} within {self.connect_seconds:g} s") from None
+        except ssl.SSLError as error:
+            raise httpx.ConnectError(f"TLS with {host}:{port} failed: {error.reason}") from error
+        except OSError as error:
+            raise httpx.ConnectError(f"no connection to {host}:{port}: {error.strerror or error}") from error
+        self.open.add(connection)
+        return connection
+
+    async def _sweep(self) -> None:
+        """Close what has been idle too long; end answers whose provider has gone silent."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.open):
+                if connection.busy and now - connection.heard_at > self.idle_seconds and not connection.queued:
+                    connection.fail(httpx.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
+                elif not connection.busy and now - connection.idle_since > IDLE_KEPT_SECONDS:
+                    connection.transport.close()
+
+
+class _within:
+    """`asyncio.timeout` that costs nothing when there is no limit and raises httpx's error when there is."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.timeout = asyncio.timeout(seconds) if seconds is not None else None
+
+    async def __aenter__(self) -> None:
+        if self.timeout is not None:
+            await self.timeout.__aenter__()
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self.timeout is None:
+            return
+        try:
+            await self.timeout.__aexit__(*raised)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise httpx.ReadTimeout("the time that the caller allowed is over") from None
+
+
+_PARSED: dict[str, tuple[Origin, str, str]] = {}
+
+
+def _head(method: str, url: str, headers: HeaderList, length: int) -> tuple[Origin, bytes]:
+    origin, host, target = _PARSED.get(url) or _parse(url)
+    lines = [f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    if length or method not in ("GET", "HEAD", "DELETE"):
+        lines.append(f"content-length: {length}\r\n")
+    lines.append("\r\n")
+    return origin, "".join(lines).encode("latin-1", "replace")
+
+
+def _parse(url: str) -> tuple[Origin, str, str]:
+    parsed = httpx.URL(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise httpx.UnsupportedProtocol(f"{url[:200]!r} is not an http or https address")
+    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    known = (parsed.scheme, parsed.host, port), parsed.netloc.decode("ascii"), parsed.raw_path.decode("ascii")
+    if len(_PARSED) < 1024:
+        _PARSED[url] = known
+    return known

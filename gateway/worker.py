@@ -1,0 +1,87 @@
+"""The ingest worker's loops: journal to database, thumbnails, copies of linked pictures. Each is a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from gateway import image_links, thumbnails
+from gateway.decoder import Decoder
+from gateway.fetch import Fetcher
+from gateway.ingest import Ingest
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Worker:
+    """Runs until `stop`; then takes in what the journals still hold."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.failed = threading.Event()
+        self.decoder = Decoder()
+        self.ingest = Ingest(settings.JOURNAL_ROOT)
+        self.fetcher = Fetcher(
+            max_bytes=settings.FETCH_MAX_BYTES,
+            seconds=settings.FETCH_SECONDS,
+            open_hosts=settings.FETCH_HOSTS,
+        )
+
+    def run(self) -> bool:
+        """Work until stopped; False when a loop broke and the process should be started anew."""
+        jobs: dict[str, Callable[[], bool]] = {
+            "thumbnails": lambda: thumbnails.step(self.decoder),
+            "image-links": lambda: image_links.step(self.fetcher),
+        }
+        threads = [
+            threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()
+        ]
+        for thread in threads:
+            thread.start()
+        self._loop("ingest", self.ingest.step)
+        for thread in threads:
+            thread.join(timeout=15)
+        self.decoder.close()
+        return not self.failed.is_set()
+
+    def drain(self) -> None:
+        """Everything once, until nothing is left to do."""
+        while self.ingest.step() or thumbnails.step(self.decoder) or image_links.step(self.fetcher):
+            pass
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    def _loop(self, name: str, job: Callable[[], bool]) -> None:
+        pause = IDLE_SECONDS
+        try:
+            while not self.stopping.is_set():
+                try:
+                    busy = job()
+                except DatabaseError as error:
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                    log.warning("%s waits %.1f s, the database does not take it: %s", name, pause, error)
+                    close_old_connections()
+                    connection.close()
+                    self.stopping.wait(pause)
+                    continue
+                pause = IDLE_SECONDS
+                if not busy:
+                    self.stopping.wait(pause)
+            if name == "ingest" and not self.failed.is_set():
+                while job():
+                    pass
+        except BaseException:
+            self.failed.set()
+            self.stopping.set()
+            log.exception("%s broke", name)
+            raise
+        finally:
+            connection.close()

@@ -1,0 +1,94 @@
+"""Login by one-time link or password, the account's own settings, and the way to one's workspace."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from gateway.keys import use_login_link
+from gateway.models import Workspace
+
+TRIES = 10
+TRY_SECONDS = 15 * 60
+THEMES = ("system", "light", "dark")
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    workspace = Workspace.objects.for_user(request.user).order_by("id").first()
+    if workspace is None:
+        return render(request, "logsui/no_workspace.html", status=403)
+    return redirect("logs", slug=workspace.slug)
+
+
+@require_GET
+def login_link(request: HttpRequest, token: str) -> HttpResponse:
+    user = use_login_link(token=token)
+    if user is None:
+        return render(request, "logsui/login.html", {"form": None, "spent": True}, status=403)
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return redirect("home")
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def login_page(request: HttpRequest) -> HttpResponse:
+    form = AuthenticationForm(request, data=request.POST or None)
+    if request.method == "POST" and _too_many_tries(request):
+        form.add_error(None, "Too many tries. Wait 15 minutes, or make a login link on the server.")
+        return render(request, "logsui/login.html", {"form": form}, status=429)
+    if request.method == "POST" and form.is_valid():
+        login(request, form.get_user())
+        return redirect(_next(request))
+    return render(request, "logsui/login.html", {"form": form})
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@login_required
+def account_page(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    assert isinstance(user, User)
+    form = SetPasswordForm(user, data=request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        update_session_auth_hash(request, user)
+        messages.success(request, f"Password set. You can log in as {user.get_username()} now.")
+        return redirect("account")
+    workspace = Workspace.objects.for_user(user).order_by("id").first()
+    return render(request, "logsui/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
+
+
+@require_POST
+@login_required
+def set_theme(request: HttpRequest) -> HttpResponse:
+    response = redirect("account")
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie("loupe_theme", theme, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
+    return response
+
+
+def _too_many_tries(request: HttpRequest) -> bool:
+    """Counted before the password is looked at, by address and name; a process counts for itself."""
+    key = f"login:{request.META.get('REMOTE_ADDR', '')}:{request.POST.get('username', '')[:150]}"
+    cache.add(key, 0, TRY_SECONDS)
+    return cache.incr(key) > TRIES
+
+
+def _next(request: HttpRequest) -> str:
+    target = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe else settings.LOGIN_REDIRECT_URL

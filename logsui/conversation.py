@@ -1,0 +1,109 @@
+"""A stored exchange as a person reads it: turns in order, each picture where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from gateway import bodies, dialects, multipart
+from gateway.dialects import sse
+from gateway.dialects.base import Answer, Dialect, Part, Turn, compact
+from gateway.models import LogImage, Payload, RequestLog
+from gateway.recorder import form_document
+
+SHOWN_TEXT = 200_000
+
+
+@dataclass(slots=True)
+class Shown:
+    """One part as it is drawn: text, or a picture of the log."""
+
+    kind: str
+    text: str = ""
+    image: LogImage | None = None
+
+
+@dataclass(slots=True)
+class ShownTurn:
+    role: str
+    parts: list[Shown]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What was asked, what was answered, the settings of the call, and pictures that stand in no turn."""
+
+    asked: list[ShownTurn] = field(default_factory=list)
+    answered: list[ShownTurn] = field(default_factory=list)
+    settings: list[tuple[str, str]] = field(default_factory=list)
+    error: str = ""
+
+
+def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
+    if payload is None:
+        return Conversation()
+    dialect = dialects.for_endpoint(f"/{log.endpoint}") or dialects.CHAT
+    question = dialect.read_question(_request_document(payload))
+    answer = _read_answer(dialect, payload)
+    images = list(log.images.all())
+    asked = [one for one in images if one.direction == LogImage.Direction.INPUT]
+    answered = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
+    return Conversation(
+        asked=_shown(question.turns, asked, "user"),
+        answered=_shown(answer.turns, _final(answered), "assistant"),
+        settings=[
+            (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
+        ],
+        error=answer.error,
+    )
+
+
+def _request_document(payload: Payload) -> Any:
+    text = bodies.request_text(payload)
+    boundary = multipart.boundary_of(payload.request_headers.get("content-type", ""))
+    return form_document(text, boundary) if boundary else _document(text)
+
+
+def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
+    text = bodies.response_text(payload)
+    if payload.response_headers.get("content-type", "").startswith("text/event-stream"):
+        return dialect.read_stream(sse.documents(text)[0])
+    return dialect.read_answer(_document(text))
+
+
+def _document(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _shown(turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
+    """Turns with their pictures; pictures that no part names follow in a turn of their own."""
+    by_position = {one.position: one for one in images}
+    placed: set[int] = set()
+    shown = [ShownTurn(turn.role, [_part(part, by_position, placed) for part in turn.parts]) for turn in turns]
+    rest = [Shown("image", image=one) for one in images if one.pk not in placed]
+    if rest:
+        shown.append(ShownTurn(fallback_role, rest))
+    return [turn for turn in shown if turn.parts]
+
+
+def _part(part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Shown:
+    found = by_position.get(part.position) if part.kind in ("image", "file") else None
+    if found is not None:
+        placed.add(found.pk)
+        return Shown("image", image=found)
+    return Shown("text" if part.kind == "text" else "code", part.text[:SHOWN_TEXT])
+
+
+def _final(images: list[LogImage]) -> list[LogImage]:
+    """A streamed picture comes several times: in parts, when done, and in the last event. One of each hash is shown."""
+    kept: dict[str, LogImage] = {}
+    for one in images:
+        if "partial_image" not in one.position:
+            kept.setdefault(one.image_id or one.url or one.position, one)
+    return list(kept.values())

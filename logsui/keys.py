@@ -1,0 +1,92 @@
+"""The pages of gateway keys and virtual keys, and the page that shows how to connect."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from gateway.keys import create_api_key, create_virtual_key, revoke_api_key, revoke_virtual_key
+from gateway.models import ApiKey, Membership, VirtualKey, Workspace
+from gateway.providers import PROVIDERS
+from logsui.access import member
+from logsui.snippets import snippets
+
+EDITOR = Membership.Role.EDITOR
+
+
+@require_GET
+@member()
+def key_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    return _page(request, workspace)
+
+
+@require_POST
+@member(EDITOR)
+def create_key(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """The new key is in this one answer and nowhere else: no redirect, no message store."""
+    try:
+        row, key = create_api_key(workspace=workspace, name=request.POST.get("name", ""))
+    except ValidationError as error:
+        return _page(request, workspace, key_errors=error.messages)
+    return _page(request, workspace, new_key=key, new_key_name=row.name)
+
+
+@require_POST
+@member(EDITOR)
+def revoke_key(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
+    row = get_object_or_404(ApiKey.objects.of(workspace), pk=key_id)
+    revoke_api_key(api_key=row)
+    messages.success(request, f"The key {row.name} is revoked. It stops working within two seconds.")
+    return redirect("keys", slug=workspace.slug)
+
+
+@sensitive_post_parameters("secret")
+@require_POST
+@member(EDITOR)
+def create_virtual(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    given = {name: request.POST.get(name, "").strip() for name in ("slug", "provider", "base_url", "secret")}
+    try:
+        row = create_virtual_key(
+            workspace=workspace,
+            slug=given["slug"],
+            provider=given["provider"],
+            base_url=given["base_url"],
+            secret=given["secret"],
+        )
+    except ValidationError as error:
+        return _page(request, workspace, virtual_errors=error.messages, given=given | {"secret": ""})
+    messages.success(request, f'@{row.slug} is ready. Call it with model="@{row.slug}/…".')
+    return redirect("keys", slug=workspace.slug)
+
+
+@require_POST
+@member(EDITOR)
+def revoke_virtual(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
+    row = get_object_or_404(VirtualKey.objects.of(workspace), pk=key_id)
+    revoke_virtual_key(virtual_key=row)
+    messages.success(request, f"@{row.slug} is revoked and its secret is deleted.")
+    return redirect("keys", slug=workspace.slug)
+
+
+@require_GET
+@member()
+def connect(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    base = request.build_absolute_uri("/v1")
+    return render(request, "logsui/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)})
+
+
+def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpResponse:
+    context = {
+        "workspace": workspace,
+        "api_keys": ApiKey.objects.of(workspace).order_by("revoked_at", "-created_at"),
+        "virtual_keys": VirtualKey.objects.of(workspace).live().order_by("slug"),
+        "providers": [provider for provider in PROVIDERS if not provider.built_in],
+        "can_edit": Membership.objects.filter(
+            workspace=workspace, user=request.user.pk, role__in=(EDITOR, Membership.Role.OWNER)
+        ).exists(),
+    }
+    return render(request, "logsui/keys.html", context | extra)

@@ -1,0 +1,129 @@
+"""The list of logs, one log, its bodies and pictures."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Sequence
+
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from gateway import blobs, bodies, serving
+from gateway.logs_api import find_image
+from gateway.models import LogImage, RequestLog, Workspace
+from logsui.access import HtmxHttpRequest, member
+from logsui.conversation import read_conversation
+from logsui.rawjson import pieces
+
+PAGE_SIZE = 50
+ROW_IMAGES = 4
+BODIES = {
+    "request": bodies.request_body,
+    "sent": bodies.sent_body,
+    "response": bodies.response_body,
+}
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+@member()
+def log_list(request: HtmxHttpRequest, workspace: Workspace) -> HttpResponse:
+    before = _uuid(request.GET.get("before"))
+    logs = list(RequestLog.objects.of(workspace).newest_first().before(before).with_list_images()[: PAGE_SIZE + 1])
+    page = logs[:PAGE_SIZE]
+    seen = _fingerprint(page)
+    if request.htmx and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = {
+        "workspace": workspace,
+        "logs": page,
+        "next": page[-1].pk if len(logs) > PAGE_SIZE else None,
+        "before": before,
+        "seen": seen,
+        "row_images": ROW_IMAGES,
+    }
+    return render(request, "logsui/log_list.html" + ("#rows" if request.htmx else ""), context)
+
+
+@require_GET
+@member()
+def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
+    images = Prefetch("images", LogImage.objects.select_related("image"))
+    found = RequestLog.objects.of(workspace).filter(pk=log_id)
+    log = found.select_related("workspace", "virtual_key", "api_key", "payload").prefetch_related(images).first()
+    if log is None:
+        raise Http404("There is no such log in this workspace.")
+    payload = getattr(log, "payload", None)
+    context = {
+        "workspace": workspace,
+        "log": log,
+        "payload": payload,
+        "conversation": read_conversation(log, payload),
+        "request_json": pieces(bodies.request_text(payload), log, LogImage.Direction.INPUT) if payload else [],
+        "response_json": pieces(bodies.response_text(payload), log, LogImage.Direction.OUTPUT) if payload else [],
+        "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
+        "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
+    }
+    return render(request, "logsui/log_detail.html", context)
+
+
+@require_safe
+@member()
+def log_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, which: str) -> HttpResponse:
+    """A body to the byte, pictures put back, as a download."""
+    log = RequestLog.objects.of(workspace).filter(pk=log_id).select_related("payload").first()
+    payload = getattr(log, "payload", None)
+    if payload is None or which not in BODIES:
+        raise Http404("There is no such body.")
+    try:
+        data = BODIES[which](payload)
+    except blobs.BlobMissing:
+        raise Http404("A picture of this body is not in the blob store any more.") from None
+    headers = {
+        "Content-Disposition": f'attachment; filename="{log_id}-{which}.bin"',
+        "Content-Security-Policy": serving.SANDBOX_POLICY,
+        "Cache-Control": "no-store",
+    }
+    return HttpResponse(data, content_type="application/octet-stream", headers=headers)
+
+
+@require_safe
+@member()
+def image(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
+    found = find_image(workspace, log_id, number).image
+    if found is None or serving.cross_site(request):
+        raise Http404("This image is not kept.")
+    return serving.original(request, found)
+
+
+@require_safe
+@member()
+def thumbnail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str, size: int) -> HttpResponse:
+    found = find_image(workspace, log_id, number).image
+    if found is None or serving.cross_site(request):
+        raise Http404("This image is not kept.")
+    return serving.thumbnail(request, found, size)
+
+
+def _fingerprint(logs: Sequence[RequestLog]) -> str:
+    """Changes whenever a row of the page would look different."""
+    seen = [
+        (
+            log.pk.hex,
+            log.state,
+            [(one.image_id, one.snapshot, one.image and one.image.thumbnail) for one in log.images.all()],
+        )
+        for log in logs
+    ]
+    return f"{zlib.crc32(repr(seen).encode()):08x}"
+
+
+def _uuid(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        raise Http404("That is not the id of a log.") from None

@@ -1,0 +1,28 @@
+"""Every page. A workspace's pages carry its slug, so that any view can be sent to a colleague."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import URLPattern, path
+
+from logsui import account, keys, logs
+
+urlpatterns: list[URLPattern] = [
+    path("", account.home, name="home"),
+    path("login", account.login_page, name="login"),
+    path("login/<str:token>", account.login_link, name="login-link"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("account", account.account_page, name="account"),
+    path("account/theme", account.set_theme, name="theme"),
+    path("w/<slug:slug>/logs", logs.log_list, name="logs"),
+    path("w/<slug:slug>/logs/<uuid:log_id>", logs.log_detail, name="log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", logs.log_body, name="log-body"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>", logs.image, name="image"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>/<int:size>", logs.thumbnail, name="thumbnail"),
+    path("w/<slug:slug>/keys", keys.key_page, name="keys"),
+    path("w/<slug:slug>/keys/create", keys.create_key, name="create-key"),
+    path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.revoke_key, name="revoke-key"),
+    path("w/<slug:slug>/virtual-keys/create", keys.create_virtual, name="create-virtual-key"),
+    path("w/<slug:slug>/virtual-keys/<int:key_id>/revoke", keys.revoke_virtual, name="revoke-virtual-key"),
+    path("w/<slug:slug>/connect", keys.connect, name="connect"),
+]
