@@ -186,6 +186,7 @@ class Relay:
                 raise
         finally:
             watch.cancel()
+            self._end("failed", "internal_error", "Loupe failed on this call; the server's own log has the details")
             if self.watcher is not None:
                 self.watcher.cancel()
             if self.reply is not None and not self.reply.finished:
@@ -193,11 +194,14 @@ class Relay:
 
     def _cut_short(self) -> None:
         """Recorded before anything is awaited, so that a second cancel cannot lose it."""
+        if self.client_left:
+            self._end("aborted", "client_left", "the client closed the connection")
+        else:
+            self._end("interrupted", "shutdown", "the gateway was stopped")
+
+    def _end(self, state: str, failure: str, message: str) -> None:
         try:
-            if self.client_left:
-                self.exchange.end("aborted", failure="client_left", message="the client closed the connection")
-            else:
-                self.exchange.end("interrupted", failure="shutdown", message="the gateway was stopped")
+            self.exchange.end(state, failure=failure, message=message)
         except JournalUnavailable as error:
             log.error("call %s: its end was not recorded: %s", self.call.id, error)
 

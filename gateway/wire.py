@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 import httpx
@@ -40,62 +40,68 @@ class Reply(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
-    """One connection and the answer it is carrying, if any."""
+class Answer:
+    """One answer, filled by its connection and read by the relay; outlives the connection's next call."""
 
-    status: int
-    headers: HeaderList
-    expected: int | None
-    head_came: bool
-    complete: bool
-    length_known: bool
-    error: httpx.TransportError | None
-
-    def __init__(self, pool: Pool, origin: Origin) -> None:
-        self.pool, self.origin = pool, origin
-        self.loop = asyncio.get_running_loop()
-        self.transport: asyncio.Transport
-        self.parser: httptools.HttpResponseParser
-        self.busy = self.lost = self.untouched = False
-        self.idle_since = self.heard_at = 0.0
+    def __init__(self, connection: Connection, method: str) -> None:
+        self.connection: Connection | None = connection
+        self.method = method
+        self.status = 0
+        self.headers: HeaderList = []
+        self.chunks: deque[bytes] = deque()
+        self.queued = self.received = 0
+        self.expected: int | None = None
+        self.head_came = self.complete = self.length_known = self.reusable = False
+        self.error: httpx.TransportError | None = None
         self.waiter: asyncio.Future[None] | None = None
 
-    # asyncio's side
+    @property
+    def finished(self) -> bool:
+        return self.complete and not self.chunks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+    async def wait_head(self) -> None:
+        while not self.head_came:
+            if self.error:
+                raise self.error
+            await self._wait()
 
-    def data_received(self, data: bytes) -> None:
-        if not self.busy:  # an answer that nobody asked for
-            self.transport.abort()
+    async def read(self) -> bytes:
+        while not self.chunks:
+            if self.complete:
+                return b""
+            if self.error:
+                raise self.error
+            await self._wait()
+        data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        self.chunks.clear()
+        if self.queued > HIGH_WATER and self.connection is not None:
+            self.connection.transport.resume_reading()
+        self.queued = 0
+        return data
+
+    def abort(self) -> None:
+        self.fail(httpx.ReadError("broken off"))
+
+    def fail(self, error: httpx.TransportError) -> None:
+        """End the answer with this error and close its connection; nothing when it is complete or has failed."""
+        if self.complete or self.error:
             return
-        self.untouched = False
-        self.heard_at = self.loop.time()
+        self.error = error
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.drop()
+        self.wake()
+
+    def wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self.waiter = asyncio.get_running_loop().create_future()
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
-            return
-        if self.queued > HIGH_WATER:
-            self.transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-        self.pool.forget(self)
-        if not self.busy or self.complete or self.error:
-            return
-        if self.head_came and not self.length_known and exc is None:
-            self.complete = True  # a body without a length ends with the connection
-            self._wake()
-        elif not self.head_came:
-            self._fail(httpx.RemoteProtocolError("the provider closed the connection without an answer"))
-        else:
-            self._fail(httpx.ReadError(self._broken_off(exc)))
+            await self.waiter
+        finally:
+            self.waiter = None
 
     # llhttp's side
 
@@ -103,7 +109,8 @@ class Connection(asyncio.Protocol):
         self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        self.status = self.parser.get_status_code()
+        assert self.connection is not None
+        self.status = self.connection.parser.get_status_code()
         if self.status < 200:
             self.headers = []
             return
@@ -122,92 +129,90 @@ class Connection(asyncio.Protocol):
         self.received += len(data)
 
     def on_message_complete(self) -> None:
-        if self.head_came:
+        if self.head_came and self.connection is not None:
             self.complete = True
+            self.reusable = self.length_known and self.connection.parser.should_keep_alive()
 
-    # the relay's side
 
-    def start(self, method: str, head: bytes, body: bytes) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.method = method
-        self.status = 0
-        self.headers = []
-        self.chunks: deque[bytes] = deque()
-        self.queued = self.received = 0
-        self.expected = None
-        self.head_came = self.complete = self.length_known = False
-        self.error = None
-        self.busy = self.untouched = True
+class Connection(asyncio.Protocol):
+    """One connection, carrying one answer at a time."""
+
+    def __init__(self, pool: Pool, origin: Origin) -> None:
+        self.pool, self.origin = pool, origin
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport
+        self.parser: httptools.HttpResponseParser
+        self.answer: Answer | None = None
+        self.lost = self.untouched = False
+        self.idle_since = self.heard_at = 0.0
+
+    def start(self, method: str, head: bytes, body: bytes) -> Answer:
+        answer = self.answer = Answer(self, method)
+        self.parser = httptools.HttpResponseParser(answer)
+        self.untouched = True
         self.heard_at = self.loop.time()
         self.transport.writelines([head, body] if body else [head])
+        return answer
 
-    @property
-    def finished(self) -> bool:
-        return self.complete and not self.chunks
-
-    async def wait_head(self) -> None:
-        while not self.head_came:
-            if self.error:
-                raise self.error
-            await self._wait()
-
-    async def read(self) -> bytes:
-        while not self.chunks:
-            if self.complete:
-                self._done()
-                return b""
-            if self.error:
-                raise self.error
-            await self._wait()
-        data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
-        self.chunks.clear()
-        if self.queued > HIGH_WATER and not self.lost:
-            self.transport.resume_reading()
-        self.queued = 0
-        if self.complete:
-            self._done()
-        return data
-
-    def abort(self) -> None:
-        self._fail(httpx.ReadError("broken off"))
-
-    def fail(self, error: httpx.TransportError) -> None:
-        """End the answer with this error, from a timer."""
-        if self.busy and not self.complete and not self.error:
-            self._fail(error)
-
-    async def _wait(self) -> None:
-        self.waiter = self.loop.create_future()
-        try:
-            await self.waiter
-        finally:
-            self.waiter = None
-
-    def _wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    def _fail(self, error: httpx.TransportError) -> None:
-        self.error = error
+    def drop(self) -> None:
+        """Close at once; whatever was on its way is thrown away."""
+        self.answer = None
         if not self.lost:
             self.transport.abort()
-        self._wake()
 
-    def _done(self) -> None:
-        """Give the connection back, or close it when it cannot carry another call."""
-        if not self.busy:
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+
+    def data_received(self, data: bytes) -> None:
+        answer = self.answer
+        if answer is None:  # bytes that nobody asked for
+            self.drop()
             return
-        self.busy = False
-        reusable = self.length_known and not self.lost and self.parser.should_keep_alive()
-        if reusable and not self.transport.get_write_buffer_size():
+        self.untouched = False
+        self.heard_at = self.loop.time()
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            answer.fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
+            return
+        if answer.complete:
+            self._done(answer)
+        elif answer.queued > HIGH_WATER:
+            self.transport.pause_reading()
+        answer.wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.pool.forget(self)
+        answer, self.answer = self.answer, None
+        if answer is None:
+            return
+        if answer.head_came and not answer.length_known and exc is None:
+            answer.complete = True  # a body without a length ends with the connection
+            answer.wake()
+        elif not answer.head_came:
+            answer.fail(httpx.RemoteProtocolError("the provider closed the connection without an answer"))
+        else:
+            answer.fail(httpx.ReadError(_broken_off(answer, exc)))
+
+    def _done(self, answer: Answer) -> None:
+        """Give the connection back, or close it when it cannot carry another call."""
+        self.answer = answer.connection = None
+        if answer.reusable and not self.transport.get_write_buffer_size():
             self.pool.give_back(self)
-        elif not self.lost:
+        else:
             self.transport.close()
 
-    def _broken_off(self, exc: Exception | None) -> str:
-        how = "reset the connection" if isinstance(exc, ConnectionResetError) else "closed the connection"
-        of = f" of {self.expected}" if self.expected is not None else ""
-        return f"the provider {how} after {self.received}{of} bytes of its answer"
+
+def _broken_off(answer: Answer, exc: Exception | None) -> str:
+    how = "reset the connection" if isinstance(exc, ConnectionResetError) else "closed the connection"
+    of = f" of {answer.expected}" if answer.expected is not None else ""
+    return f"the provider {how} after {answer.received}{of} bytes of its answer"
 
 
 class Pool:
@@ -223,7 +228,7 @@ class Pool:
 
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
-    ) -> Connection:
+    ) -> Answer:
         """Send one request; answers when the head of the reply is there.
 
         Args:
@@ -237,22 +242,22 @@ class Pool:
         async with _within(timeout):
             while True:
                 connection, reused = await self._take(origin)
-                connection.start(method, head, body)
+                answer = connection.start(method, head, body)
                 try:
-                    await connection.wait_head()
+                    await answer.wait_head()
                 except (httpx.RemoteProtocolError, httpx.ReadError):
                     if reused and connection.untouched:
                         continue  # kept open too long: the provider had closed it before our request
                     raise
                 except asyncio.CancelledError:
-                    connection.abort()
+                    answer.abort()
                     raise
-                return connection
+                return answer
 
     async def close(self) -> None:
         self.sweeper.cancel()
         for connection in list(self.open):
-            connection.transport.abort()
+            connection.drop()
 
     def give_back(self, connection: Connection) -> None:
         connection.idle_since = connection.loop.time()
@@ -295,10 +300,12 @@ class Pool:
             await asyncio.sleep(SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
             for connection in list(self.open):
-                if connection.busy and now - connection.heard_at > self.idle_seconds and not connection.queued:
-                    connection.fail(httpx.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
-                elif not connection.busy and now - connection.idle_since > IDLE_KEPT_SECONDS:
-                    connection.transport.close()
+                answer = connection.answer
+                if answer is None:
+                    if now - connection.idle_since > IDLE_KEPT_SECONDS:
+                        connection.transport.close()
+                elif now - connection.heard_at > self.idle_seconds and not answer.queued:
+                    answer.fail(httpx.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
 
 
 class _within:
