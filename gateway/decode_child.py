@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP")
+OPENED = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP")
+ACCEPTED = {*OPENED, "MPO"}  # a JPEG that holds several pictures; its first one is taken
 MEGAPIXELS = {"JPEG": 100, "MPO": 100}
 OTHER_MEGAPIXELS = 40
 LONGEST_SIDE = 32_768
@@ -90,8 +91,8 @@ def _answer(op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def _opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.format not in FORMATS:
+    image = Image.open(io.BytesIO(data), formats=OPENED)
+    if image.format not in ACCEPTED:
         raise Refused("format_not_decoded")
     width, height = image.size
     most = MEGAPIXELS.get(image.format, OTHER_MEGAPIXELS) * 1_000_000

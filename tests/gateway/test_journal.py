@@ -1,0 +1,147 @@
+"""What is written is read; what is torn is cut; what cannot be written is said."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import journal
+from gateway.journal import Journal, JournalUnavailable, Kind, Record
+
+ID = bytes(range(16))
+
+
+def written(root: Path, records: list[Record]) -> Path:
+    """A dead process's segment with these records."""
+
+    async def write() -> Path:
+        made = Journal(root, limit_bytes=1 << 30, reserve_bytes=0)
+        for record in records:
+            made.append(*record)
+        await made.commit()
+        made.close()
+        return made.folder
+
+    return journal.segments(asyncio.run(write()))[0]
+
+
+def read_all(segment: Path, *, limit: int = 1 << 20) -> list[Record]:
+    records, offset = [], 0
+    while True:
+        more, after = journal.read(segment, offset, closed=True, limit=limit)
+        if after == offset:
+            return records
+        records += more
+        offset = after
+
+
+records = st.lists(st.builds(Record, st.sampled_from(Kind), st.binary(min_size=16, max_size=16), st.binary(max_size=50), st.binary(max_size=3000)), max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(records, st.integers(1, 5000))
+def test_every_record_is_read_back_whatever_the_reading_size(tmp_path_factory: pytest.TempPathFactory, given: list[Record], limit: int) -> None:
+    assert read_all(written(tmp_path_factory.mktemp("j"), given), limit=limit) == given
+
+
+@settings(max_examples=60, deadline=None)
+@given(records.filter(bool), st.data())
+def test_a_torn_tail_loses_only_the_torn_record(tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject) -> None:
+    segment = written(tmp_path_factory.mktemp("j"), given)
+    size = segment.stat().st_size
+    keep = data.draw(st.integers(0, size))
+    os.truncate(segment, keep)
+    found = read_all(segment)
+    assert found == given[: len(found)]
+    if keep == size:
+        assert found == given
+
+
+@settings(max_examples=60, deadline=None)
+@given(records.filter(lambda r: len(r) > 2), st.data())
+def test_a_damaged_record_is_passed_over_and_the_rest_is_read(tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject) -> None:
+    segment = written(tmp_path_factory.mktemp("j"), given)
+    at = data.draw(st.integers(0, segment.stat().st_size - 1))
+    with segment.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 0xFF]))
+    found = read_all(segment)
+    assert len(found) >= len(given) - 1
+    rest = iter(given)
+    assert all(record in rest for record in found)  # in order, and none that was not written
+
+
+def test_an_open_segment_is_read_up_to_its_last_whole_record(tmp_path: Path) -> None:
+    segment = written(tmp_path, [Record(Kind.BEGIN, ID, b"{}", b"x" * 100)] * 2)
+    os.truncate(segment, segment.stat().st_size - 1)
+    found, offset = journal.read(segment, 0, closed=False, limit=1 << 20)
+    assert len(found) == 1
+    assert journal.read(segment, offset, closed=False, limit=1 << 20) == ([], offset)
+
+
+def test_the_lock_tells_whether_the_writer_lives(tmp_path: Path) -> None:
+    async def live() -> None:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        assert not journal.writer_is_dead(made.folder)
+        made.close()
+        assert journal.writer_is_dead(made.folder)
+
+    asyncio.run(live())
+
+
+def test_a_full_journal_takes_no_new_request_but_ends_the_old_ones(tmp_path: Path) -> None:
+    async def fill() -> None:
+        made = Journal(tmp_path, limit_bytes=1000, reserve_bytes=0)
+        made.append(Kind.BEGIN, ID, b"{}", b"x" * 2000)
+        made.measure()
+        with pytest.raises(JournalUnavailable, match="its limit is"):
+            made.append(Kind.BEGIN, ID, b"{}")
+        made.append(Kind.END, ID, b"{}")
+        made.close()
+
+    asyncio.run(fill())
+
+
+def test_a_failing_disk_is_never_reported_as_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> None:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        made.append(Kind.BEGIN, ID, b"{}")
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", _input_output_error)
+            with pytest.raises(JournalUnavailable, match="did not reach the disk"):
+                await made.commit()
+        made.append(Kind.END, ID, b"{}")
+        await made.commit()
+        made.close()
+
+    asyncio.run(fail())
+
+
+def _input_output_error(_: int) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def test_many_waiters_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (syncs.append(file), real(file))[1])
+
+    async def write() -> None:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+
+        async def one() -> None:
+            made.append(Kind.END, ID, b"{}")
+            await made.commit()
+
+        await asyncio.gather(*(one() for _ in range(200)))
+        assert len(syncs) <= 3
+        made.close()
+
+    asyncio.run(write())

@@ -1,0 +1,50 @@
+"""Small changes to a JSON text leave every other byte as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.jsonedit import apply, edits_for, has_string_value
+
+keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
+values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=8) | st.sampled_from(['"model":', '\\"image_url": "x"', "image_url"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def rewritten(node: Any) -> Any:
+    """The same document with every string under `model` replaced, the slow way."""
+    if isinstance(node, dict):
+        return {k: "NEW" if k == "model" and isinstance(v, str) else rewritten(v) for k, v in node.items()}
+    return [rewritten(one) for one in node] if isinstance(node, list) else node
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.dictionaries(keys, values, max_size=5), st.sampled_from([None, 1, "\t"]), st.booleans())
+def test_exactly_the_values_of_the_key_change(doc: dict[str, Any], indent: Any, ascii_only: bool) -> None:
+    body = json.dumps(doc, indent=indent, ensure_ascii=ascii_only).encode()
+    edits = edits_for(body, doc, "model", lambda path, value: lambda text: '"NEW"')
+    assert json.loads(apply(body, edits)) == rewritten(doc)
+    assert has_string_value(body, "model") == bool(edits)
+    for start, end, _ in edits:
+        assert body[start:end].startswith(b'"')
+
+
+def test_a_change_can_be_limited_to_a_path() -> None:
+    doc = {"model": "a", "nested": {"model": "b"}}
+    body = json.dumps(doc).encode()
+    edits = edits_for(body, doc, "model", lambda path, _: (lambda text: '"z"') if path == () else None)
+    assert json.loads(apply(body, edits)) == {"model": "z", "nested": {"model": "b"}}
+
+
+@pytest.mark.parametrize("body", [b'{"model": "a", "model": "b"}', b'{"mod\\u0065l": "a"}'])
+def test_a_key_given_twice_or_in_escapes_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match="cannot be changed in place"):
+        edits_for(body, json.loads(body), "model", lambda path, value: lambda text: text)

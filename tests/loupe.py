@@ -1,0 +1,135 @@
+"""A real Loupe: `manage.py up` as a process, with its data folder, keys and API at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).parent.parent
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T | None], what: str, seconds: float = 15) -> T:
+    """What `look` answers, as soon as it answers something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Loupe:
+    """`Loupe(folder).start()`; then `base`, `key`, `link`, and `logs()`."""
+
+    def __init__(self, data: Path, **env: str) -> None:
+        self.data = data
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOUPE", "DJANGO", "DATABASE"))}
+        self.env = clean | {"LOUPE_DATA": str(data), "LOUPE_SNAPSHOT": "off", "PYTHONUNBUFFERED": "1"} | env
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.key = self.link = ""
+        self.starts = 0
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base(self) -> str:
+        return f"{self.root}/v1"
+
+    def start(self) -> Loupe:
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.starts += 1
+        out = self.output_path.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(self.port)],
+            cwd=ROOT, env=self.env, stdout=out, stderr=out, start_new_session=True,
+        )
+        out.close()
+        said = until(self._greeting, f"up greets; it said: {self.output()[-3000:]}", 60)
+        self.link = re.findall(r"http\S+/login/\S+", said)[0]
+        keys = re.findall(r"first API key.*?(lp_\w+)", said)
+        self.key = keys[0] if keys else self.key
+        return self
+
+    @property
+    def output_path(self) -> Path:
+        return self.data / f"up-{self.starts}.log"
+
+    def output(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.data.glob("up-*.log")))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def manage(self, *args: str, stdin: str | None = None, **env: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT, env=self.env | env, input=stdin, capture_output=True, text=True, check=False, timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def add_virtual_key(self, slug: str, base_url: str, secret: str = "sk-upstream-secret", provider: str = "openai") -> None:
+        """A virtual key; returns when the running gateway knows it."""
+        self.manage("virtualkey", "add", slug, "--provider", provider, "--secret-stdin", "--base-url", base_url, stdin=secret)
+        until(lambda: f"@{slug}" in self._unknown_slug_error(), f"the gateway knows @{slug}")
+
+    def call(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        """One request with the first key; status, headers (lower case) and body, whatever the status."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", "x-portkey-api-key": self.key} | (headers or {})
+        request = urllib.request.Request(self.root + path, data, {k: v for k, v in sent.items() if v}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+
+    def logs(self, query: str = "") -> list[dict[str, Any]]:
+        status, _, body = self.call(f"/v1/logs?limit=200&{query}")
+        assert status == 200, body
+        data: list[dict[str, Any]] = json.loads(body)["data"]
+        return data
+
+    def log(self, trace: str, *, finished: bool = True) -> dict[str, Any]:
+        """The whole log of a trace, once ingest has written it."""
+
+        def look() -> dict[str, Any] | None:
+            found = [one for one in self.logs(f"trace_id={trace}") if not finished or one["state"] != "in_flight"]
+            return found[0] if found else None
+
+        found = until(look, f"a log of trace {trace}")
+        whole: dict[str, Any] = json.loads(self.call(f"/v1/logs/{found['id']}")[2])
+        return whole
+
+    def _greeting(self) -> str | None:
+        assert self.process is not None
+        said = self.output_path.read_text(errors="replace")
+        assert self.process.poll() is None, f"up ended: {said[-3000:]}"
+        return said if re.search(r"^curl .*?}'", said, re.S | re.M) else None
+
+    def _unknown_slug_error(self) -> str:
+        body = {"model": "@no-such-slug/m", "messages": []}
+        return self.call("/v1/chat/completions", body, headers={"x-portkey-debug": "false"})[2].decode()
