@@ -116,17 +116,19 @@ def _config(text: str) -> dict[str, object]:
 
 def _trace(headers: Mapping[str, str], portkey: Mapping[str, str]) -> tuple[str, str]:
     """Portkey's own headers win over W3C `traceparent`."""
-    match = TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
+    match = TRACEPARENT.fullmatch(headers["traceparent"].strip()) if "traceparent" in headers else None
     trace, parent = (match[1], match[2]) if match else ("", "")
     return _plain(portkey.get("trace-id", "")) or trace, _plain(portkey.get("parent-span-id", "")) or parent
 
 
 def _plain(text: str) -> str:
     """Only what may stand in a header again; at most 128 characters."""
-    return "".join(c for c in text.strip() if " " <= c <= "~")[:128]
+    return "".join(c for c in text.strip() if " " <= c <= "~")[:128] if text else ""
 
 
 def _metadata(text: str, baggage: str) -> dict[str, str]:
+    if not text and not baggage:
+        return {}
     pairs = (item.partition("=") for item in baggage.split(",") if "=" in item)
     metadata = {key.strip(): value.strip() for key, _, value in pairs}
     if text:
@@ -164,7 +166,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip(" \"'[]").lower() for name in text.split(",") if name.strip(" \"'[]"))
+    return () if not text else tuple(name.strip(" \"'[]").lower() for name in text.split(",") if name.strip(" \"'[]"))
 
 
 def _sdk(headers: Mapping[str, str], portkey: Mapping[str, str]) -> str:

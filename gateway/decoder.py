@@ -113,7 +113,7 @@ class Decoder:
                 stderr=subprocess.DEVNULL,
                 env={},
                 close_fds=True,
-                start_new_session=True,
+                process_group=0,
                 bufsize=0,
             )
             assert self._child.stdin is not None

@@ -90,7 +90,9 @@ class Proxy:
     ) -> None:
         self.directory, self.journal, self.pool, self.limits = directory, journal, pool, limits
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
+        self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes = self.calls = 0
+        self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
 
     async def __call__(self, path: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> None:
         """Answer one request below /v1.
@@ -132,7 +134,7 @@ class Proxy:
             return
         exchange = Exchange(call, self.journal, required=self.limits.recording_required)
         upstream = self.built_in.get(call.route.provider.name, self.pool)
-        await Relay(exchange, receive, send).run(upstream)
+        await Relay(exchange, receive, send, self.loop).run(upstream)
 
     async def _refuse(self, draft: _Draft, error: GatewayError, send: Send) -> None:
         """A request that cannot be sent on is in the log too, with what it got for an answer."""
@@ -157,40 +159,57 @@ class Proxy:
         return length
 
     async def _read_body(self, receive: Receive, length: int) -> bytes:
-        message = await self._first(receive)
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            return body
-        pieces, size = [body], len(body)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + BODY_SECONDS + length / BYTES_A_SECOND
+        """The whole body, within the limits of size, of silence between its pieces, and of time in all."""
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        clock = self.reading[task] = _BodyClock(length, self.limits.body_idle_seconds)
+        pieces: list[bytes] = []
         try:
-            async with asyncio.timeout(None) as limit:
-                while message.get("more_body"):
-                    limit.reschedule(min(loop.time() + self.limits.body_idle_seconds, deadline))
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    pieces.append(message.get("body", b""))
-                    size += len(pieces[-1])
-                    if size > self.limits.body_bytes:
-                        raise _too_large(self.limits.body_bytes)
-        except TimeoutError:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                pieces.append(message.get("body", b""))
+                clock.heard(len(pieces[-1]))
+                if clock.size > self.limits.body_bytes:
+                    raise _too_large(self.limits.body_bytes)
+                if not message.get("more_body"):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        except asyncio.CancelledError:
+            if not clock.late:
+                raise
+            task.uncancel()
             raise TooSlow(
-                f"The request's body did not come in time: {size} of {length or 'unknown'} bytes arrived.",
+                f"The request's body did not come in time: {clock.size} of {length or 'unknown'} bytes arrived.",
                 code="body_timeout",
             ) from None
-        return b"".join(pieces)
+        finally:
+            del self.reading[task]
 
-    async def _first(self, receive: Receive) -> Message:
-        try:
-            async with asyncio.timeout(self.limits.body_idle_seconds):
-                message = await receive()
-        except TimeoutError:
-            raise TooSlow("The request's body did not come in time.", code="body_timeout") from None
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        return message
+    def stop_slow_bodies(self) -> None:
+        """End the reading of bodies that are over their time. A timer for each request would cost more than its auth."""
+        now = time.monotonic()
+        for task, clock in list(self.reading.items()):
+            if clock.over(now):
+                clock.late = True
+                task.cancel()
+
+
+class _BodyClock:
+    """How much of a body came, and when it must go on and be whole."""
+
+    def __init__(self, length: int, idle_seconds: float) -> None:
+        self.size, self.late = 0, False
+        self.idle_seconds = idle_seconds
+        self.last = time.monotonic()
+        self.deadline = self.last + BODY_SECONDS + length / BYTES_A_SECOND
+
+    def heard(self, count: int) -> None:
+        self.size += count
+        self.last = time.monotonic()
+
+    def over(self, now: float) -> bool:
+        return now > self.deadline or now - self.last > self.idle_seconds
 
 
 class ClientGone(Exception):

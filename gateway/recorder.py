@@ -253,7 +253,7 @@ def _note_images(
     rows: Rows, body: Cutting, content_type: str, direction: LogImage.Direction, details: dict[str, str]
 ) -> None:
     found: list[tuple[int, LogImage]] = []
-    places = _places(body.text, content_type)
+    places = _places(body.text, content_type) if body.finds or LINK.search(body.text) else []
     for find in body.finds:
         found.append((find.at, _log_image(rows, find, _place_of(find.at, places), content_type)))
     found += [(at, link) for at, link in _links(body.text, places)]

@@ -75,7 +75,10 @@ MASK = "***"
 
 
 def kept_headers(headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
-    return {name: mask_keys(value)[:2048] for name, value in headers.items() if name in allowed}
+    kept = {name: value[:2048] for name, value in headers.items() if name in allowed}
+    if KEY_SHAPES.search("\n".join(kept.values())):
+        kept = {name: mask_keys(value) for name, value in kept.items()}
+    return kept
 
 
 def safe_query(query: str) -> str:

@@ -158,7 +158,8 @@ class Exchange:
 class Relay:
     """Carries one call. `run` is the whole story; the client's leaving cancels it from outside."""
 
-    def __init__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+    def __init__(self, exchange: Exchange, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self.exchange, self.call = exchange, exchange.call
         self.receive, self.send = receive, send
         self.reply: Reply | None = None
@@ -168,11 +169,11 @@ class Relay:
         self.watcher: asyncio.Task[None] | None = None
 
     async def run(self, upstream: Upstream) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self.loop)
         assert task is not None
         self.task = task
         self.exchange.begin()
-        watch = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._watch)
+        watch = self.loop.call_later(WATCH_AFTER_SECONDS, self._watch)
         try:
             try:
                 await self._carry(upstream)
@@ -207,7 +208,7 @@ class Relay:
 
     def _watch(self) -> None:
         """Begin to listen for the client's leaving. Not at once: most short calls never need the task."""
-        self.watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+        self.watcher = self.loop.create_task(self._wait_for_leaving())
 
     async def _wait_for_leaving(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
@@ -300,7 +301,7 @@ class Relay:
             return None
         left = self.call.timeout - (time.perf_counter() - self.exchange.sent_at)
         late = httpx.ReadTimeout("the time that the caller allowed is over")
-        return asyncio.get_running_loop().call_later(max(left, 0), fail, late)
+        return self.loop.call_later(max(left, 0), fail, late)
 
     async def _emit(self, data: bytes, *, last: bool = False) -> None:
         if not self.started:

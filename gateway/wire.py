@@ -45,6 +45,7 @@ class Answer:
 
     def __init__(self, connection: Connection, method: str) -> None:
         self.connection: Connection | None = connection
+        self.loop = connection.loop
         self.method = method
         self.status = 0
         self.headers: HeaderList = []
@@ -97,7 +98,7 @@ class Answer:
             self.waiter.set_result(None)
 
     async def _wait(self) -> None:
-        self.waiter = asyncio.get_running_loop().create_future()
+        self.waiter = self.loop.create_future()
         try:
             await self.waiter
         finally:
@@ -139,7 +140,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
         self.pool, self.origin = pool, origin
-        self.loop = asyncio.get_running_loop()
+        self.loop = pool.loop
         self.transport: asyncio.Transport
         self.parser: httptools.HttpResponseParser
         self.answer: Answer | None = None
@@ -224,7 +225,8 @@ class Pool:
         self.open: set[Connection] = set()
         self.tls = ssl.create_default_context()
         self.tls.set_alpn_protocols(["http/1.1"])
-        self.sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        self.loop = asyncio.get_running_loop()
+        self.sweeper = self.loop.create_task(self._sweep())
 
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
@@ -282,7 +284,7 @@ class Pool:
         secure = self.tls if scheme == "https" else None
         try:
             async with asyncio.timeout(self.connect_seconds):
-                _, connection = await asyncio.get_running_loop().create_connection(
+                _, connection = await self.loop.create_connection(
                     lambda: Connection(self, origin), host, port, ssl=secure
                 )
         except TimeoutError:
@@ -298,7 +300,7 @@ class Pool:
         """Close what has been idle too long; end answers whose provider has gone silent."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = asyncio.get_running_loop().time()
+            now = self.loop.time()
             for connection in list(self.open):
                 answer = connection.answer
                 if answer is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
@@ -17,7 +20,20 @@ from gateway.ingest import Ingest
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.1
+NICENESS = 10
 LONGEST_PAUSE_SECONDS = 5.0
+
+
+def give_way() -> None:
+    """Lower this process's share of the processor: a log may wait, a request may not.
+
+    Where Linux groups processes by session, niceness counts only inside the group, so the group is made nice too; but
+    only when it is ours alone, that is when we lead a session as under `up`.
+    """
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 class Worker:

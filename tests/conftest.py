@@ -15,8 +15,8 @@ import pytest
 
 os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / "tests"))
 
-from tests.fake_upstream import Case, FakeUpstream  # noqa: E402
-from tests.loupe import Loupe  # noqa: E402
+from tests.fake_upstream import Case, FakeUpstream
+from tests.loupe import Loupe
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

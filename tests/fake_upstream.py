@@ -21,9 +21,7 @@ COMPLETION = {
     "object": "chat.completion",
     "created": 1,
     "model": "gpt-4o-2024-08-06",
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "A red square."}, "finish_reason": "stop"}
-    ],
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "A red square."}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1100, "completion_tokens": 10, "total_tokens": 1110},
 }
 
@@ -110,7 +108,13 @@ def chat_events(*words: str, usage: bool = True) -> list[bytes]:
 
     def chunk(delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-2024-08-06", "choices": [choice]}
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "gpt-4o-2024-08-06",
+            "choices": [choice],
+        }
 
     events = [event(chunk({"role": "assistant", "content": word})) for word in words] + [event(chunk({}, "stop"))]
     if usage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +63,11 @@ class Loupe:
         out = self.output_path.open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(self.port)],
-            cwd=ROOT, env=self.env, stdout=out, stderr=out, start_new_session=True,
+            cwd=ROOT,
+            env=self.env,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
         out.close()
         said = until(self._greeting, f"up greets; it said: {self.output()[-3000:]}", 60)
@@ -85,17 +91,29 @@ class Loupe:
     def manage(self, *args: str, stdin: str | None = None, **env: str) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *args],
-            cwd=ROOT, env=self.env | env, input=stdin, capture_output=True, text=True, check=False, timeout=120,
+            cwd=ROOT,
+            env=self.env | env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
-    def add_virtual_key(self, slug: str, base_url: str, secret: str = "sk-upstream-secret", provider: str = "openai") -> None:
+    def add_virtual_key(
+        self, slug: str, base_url: str, secret: str = "sk-upstream-secret", provider: str = "openai"
+    ) -> None:
         """A virtual key; returns when the running gateway knows it."""
-        self.manage("virtualkey", "add", slug, "--provider", provider, "--secret-stdin", "--base-url", base_url, stdin=secret)
+        self.manage(
+            "virtualkey", "add", slug, "--provider", provider, "--secret-stdin", "--base-url", base_url, stdin=secret
+        )
         until(lambda: f"@{slug}" in self._unknown_slug_error(), f"the gateway knows @{slug}")
 
-    def call(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+    def call(
+        self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
         """One request with the first key; status, headers (lower case) and body, whatever the status."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {"content-type": "application/json", "x-portkey-api-key": self.key} | (headers or {})
@@ -106,6 +124,12 @@ class Loupe:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.call("/readyz")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
     def logs(self, query: str = "") -> list[dict[str, Any]]:
         status, _, body = self.call(f"/v1/logs?limit=200&{query}")

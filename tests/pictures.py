@@ -8,7 +8,9 @@ import io
 from PIL import Image
 
 
-def picture(fmt: str = "PNG", size: tuple[int, int] = (40, 30), colour: tuple[int, int, int] = (200, 60, 40), **save: object) -> bytes:
+def picture(
+    fmt: str = "PNG", size: tuple[int, int] = (40, 30), colour: tuple[int, int, int] = (200, 60, 40), **save: object
+) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, fmt, **save)
     return out.getvalue()

@@ -26,7 +26,7 @@ PICTURES = [
     b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(60),
     b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
 ]
-TYPES = "image/png image/jpeg image/gif image/webp image/bmp image/avif image/tiff application/pdf image/heic image/svg+xml".split()
+TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif", "image/tiff", "application/pdf", "image/heic", "image/svg+xml"]
 
 
 def encode(data: bytes, *, url_safe: bool = False, padding: bool = True, slashes: int = 0) -> str:
@@ -42,12 +42,22 @@ def put_back(body: bytes, content_type: str = "") -> tuple[bytes, list[bytes]]:
 
 
 encoded = st.builds(
-    lambda data, url_safe, padding, slashes, head: head + encode(data, url_safe=url_safe, padding=padding, slashes=slashes),
+    lambda data, url_safe, padding, slashes, head: (
+        head + encode(data, url_safe=url_safe, padding=padding, slashes=slashes)
+    ),
     st.sampled_from(PICTURES),
     st.booleans(),
     st.booleans(),
     st.integers(0, 3),
-    st.sampled_from(["", "data:image/png;base64,", "DATA:Image/JPEG;charset=utf-8;BASE64,", "data:;base64,", "data:image/png;base64,\\n"]),
+    st.sampled_from(
+        [
+            "",
+            "data:image/png;base64,",
+            "DATA:Image/JPEG;charset=utf-8;BASE64,",
+            "data:;base64,",
+            "data:image/png;base64,\\n",
+        ]
+    ),
 )
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 json_value = st.recursive(
@@ -74,7 +84,8 @@ def test_any_bytes_at_all_are_rebuilt_to_the_byte(body: bytes) -> None:
 @given(st.lists(st.tuples(text, st.sampled_from(PICTURES) | st.binary(max_size=60), st.booleans()), max_size=4))
 def test_any_form_is_rebuilt_to_the_byte(fields: list[tuple[str, bytes, bool]]) -> None:
     parts = [
-        b'--bnd\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name.encode(), b'; filename="f"' if file else b"", data)
+        b'--bnd\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+        % (name.encode(), b'; filename="f"' if file else b"", data)
         for name, data, file in fields
     ]
     body = b"".join(parts) + b"--bnd--\r\n"
@@ -128,18 +139,29 @@ def test_equal_pictures_have_one_hash_and_two_places() -> None:
     assert len(made.cuts) == 2
 
 
-@pytest.mark.parametrize(("url", "problem"), [("data:image/png;base64,", "is empty"), ("data:image/png;base64,%%%", "does not hold base64")])
+@pytest.mark.parametrize(
+    ("url", "problem"), [("data:image/png;base64,", "is empty"), ("data:image/png;base64,%%%", "does not hold base64")]
+)
 def test_a_data_url_without_a_picture_says_why(url: str, problem: str) -> None:
-    assert problem in cut(json.dumps({"url": url}).encode()).finds[0].problem or cut(json.dumps({"url": url}).encode()).finds[0].problem == "the data URL is empty"
+    assert (
+        problem in cut(json.dumps({"url": url}).encode()).finds[0].problem
+        or cut(json.dumps({"url": url}).encode()).finds[0].problem == "the data URL is empty"
+    )
 
 
 def test_plain_words_are_no_pictures() -> None:
-    body = json.dumps({"a": "data:text/plain,hello", "b": "Qk" * 10, "c": "see data: x, y", "d": "data:text/plain;base64,aGVsbG8="}).encode()
+    body = json.dumps(
+        {"a": "data:text/plain,hello", "b": "Qk" * 10, "c": "see data: x, y", "d": "data:text/plain;base64,aGVsbG8="}
+    ).encode()
     assert cut(body).finds == []
 
 
 def test_percent_encoded_svg_is_found_and_left() -> None:
-    made = cut(b'{"u": "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22%3E%3C/svg%3E"}'.replace(b"svg xmlns", b"svg%20xmlns"))
+    made = cut(
+        b'{"u": "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22%3E%3C/svg%3E"}'.replace(
+            b"svg xmlns", b"svg%20xmlns"
+        )
+    )
     assert [find.sniffed and find.sniffed.media_type for find in made.finds] == ["image/svg+xml"]
 
 

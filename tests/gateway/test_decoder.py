@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gateway.decoder import Decoder, DecodeFailed
+from gateway.decoder import DecodeFailed, Decoder
 from gateway.sniff import DRAWN, sniff
 from tests.pictures import picture
 
-REASONS = {"image_undecodable", "image_too_large", "image_needs_too_much_memory", "format_not_decoded", "decoder_died", "decoder_took_too_long"}
+REASONS = {
+    "image_undecodable",
+    "image_too_large",
+    "image_needs_too_much_memory",
+    "format_not_decoded",
+    "decoder_died",
+    "decoder_took_too_long",
+}
 
 
 @pytest.fixture(scope="module")

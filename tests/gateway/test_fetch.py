@@ -48,8 +48,20 @@ def host() -> Iterator[Callable[[str], str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            ways = {"/ok": self.ok, "/inf": self.endless, "/slow": self.slow, "/gz": self.gzipped, "/empty": lambda: self.head(200, 0)}
-            redirects = {"/loop": "/loop", "/inner": "http://10.0.0.1/x", "/file": "file:///etc/passwd", "/relative": "ok", "/user": "http://a:b@localhost/"}
+            ways = {
+                "/ok": self.ok,
+                "/inf": self.endless,
+                "/slow": self.slow,
+                "/gz": self.gzipped,
+                "/empty": lambda: self.head(200, 0),
+            }
+            redirects = {
+                "/loop": "/loop",
+                "/inner": "http://10.0.0.1/x",
+                "/file": "file:///etc/passwd",
+                "/relative": "ok",
+                "/user": "http://a:b@localhost/",
+            }
             if self.path in redirects:
                 self.send_response(302)
                 self.send_header("location", redirects[self.path])
@@ -179,7 +191,12 @@ def test_proxy_variables_are_not_followed(host: Callable[[str], str], monkeypatc
 
 def test_closed_refused_and_unknown_hosts_read_the_same() -> None:
     texts = set()
-    for url in ("http://127.0.0.1:9/", "http://169.254.169.254/latest", "http://no-such-host.invalid/", "http://[::1]/"):
+    for url in (
+        "http://127.0.0.1:9/",
+        "http://169.254.169.254/latest",
+        "http://no-such-host.invalid/",
+        "http://[::1]/",
+    ):
         with pytest.raises(FetchFailed) as failed:
             fetcher(GuardedBackend(())).get(url)
         texts.add(str(failed.value))

@@ -40,18 +40,31 @@ def read_all(segment: Path, *, limit: int = 1 << 20) -> list[Record]:
         offset = after
 
 
-records = st.lists(st.builds(Record, st.sampled_from(Kind), st.binary(min_size=16, max_size=16), st.binary(max_size=50), st.binary(max_size=3000)), max_size=12)
+records = st.lists(
+    st.builds(
+        Record,
+        st.sampled_from(Kind),
+        st.binary(min_size=16, max_size=16),
+        st.binary(max_size=50),
+        st.binary(max_size=3000),
+    ),
+    max_size=12,
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(records, st.integers(1, 5000))
-def test_every_record_is_read_back_whatever_the_reading_size(tmp_path_factory: pytest.TempPathFactory, given: list[Record], limit: int) -> None:
+def test_every_record_is_read_back_whatever_the_reading_size(
+    tmp_path_factory: pytest.TempPathFactory, given: list[Record], limit: int
+) -> None:
     assert read_all(written(tmp_path_factory.mktemp("j"), given), limit=limit) == given
 
 
 @settings(max_examples=60, deadline=None)
 @given(records.filter(bool), st.data())
-def test_a_torn_tail_loses_only_the_torn_record(tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject) -> None:
+def test_a_torn_tail_loses_only_the_torn_record(
+    tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject
+) -> None:
     segment = written(tmp_path_factory.mktemp("j"), given)
     size = segment.stat().st_size
     keep = data.draw(st.integers(0, size))
@@ -64,7 +77,9 @@ def test_a_torn_tail_loses_only_the_torn_record(tmp_path_factory: pytest.TempPat
 
 @settings(max_examples=60, deadline=None)
 @given(records.filter(lambda r: len(r) > 2), st.data())
-def test_a_damaged_record_is_passed_over_and_the_rest_is_read(tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject) -> None:
+def test_a_damaged_record_is_passed_over_and_the_rest_is_read(
+    tmp_path_factory: pytest.TempPathFactory, given: list[Record], data: st.DataObject
+) -> None:
     segment = written(tmp_path_factory.mktemp("j"), given)
     at = data.draw(st.integers(0, segment.stat().st_size - 1))
     with segment.open("r+b") as file:

@@ -43,7 +43,10 @@ def test_the_slug_leaves_the_model_and_nothing_else_changes(stage: Stage) -> Non
 def test_a_bare_image_link_becomes_an_object_only_where_the_dialect_needs_it(stage: Stage) -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {"default": {"image_url": "leave me"}}}}
     part = {"type": "image_url", "image_url": "https://example.com/a.png?x=1&y=2"}
-    body = {"messages": [{"role": "user", "content": [part, {"type": "image_url", "image_url": {"url": "b"}}]}], "tools": [tool]}
+    body = {
+        "messages": [{"role": "user", "content": [part, {"type": "image_url", "image_url": {"url": "b"}}]}],
+        "tools": [tool],
+    }
     stage.chat(body)
     sent = stage.case.requests[0].json
     assert sent["messages"][0]["content"][0]["image_url"] == {"url": "https://example.com/a.png?x=1&y=2"}
@@ -52,8 +55,17 @@ def test_a_bare_image_link_becomes_an_object_only_where_the_dialect_needs_it(sta
 
 
 def test_responses_keep_their_string_image_url(stage: Stage) -> None:
-    body = json.dumps({"model": f"@{stage.slug}/gpt-4o", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]}]})
-    stage.case.will(response(body={"id": "resp_1", "output": [], "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}}))
+    body = json.dumps(
+        {
+            "model": f"@{stage.slug}/gpt-4o",
+            "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]}],
+        }
+    )
+    stage.case.will(
+        response(
+            body={"id": "resp_1", "output": [], "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}}
+        )
+    )
     stage.post("/v1/responses", body.encode())
     assert stage.case.requests[0].body.decode() == body.replace(f"@{stage.slug}/", "")
     assert stage.log()["total_units"] == 5
@@ -87,12 +99,19 @@ def test_every_form_of_naming_key_and_provider_is_taken(stage: Stage, form: dict
     assert stage.case.requests[0].header("authorization") == f"Bearer {stage.secret}"
 
 
-def test_the_callers_own_provider_key_passes_through_and_is_never_kept(own_loupe: Callable[..., Loupe], upstream: FakeUpstream) -> None:
+def test_the_callers_own_provider_key_passes_through_and_is_never_kept(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream
+) -> None:
     base = upstream.url("own-key")
     loupe = own_loupe(LOUPE_CUSTOM_HOSTS=base)
     own = f"sk-{uuid.uuid4().hex}"
     for value in (f"Bearer {own}", own):
-        headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": base, "authorization": value, "x-portkey-trace-id": "own"}
+        headers = {
+            "x-portkey-provider": "openai",
+            "x-portkey-custom-host": base,
+            "authorization": value,
+            "x-portkey-trace-id": "own",
+        }
         status, _, body = loupe.call("/v1/chat/completions", {"model": "gpt-4o", "messages": []}, headers=headers)
         assert status == 200, body
     assert {r.header("authorization") for r in upstream.on("own-key").requests} == {f"Bearer {own}"}
@@ -104,7 +123,10 @@ def test_the_callers_own_provider_key_passes_through_and_is_never_kept(own_loupe
 
 def test_a_stored_secret_never_goes_to_another_host(stage: Stage, upstream: FakeUpstream) -> None:
     trap = upstream.on("trap")
-    for headers in ({"x_portkey_custom_host": "http://127.0.0.1:9/v1"}, {"x_portkey_custom_host": upstream.url("trap").replace("127.0.0.1", "localhost")}):
+    for headers in (
+        {"x_portkey_custom_host": "http://127.0.0.1:9/v1"},
+        {"x_portkey_custom_host": upstream.url("trap").replace("127.0.0.1", "localhost")},
+    ):
         status, _, body = stage.chat(**headers)
         assert status == 403
         assert error_of(body)["code"] == "credential_origin_changed"
@@ -114,7 +136,11 @@ def test_a_stored_secret_never_goes_to_another_host(stage: Stage, upstream: Fake
 
 
 def test_a_custom_host_is_closed_unless_a_setting_opens_it(stage: Stage, upstream: FakeUpstream) -> None:
-    headers = {"x-portkey-provider": "openai", "authorization": "Bearer sk-own", "x-portkey-custom-host": upstream.url("trap")}
+    headers = {
+        "x-portkey-provider": "openai",
+        "authorization": "Bearer sk-own",
+        "x-portkey-custom-host": upstream.url("trap"),
+    }
     status, _, body = stage.loupe.call("/v1/chat/completions", {"model": "m", "messages": []}, headers=headers)
     assert (status, error_of(body)["code"]) == (403, "custom_host_not_allowed")
     assert "LOUPE_CUSTOM_HOSTS" in error_of(body)["message"]
@@ -149,7 +175,9 @@ def test_a_custom_host_is_closed_unless_a_setting_opens_it(stage: Stage, upstrea
 def test_bad_input_gets_its_own_status_and_a_message_with_the_cure(
     stage: Stage, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    got, sent, answer = stage.loupe.call("/v1/chat/completions", body.replace(b"SLUG", stage.slug.encode()), headers=headers)
+    got, sent, answer = stage.loupe.call(
+        "/v1/chat/completions", body.replace(b"SLUG", stage.slug.encode()), headers=headers
+    )
     assert (got, error_of(answer)["code"]) == (status, code)
     assert len(error_of(answer)["message"]) > 20
     assert sent["x-portkey-trace-id"]
@@ -165,7 +193,9 @@ def test_a_refused_request_is_in_the_log_with_its_reason(stage: Stage) -> None:
 
 
 def test_duplicate_slashes_are_collapsed_and_unknown_paths_pass_through(stage: Stage) -> None:
-    status, _, _ = stage.post("//v1//some/new/endpoint?limit=5&secret=abc", b'{"x": 1}', x_portkey_virtual_key=stage.slug)
+    status, _, _ = stage.post(
+        "//v1//some/new/endpoint?limit=5&secret=abc", b'{"x": 1}', x_portkey_virtual_key=stage.slug
+    )
     assert status == 200
     assert stage.case.requests[0].path == "/v1/some/new/endpoint?limit=5&secret=abc"
     assert stage.log()["request_path"] == "/v1/some/new/endpoint?limit=5&secret=***"
@@ -184,17 +214,22 @@ def test_models_are_listed_by_loupe_or_by_the_provider_that_is_named(stage: Stag
 
 def test_multipart_edits_pass_through_with_the_models_own_name(stage: Stage) -> None:
     first, second = picture(), picture("JPEG", (20, 50))
-    stage.case.will(response(body={"created": 1, "data": [{"b64_json": data_url(picture(colour=(0, 0, 255))).partition(",")[2]}]}))
+    stage.case.will(
+        response(body={"created": 1, "data": [{"b64_json": data_url(picture(colour=(0, 0, 255))).partition(",")[2]}]})
+    )
     boundary = "XyZ"
-    body = b"".join(
-        b"--XyZ\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n%s\r\n" % (name, extra, content)
-        for name, extra, content in [
-            (b"model", b"", f"@{stage.slug}/gpt-image-1".encode()),
-            (b"prompt", b"", b"make it blue"),
-            (b"image[]", b'; filename="a.png"\r\nContent-Type: image/png', first),
-            (b"image[]", b'; filename="b.jpg"\r\nContent-Type: image/jpeg', second),
-        ]
-    ) + b"--XyZ--\r\n"
+    body = (
+        b"".join(
+            b'--XyZ\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name, extra, content)
+            for name, extra, content in [
+                (b"model", b"", f"@{stage.slug}/gpt-image-1".encode()),
+                (b"prompt", b"", b"make it blue"),
+                (b"image[]", b'; filename="a.png"\r\nContent-Type: image/png', first),
+                (b"image[]", b'; filename="b.jpg"\r\nContent-Type: image/jpeg', second),
+            ]
+        )
+        + b"--XyZ--\r\n"
+    )
     status, _, _ = stage.post("/v1/images/edits", body, content_type=f"multipart/form-data; boundary={boundary}")
     assert status == 200
     assert stage.case.requests[0].body == body.replace(f"@{stage.slug}/".encode(), b"")
@@ -210,7 +245,10 @@ def test_multipart_edits_pass_through_with_the_models_own_name(stage: Stage) -> 
 def test_metadata_trace_and_span_reach_the_log(stage: Stage) -> None:
     _, headers, _ = stage.chat(
         {"user": "ada"},
-        x_portkey_metadata='{"team": "shop", "n": 3}', x_portkey_span_id="s1", x_portkey_span_name="look", x_portkey_parent_span_id="s0",
+        x_portkey_metadata='{"team": "shop", "n": 3}',
+        x_portkey_span_id="s1",
+        x_portkey_span_name="look",
+        x_portkey_parent_span_id="s0",
     )
     assert headers["x-portkey-trace-id"] == stage.trace
     log = stage.log()
@@ -221,14 +259,19 @@ def test_metadata_trace_and_span_reach_the_log(stage: Stage) -> None:
 def test_w3c_traceparent_is_the_trace_when_no_other_is_named(stage: Stage) -> None:
     trace = uuid.uuid4().hex
     _, headers, _ = stage.loupe.call(
-        "/v1/chat/completions", {"model": f"@{stage.slug}/m", "messages": []}, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        "/v1/chat/completions",
+        {"model": f"@{stage.slug}/m", "messages": []},
+        headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
     )
     assert headers["x-portkey-trace-id"] == trace
 
 
 def test_debug_false_keeps_figures_and_drops_bodies_and_pictures(stage: Stage) -> None:
     part = {"type": "image_url", "image_url": {"url": data_url(picture(colour=(9, 9, 9)))}}
-    stage.chat({"messages": [{"role": "user", "content": [{"type": "text", "text": "very private"}, part]}]}, x_portkey_debug="false")
+    stage.chat(
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "very private"}, part]}]},
+        x_portkey_debug="false",
+    )
     log = stage.log()
     assert log["total_units"] == 1110
     assert log["cost"] > 0
@@ -238,7 +281,11 @@ def test_debug_false_keeps_figures_and_drops_bodies_and_pictures(stage: Stage) -
 
 def test_only_listed_headers_and_those_asked_for_are_forwarded(stage: Stage) -> None:
     stage.chat(
-        x_portkey_forward_headers="x-tenant, Cookie, X-Portkey-Api-Key", x_tenant="t1", x_other="no", cookie="session=1", openai_organization="org-1"
+        x_portkey_forward_headers="x-tenant, Cookie, X-Portkey-Api-Key",
+        x_tenant="t1",
+        x_other="no",
+        cookie="session=1",
+        openai_organization="org-1",
     )
     request = stage.case.requests[0]
     assert (request.header("x-tenant"), request.header("openai-organization")) == ("t1", "org-1")
@@ -258,13 +305,18 @@ def test_a_revoked_key_stops_working_within_two_seconds(stage: Stage) -> None:
 
 def test_a_key_without_the_scope_is_refused(stage: Stage) -> None:
     key = stage.loupe.manage("apikey", "create", "reader", "--scope", "logs.read")
-    until(lambda: stage.loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 403, "the key is known, and refused")
+    until(
+        lambda: stage.loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 403,
+        "the key is known, and refused",
+    )
     assert stage.loupe.call("/v1/logs", headers={"x-portkey-api-key": key})[0] == 200
 
 
 def test_an_oversized_body_is_refused_and_the_client_hears_it(own_loupe: Callable[..., Loupe]) -> None:
     loupe = own_loupe(LOUPE_MAX_BODY_MB="1")
-    status, _, body = loupe.call("/v1/chat/completions", b'{"model": "@sandbox/vision", "x": "' + b"y" * 8_000_000 + b'"}')
+    status, _, body = loupe.call(
+        "/v1/chat/completions", b'{"model": "@sandbox/vision", "x": "' + b"y" * 8_000_000 + b'"}'
+    )
     assert (status, error_of(body)["code"]) == (413, "body_too_large")
     assert "LOUPE_MAX_BODY_MB" in error_of(body)["message"]
 

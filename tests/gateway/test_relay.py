@@ -41,7 +41,12 @@ def test_a_stream_is_relayed_chunk_by_chunk(stage: Stage) -> None:
         go.set()
         assert answer.read() == b"".join(events[1:])
     log = stage.log()
-    assert (log["state"], log["answer_preview"], log["total_units"], log["stream_mode"]) == ("ok", "A red square", 1110, True)
+    assert (log["state"], log["answer_preview"], log["total_units"], log["stream_mode"]) == (
+        "ok",
+        "A red square",
+        1110,
+        True,
+    )
     assert log["time_to_first_byte"] < log["response_time"]
 
 
@@ -58,7 +63,12 @@ def test_when_the_client_leaves_before_any_answer_the_provider_is_dropped_at_onc
     stage.case.will(stall)
     connection = http.client.HTTPConnection("127.0.0.1", stage.loupe.port, timeout=20)
     body = json.dumps({"model": f"@{stage.slug}/gpt-4o", "messages": []})
-    connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json", "x-portkey-api-key": stage.loupe.key, "x-portkey-trace-id": stage.trace})
+    connection.request(
+        "POST",
+        "/v1/chat/completions",
+        body,
+        {"content-type": "application/json", "x-portkey-api-key": stage.loupe.key, "x-portkey-trace-id": stage.trace},
+    )
     request = stage.case.wait_request()
     assert stage.log(finished=False)["state"] == "in_flight"
     connection.close()
@@ -70,8 +80,18 @@ def test_when_the_client_leaves_before_any_answer_the_provider_is_dropped_at_onc
     ("script", "status", "failure"),
     [
         (reset, 502, "not_http"),
-        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\ncontent-type: application/json\r\n\r\n{\"half\": "), 502, "broken_off"),
-        (raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n"), 502, "broken_off"),
+        (
+            raw(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\ncontent-type: application/json\r\n\r\n{"half": '),
+            502,
+            "broken_off",
+        ),
+        (
+            raw(
+                b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n'
+            ),
+            502,
+            "broken_off",
+        ),
         (raw(b"HTTP/1.1 200 OK\r\ncontent-le"), 502, "not_http"),
         (raw(b"SSH-2.0-OpenSSH_9.2\r\n"), 502, "not_http"),
         (raw(b"HTTP/1.1 000 What\r\ncontent-length: 0\r\n\r\n"), 502, "not_http"),
@@ -112,7 +132,9 @@ def test_a_provider_that_is_not_there_is_told_at_once(own_loupe: Callable[..., L
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         loupe.add_virtual_key("dead", f"http://127.0.0.1:{closed.getsockname()[1]}/v1")
-    status, _, body = loupe.call("/v1/chat/completions", {"model": "@dead/m", "messages": []}, headers={"x-portkey-trace-id": "dead"})
+    status, _, body = loupe.call(
+        "/v1/chat/completions", {"model": "@dead/m", "messages": []}, headers={"x-portkey-trace-id": "dead"}
+    )
     assert (status, error_of(body)["code"]) == (502, "unreachable")
     assert loupe.log("dead")["failure"] == "unreachable"
 
@@ -121,7 +143,9 @@ def test_a_provider_that_falls_silent_is_given_up(own_loupe: Callable[..., Loupe
     loupe = own_loupe(LOUPE_UPSTREAM_IDLE_SECONDS="1")
     loupe.add_virtual_key("silent", upstream.url("silent"))
     upstream.on("silent").will(stall)
-    status, _, body = loupe.call("/v1/chat/completions", {"model": "@silent/m", "messages": []}, headers={"x-portkey-trace-id": "silent"})
+    status, _, body = loupe.call(
+        "/v1/chat/completions", {"model": "@silent/m", "messages": []}, headers={"x-portkey-trace-id": "silent"}
+    )
     assert (status, error_of(body)["code"]) == (504, "read_timeout")
     assert loupe.log("silent")["failure"] == "read_timeout"
     assert upstream.on("silent").requests[0].client_left.wait(2)
@@ -135,11 +159,19 @@ def test_the_callers_time_limit_is_kept(stage: Stage) -> None:
 
 
 def test_a_providers_error_reaches_the_client_as_it_came(stage: Stage) -> None:
-    theirs = {"error": {"message": "Rate limit reached", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}
-    stage.case.will(response(429, theirs, {"retry-after": "7", "x-ratelimit-remaining-requests": "0", "set-cookie": "a=b"}))
+    theirs = {
+        "error": {"message": "Rate limit reached", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+    }
+    stage.case.will(
+        response(429, theirs, {"retry-after": "7", "x-ratelimit-remaining-requests": "0", "set-cookie": "a=b"})
+    )
     status, headers, body = stage.chat()
     assert (status, json.loads(body)) == (429, theirs)
-    assert (headers["retry-after"], headers["x-ratelimit-remaining-requests"], headers["x-should-retry"]) == ("7", "0", "false")
+    assert (headers["retry-after"], headers["x-ratelimit-remaining-requests"], headers["x-should-retry"]) == (
+        "7",
+        "0",
+        "false",
+    )
     assert "set-cookie" not in headers
     assert len(stage.case.requests) == 1
     log = stage.log()
@@ -147,7 +179,9 @@ def test_a_providers_error_reaches_the_client_as_it_came(stage: Stage) -> None:
 
 
 def test_a_providers_html_error_page_is_told_as_json(stage: Stage) -> None:
-    stage.case.will(response(502, b"<html><style>x{}</style><h1>Bad gateway</h1></html>", {"content-type": "text/html"}))
+    stage.case.will(
+        response(502, b"<html><style>x{}</style><h1>Bad gateway</h1></html>", {"content-type": "text/html"})
+    )
     status, headers, body = stage.chat()
     assert (status, headers["content-type"]) == (502, "application/json")
     assert error_of(body)["message"] == "openai answered 502: Bad gateway"
@@ -156,7 +190,11 @@ def test_a_providers_html_error_page_is_told_as_json(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("chunks", "failure"),
-    [([b"data: {broken\n\n", event(b"[DONE]")], "invalid_stream"), (chat_events("A")[:1], "invalid_stream"), ([event({"error": {"message": "overloaded"}})], "stream_error")],
+    [
+        ([b"data: {broken\n\n", event(b"[DONE]")], "invalid_stream"),
+        (chat_events("A")[:1], "invalid_stream"),
+        ([event({"error": {"message": "overloaded"}})], "stream_error"),
+    ],
     ids=["not JSON", "no end mark", "an error event"],
 )
 def test_an_invalid_stream_is_passed_on_and_named_in_the_log(stage: Stage, chunks: list[bytes], failure: str) -> None:
@@ -167,7 +205,9 @@ def test_an_invalid_stream_is_passed_on_and_named_in_the_log(stage: Stage, chunk
 
 
 def test_a_kept_connection_that_the_provider_closed_is_replaced(stage: Stage) -> None:
-    closing = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}")  # keep-alive, then closes
+    closing = raw(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
+    )  # keep-alive, then closes
     stage.case.will(closing)
     for _ in range(5):
         assert stage.chat()[0] == 200
@@ -175,7 +215,11 @@ def test_a_kept_connection_that_the_provider_closed_is_replaced(stage: Stage) ->
 
 
 def test_odd_bytes_in_the_providers_headers_do_not_hurt_the_server(stage: Stage) -> None:
-    stage.case.will(raw(b"HTTP/1.1 200 OK\r\nx-odd: caf\xe9 \x80\r\nx-tab: a\tb\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"))
+    stage.case.will(
+        raw(
+            b"HTTP/1.1 200 OK\r\nx-odd: caf\xe9 \x80\r\nx-tab: a\tb\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
+        )
+    )
     assert stage.chat()[0] in (200, 502)
     assert stage.loupe.call("/healthz")[0] == 200
 
@@ -192,5 +236,7 @@ def test_upstream_gateway_and_first_byte_times_are_apart(stage: Stage) -> None:
     stage.chat()
     log = stage.log()
     assert 0 < log["upstream_response_time"] < log["response_time"]
-    assert log["gateway_processing_time"] == pytest.approx(log["response_time"] - log["upstream_response_time"], abs=0.01)
-    assert 0 < log["time_to_first_byte"]
+    assert log["gateway_processing_time"] == pytest.approx(
+        log["response_time"] - log["upstream_response_time"], abs=0.01
+    )
+    assert log["time_to_first_byte"] > 0

@@ -31,8 +31,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, workers: int, supervised: bool, **options: Any) -> None:
         check_port(host, port)
-        prepare(static=True)
-        if supervised:
+        if not supervised:
+            prepare(static=True)  # `up` has done it already
+        else:
             end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
         Granian(
             "gateway.asgi:application",

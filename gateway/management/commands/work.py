@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.setup import prepare
 from gateway.supervisor import end_with_parent
-from gateway.worker import Worker
+from gateway.worker import Worker, give_way
 
 
 class Command(BaseCommand):
@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--supervised", action="store_true", help="stop when stdin closes (used by `up`)")
 
     def handle(self, *args: Any, once: bool, supervised: bool, **options: Any) -> None:
-        prepare()
+        if not supervised:
+            prepare()  # `up` has done it already
+        give_way()
         worker = Worker()
         if once:
             worker.drain()
