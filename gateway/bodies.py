@@ -6,6 +6,7 @@ import zlib
 
 from gateway import blobs
 from gateway.cutting import Cut, rebuild
+from gateway.encodings import unpack
 from gateway.jsonedit import apply
 from gateway.models import Payload
 
@@ -16,7 +17,8 @@ def request_text(payload: Payload) -> bytes:
 
 
 def response_text(payload: Payload) -> bytes:
-    return _text(payload.response_body)
+    """The provider's body for reading: unpacked if it came compressed, each picture as `sha256:<hex>`."""
+    return unpack(_text(payload.response_body), payload.response_headers.get("content-encoding", ""))
 
 
 def request_body(payload: Payload) -> bytes:
@@ -31,7 +33,7 @@ def sent_body(payload: Payload) -> bytes:
 
 def response_body(payload: Payload) -> bytes:
     """The provider's body, to the byte. Raises blobs.BlobMissing."""
-    return rebuild(response_text(payload), [Cut(*cut) for cut in payload.response_cuts], blobs.get)
+    return rebuild(_text(payload.response_body), [Cut(*cut) for cut in payload.response_cuts], blobs.get)
 
 
 def _text(stored: bytes | memoryview) -> bytes:

@@ -1,12 +1,46 @@
-"""Where the strings of a JSON text stand: path and byte offsets. Total: reads as far as the text makes sense."""
+"""JSON texts as they come: parsed as far as JSON goes, and where their strings stand (path and byte offsets)."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Never
+
+import msgspec
 
 TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"|([{}\[\],:])|[^\s{}\[\],:"]+', re.DOTALL)
+
+
+def parse(text: bytes) -> Any:
+    """The document. Strict JSON, but for lone surrogates, which RFC 8259 allows and msgspec does not.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except msgspec.DecodeError as error:
+        if b"\\u" not in text:
+            raise ValueError(str(error)) from None
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def parsed_or_none(text: bytes) -> Any:
+    try:
+        return parse(text)
+    except ValueError:
+        return None
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
 
 
 @dataclass(frozen=True, slots=True)

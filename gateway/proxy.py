@@ -20,6 +20,7 @@ from gateway.errors import BadRequest, GatewayError, Overloaded, TooLarge, TooSl
 from gateway.ids import uuid7
 from gateway.journal import Journal
 from gateway.jsonedit import Edit, Path, apply, edits_for, has_string_value
+from gateway.jsontext import parse
 from gateway.providers.base import Provider
 from gateway.relay import Call, Exchange, Message, Receive, Relay, Send, Upstream, own_headers
 from gateway.routing import Route, check_model, route
@@ -281,12 +282,17 @@ class _Draft:
             head = msgspec.json.decode(self.body, type=Head)
         except msgspec.ValidationError as error:
             raise BadRequest(f"The body is JSON, but {_lower_first(str(error))}.", code="invalid_body") from None
-        except msgspec.DecodeError as error:
-            raise BadRequest(f"The body is not JSON: {_lower_first(str(error))}.", code="invalid_json") from None
-        except RecursionError:
-            raise BadRequest("The body is nested too deeply to be read.", code="invalid_json") from None
+        except (msgspec.DecodeError, RecursionError):
+            head = self._read_slowly()
         self.model, self.stream = head.model or "", head.stream is True
         self.user = head.user if isinstance(head.user, str) else ""
+
+    def _read_slowly(self) -> Head:
+        """For what msgspec does not take: odd but valid JSON passes, everything else is refused with the reason."""
+        try:
+            return msgspec.convert({k: v for k, v in parse(self.body).items() if k in Head.__struct_fields__}, Head)
+        except (ValueError, AttributeError) as error:
+            raise BadRequest(f"The body is not a JSON object: {str(error).rstrip('.')}.", code="invalid_json") from None
 
     def _read_form(self, boundary: bytes) -> None:
         fields = {
@@ -313,7 +319,7 @@ class _Draft:
         )
         if not rename and not wrap:
             return []
-        doc = msgspec.json.decode(self.body)
+        doc = parse(self.body)
         try:
             edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, way.model)) if rename else []
             return edits + (edits_for(self.body, doc, "image_url", _wrapped) if wrap else [])

@@ -20,6 +20,8 @@ from gateway import blobs, dialects, ids, jsontext, multipart, pricing
 from gateway.cutting import Cutting, Find, cut
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect, Question, error_of, text_of
+from gateway.encodings import unpack
+from gateway.jsontext import parsed_or_none
 from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
 from gateway.providers import by_name
 from gateway.sniff import DRAWN
@@ -111,16 +113,19 @@ def _read(flow: Flow) -> Rows:
     dialect = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
     _note_ending(row, end, response)
     request_cut = cut(flow.request, meta["content_type"])
-    response_cut = cut(response, end.get("headers", {}).get("content-type", ""))
+    headers = end.get("headers", {})
+    readable = unpack(response, headers.get("content-encoding", ""))
+    response_cut = cut(readable, headers.get("content-type", ""))
     question = _question(dialect, request_cut, meta["content_type"])
     answer, problem = _answer(dialect, response_cut, end, row)
     _note_answer(row, question, answer, problem)
     rows = Rows(row)
     if meta["keep_bodies"]:
-        rows.payload = _payload(row, meta, end, request_cut, response_cut)
+        kept = response_cut if readable is response else Cutting(response, [], [])
+        rows.payload = _payload(row, meta, end, request_cut, kept)
         details = {part.position: part.detail for turn in question.turns for part in turn.parts}
         _note_images(rows, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
-        _note_images(rows, response_cut, end.get("headers", {}).get("content-type", ""), LogImage.Direction.OUTPUT, {})
+        _note_images(rows, response_cut, headers.get("content-type", ""), LogImage.Direction.OUTPUT, {})
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
@@ -186,13 +191,13 @@ def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Ques
     boundary = multipart.boundary_of(content_type)
     if dialect is None:
         return Question()
-    return dialect.read_question(form_document(body.text, boundary) if boundary else _document(body.text))
+    return dialect.read_question(form_document(body.text, boundary) if boundary else parsed_or_none(body.text))
 
 
 def _answer(dialect: Dialect | None, body: Cutting, end: dict[str, Any], row: RequestLog) -> tuple[Answer, str]:
     """What was answered, and what is wrong with the stream it came in, if anything is."""
     if not end.get("headers", {}).get("content-type", "").startswith("text/event-stream"):
-        document = _document(body.text)
+        document = parsed_or_none(body.text)
         return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
     documents, bad = sse.documents(body.text)
     answer = (dialect or dialects.CHAT).read_stream(documents)
@@ -224,13 +229,6 @@ def _named_parts(text: bytes, boundary: bytes) -> Iterator[tuple[str, multipart.
         number = seen.get(part.name, 0)
         seen[part.name] = number + 1
         yield (f"{part.name}[{number}]" if number else part.name), part
-
-
-def _document(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 def _payload(
@@ -290,7 +288,7 @@ def _place_of(at: int, places: list[jsontext.Text]) -> str:
 def _links(text: bytes, places: list[jsontext.Text]) -> Iterator[tuple[int, LogImage]]:
     for place in places:
         if LINK.match(text, place.start, place.end) and IMAGE_LINK.search(place.path):
-            url = _document(b'"' + text[place.start : place.end] + b'"')
+            url = parsed_or_none(b'"' + text[place.start : place.end] + b'"')
             if isinstance(url, str):
                 keep = settings.SNAPSHOT == "on"
                 snapshot = LogImage.Snapshot.PENDING if keep else LogImage.Snapshot.OFF

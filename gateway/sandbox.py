@@ -20,6 +20,7 @@ from gateway.decoder import DecodeFailed, Decoder
 from gateway.dialects import CHAT
 from gateway.dialects.base import items, obj, text_of, words
 from gateway.errors import error_body
+from gateway.jsontext import parse
 from gateway.multipart import boundary_of, parts
 from gateway.wire import HeaderList
 
@@ -75,7 +76,7 @@ class Sandbox:
         )
 
     async def _chat(self, body: bytes) -> Canned:
-        doc = obj(msgspec.json.decode(body))
+        doc = obj(parse(body))
         said, picture = await self._look(body, doc)
         base = {
             "id": f"chatcmpl-sandbox-{time.time_ns():x}",
@@ -133,7 +134,7 @@ class Sandbox:
             fields = {part.name: body[part.start : part.end] for part in parts(body, boundary) if part.filename is None}
             prompt = fields.get("prompt", b"").decode("utf-8", "replace")
         else:
-            prompt = words(obj(msgspec.json.decode(body)).get("prompt"))
+            prompt = words(obj(parse(body)).get("prompt"))
         picture = await asyncio.to_thread(self.decoder.draw, prompt or "sandbox", 512, 384)
         data = [{"b64_json": base64.b64encode(picture).decode(), "revised_prompt": prompt}]
         return Canned(200, JSON, msgspec.json.encode({"created": int(time.time()), "data": data}))

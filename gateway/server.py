@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import logging
+import os
+import signal
 
 from django.conf import settings
 
@@ -20,6 +24,10 @@ from gateway.wire import Pool
 log = logging.getLogger(__name__)
 
 SLOW_BODY_SECONDS = 0.5
+PARENT_SECONDS = 0.5
+# glibc's mallopt(3): give memory back to the system only above this much, and take bodies from the heap, not by mmap.
+M_TRIM_THRESHOLD, KEPT_BYTES = -1, 256 * 1024 * 1024
+M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 32 * 1024 * 1024
 
 
 class Server:
@@ -72,7 +80,8 @@ class Server:
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
         self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS)
         _calm_garbage_collector()
-        chores = (self._follow_keys(), self._measure_journal(), self._stop_slow_bodies(proxy))
+        _keep_freed_memory()
+        chores = (self._follow_keys(), self._measure_journal(), self._stop_slow_bodies(proxy), _end_with_parent())
         self.chores = [asyncio.create_task(chore) for chore in chores]
 
     async def _stop(self) -> None:
@@ -104,8 +113,25 @@ class Server:
                 log.warning("journal: %s", self.journal.full or "has room again")
 
 
+async def _end_with_parent() -> None:
+    """Stop as if told to when granian's main process is gone: it was killed, and nobody else would end us."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_SECONDS)
+    log.error("the server's main process is gone; stopping")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _calm_garbage_collector() -> None:
     """Leave what start-up built out of collections, and collect rarely: it took a third of the time of a small call."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def _keep_freed_memory() -> None:
+    """Spare the page faults of fresh memory for every body: they took half the time of a call with a 1 MB picture."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)

@@ -14,9 +14,15 @@ from types import FrameType
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.5
+STEADY_SECONDS = 10.0
+MOST_FAILURES = 5
 SERVER_SECONDS = 50
 WORKER_SECONDS = 30
 TICK_SECONDS = 0.1
+
+
+class DoesNotStart(Exception):
+    """One half cannot be kept running; its text is for people."""
 
 
 class Child:
@@ -24,19 +30,33 @@ class Child:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name, self.command = name, command
+        self.failures = 0
         self.start()
 
     def start(self) -> None:
-        self.may_restart = time.monotonic() + RESTART_SECONDS
+        self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own manage.py
             self.command, stdin=subprocess.PIPE, start_new_session=True
         )
 
     def keep_alive(self) -> None:
+        """Start it again when it ended.
+
+        Raises:
+            DoesNotStart: it ended by itself several times without ever running for a while.
+        """
+        if time.monotonic() > self.started + STEADY_SECONDS:
+            self.failures = 0
         code = self.process.poll()
-        if code is not None and time.monotonic() > self.may_restart:
-            log.error("the %s ended with %s; starting it again", self.name, code)
-            self.start()
+        if code is None or time.monotonic() < self.started + RESTART_SECONDS:
+            return
+        self.failures += code > 0  # a process that was killed says nothing about its start
+        if self.failures >= MOST_FAILURES:
+            raise DoesNotStart(
+                f"The {self.name} ended {self.failures} times right after its start; the lines above say why."
+            )
+        log.error("the %s ended with %s; starting it again", self.name, code)
+        self.start()
 
     def stop(self, seconds: float) -> None:
         if self.process.poll() is None:
@@ -62,12 +82,14 @@ class Supervisor:
         self.server = Child("server", self.server_command)
         self.worker = Child("worker", self.worker_command)
         threading.Thread(target=ready, daemon=True).start()
-        while not self.stopping:
-            self.server.keep_alive()
-            self.worker.keep_alive()
-            time.sleep(TICK_SECONDS)
-        self.server.stop(SERVER_SECONDS)
-        self.worker.stop(WORKER_SECONDS)
+        try:
+            while not self.stopping:
+                self.server.keep_alive()
+                self.worker.keep_alive()
+                time.sleep(TICK_SECONDS)
+        finally:
+            self.server.stop(SERVER_SECONDS)
+            self.worker.stop(WORKER_SECONDS)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from gateway import bodies, dialects, multipart
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect, Part, Turn, compact
+from gateway.jsontext import parsed_or_none
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.recorder import form_document
 
@@ -64,21 +63,14 @@ def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
 def _request_document(payload: Payload) -> Any:
     text = bodies.request_text(payload)
     boundary = multipart.boundary_of(payload.request_headers.get("content-type", ""))
-    return form_document(text, boundary) if boundary else _document(text)
+    return form_document(text, boundary) if boundary else parsed_or_none(text)
 
 
 def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
     text = bodies.response_text(payload)
     if payload.response_headers.get("content-type", "").startswith("text/event-stream"):
         return dialect.read_stream(sse.documents(text)[0])
-    return dialect.read_answer(_document(text))
-
-
-def _document(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
+    return dialect.read_answer(parsed_or_none(text))
 
 
 def _shown(turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
@@ -97,7 +89,12 @@ def _part(part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Sho
     if found is not None:
         placed.add(found.pk)
         return Shown("image", image=found)
-    return Shown("text" if part.kind == "text" else "code", part.text[:SHOWN_TEXT])
+    return Shown("text" if part.kind == "text" else "code", _printable(part.text[:SHOWN_TEXT]))
+
+
+def _printable(text: str) -> str:
+    """Lone surrogates cannot be written in a page."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _final(images: list[LogImage]) -> list[LogImage]:

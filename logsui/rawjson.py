@@ -43,6 +43,7 @@ def _pretty(body: bytes) -> str:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
+    text = text.encode("utf-8", "replace").decode()
     text = LONG_RUN.sub(lambda run: f"{run[0][:40]}… ({len(run[0]):,} characters)", text)
     return (
         text

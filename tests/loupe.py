@@ -70,7 +70,11 @@ class Loupe:
             start_new_session=True,
         )
         out.close()
-        said = until(self._greeting, f"up greets; it said: {self.output()[-3000:]}", 60)
+        try:
+            said = until(self._greeting, "up greets", 60)
+        except AssertionError as error:
+            self.stop()
+            raise AssertionError(f"{error}; it said: {self.output()[-3000:]}") from None
         self.link = re.findall(r"http\S+/login/\S+", said)[0]
         keys = re.findall(r"first API key.*?(lp_\w+)", said)
         self.key = keys[0] if keys else self.key
@@ -151,7 +155,7 @@ class Loupe:
     def _greeting(self) -> str | None:
         assert self.process is not None
         said = self.output_path.read_text(errors="replace")
-        assert self.process.poll() is None, f"up ended: {said[-3000:]}"
+        assert self.process.poll() is None, "up ended"
         return said if re.search(r"^curl .*?}'", said, re.S | re.M) else None
 
     def _unknown_slug_error(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import msgspec
+from gateway.jsontext import parse
 
 DONE = b"[DONE]"
 
@@ -38,7 +38,7 @@ def documents(stream: bytes) -> tuple[list[Any], int]:
         if event.data.strip() in (DONE, b""):
             continue
         try:
-            found.append(msgspec.json.decode(event.data))
-        except (msgspec.DecodeError, RecursionError):
+            found.append(parse(event.data))
+        except ValueError:
             bad += 1
     return found, bad

@@ -26,7 +26,18 @@ PICTURES = [
     b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(60),
     b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
 ]
-TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif", "image/tiff", "application/pdf", "image/heic", "image/svg+xml"]
+TYPES = [
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/avif",
+    "image/tiff",
+    "application/pdf",
+    "image/heic",
+    "image/svg+xml",
+]
 
 
 def encode(data: bytes, *, url_safe: bool = False, padding: bool = True, slashes: int = 0) -> str:

@@ -15,7 +15,7 @@ from gateway.setup import prepare
 from gateway.supervisor import end_with_parent
 
 HEADER_MILLISECONDS = 10_000
-BUFFER_BYTES = 128 * 1024
+BUFFER_BYTES = 1024 * 1024
 KILL_SECONDS = 40
 
 

@@ -8,14 +8,14 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from gateway.keys import create_api_key, create_login_link, create_owner
 from gateway.management.commands.serve import check_port
 from gateway.models import ApiKey
 from gateway.setup import prepare
-from gateway.supervisor import Supervisor
+from gateway.supervisor import DoesNotStart, Supervisor
 
 # A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
 SAMPLE_PICTURE = (
@@ -47,7 +47,10 @@ class Command(BaseCommand):
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
         supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], [*manage, "work", "--supervised"])
-        supervisor.run(lambda: self._greet(base, token, key))
+        try:
+            supervisor.run(lambda: self._greet(base, token, key))
+        except DoesNotStart as error:
+            raise CommandError(str(error)) from None
         self.stdout.write("Loupe has stopped; every log is kept.")
 
     def _greet(self, base: str, token: str, key: str) -> None:

@@ -1,0 +1,114 @@
+"""A model provider that answers one chat completion, always the same, as cheaply as Python can."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import cast
+
+TRANSFER_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+LAST_CHUNK = b"0\r\n\r\n"
+HEAD_LIMIT = 64 * 1024
+
+
+def _answer() -> bytes:
+    said = (
+        "The mug has a chipped rim and a hairline crack that runs from the handle to the base, so yes, "
+        "I would send it back to the seller."
+    )
+    message: dict[str, object] = {"role": "assistant", "content": said, "refusal": None, "annotations": []}
+    body = {
+        "id": "chatcmpl-BenchBenchBenchBenchBenchBench",
+        "object": "chat.completion",
+        "created": 1780000000,
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 1124,
+            "completion_tokens": 31,
+            "total_tokens": 1155,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        },
+        "service_tier": "default",
+        "system_fingerprint": "fp_bench",
+    }
+    text = json.dumps(body).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(text)}\r\nx-request-id: req_bench\r\n\r\n"
+    return head.encode() + text
+
+
+ANSWER = _answer()
+_shared = bytearray(512 * 1024)
+"""Every connection reads into the same buffer: its bytes are counted at once and never kept."""
+
+
+class Upstream(asyncio.BufferedProtocol):
+    """One connection; requests come one after the other, never pipelined."""
+
+    served = 0
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.missing = 0
+        self.chunked = False
+        self.tail = b""
+        self.head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return _shared
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.missing:
+            self.missing -= nbytes
+            if self.missing <= 0:
+                self._reply()
+        elif self.chunked:
+            self._in_chunks(bytes(_shared[max(0, nbytes - 8) : nbytes]))
+        else:
+            self._read_head(nbytes)
+
+    def _read_head(self, nbytes: int) -> None:
+        data: bytes | bytearray = _shared
+        if self.head:
+            data = self.head + _shared[:nbytes]
+            nbytes = len(data)
+        end = data.find(b"\r\n\r\n", 0, nbytes)
+        if end < 0:
+            self.head = bytes(data[:nbytes])
+            if nbytes > HEAD_LIMIT and self.transport:
+                self.transport.abort()
+            return
+        self.head = b""
+        found = TRANSFER_LENGTH.search(data, 0, end)
+        if found:
+            self.missing = int(found[1]) - (nbytes - end - 4)
+            if self.missing <= 0:
+                self._reply()
+        elif b"chunked" in bytes(data[:end]).lower():
+            self.chunked = True
+            self._in_chunks(bytes(data[max(end + 4, nbytes - 8) : nbytes]))
+        else:
+            self._reply()
+
+    def _in_chunks(self, end: bytes) -> None:
+        self.tail = (self.tail + end)[-5:]
+        if self.tail == LAST_CHUNK:
+            self._reply()
+
+    def _reply(self) -> None:
+        self.missing = 0
+        self.chunked = False
+        self.tail = b""
+        Upstream.served += 1
+        if self.transport:
+            self.transport.write(ANSWER)
+
+
+async def start_upstream() -> tuple[asyncio.Server, int]:
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", 0, backlog=512)
+    return server, int(server.sockets[0].getsockname()[1])

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Stage
+from tests.fake_upstream import FakeUpstream
+from tests.loupe import Loupe
+
+OWN_KEY = "caller-with-a-key"
+
+
+@pytest.fixture(scope="session")
+def open_loupe(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loupe]:
+    """A Loupe that lets callers name the fake provider's address themselves, and takes bodies of up to 1 MiB."""
+    env = {"LOUPE_CUSTOM_HOSTS": upstream.url(OWN_KEY), "LOUPE_MAX_BODY_MB": "1"}
+    running = Loupe(tmp_path_factory.mktemp("loupe-open"), **env)
+    try:
+        yield running.start()
+    finally:  # also when it never came up, so that no process is left behind
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+
+
+@pytest.fixture
+def own_key_stage(open_loupe: Loupe, upstream: FakeUpstream) -> Stage:
+    """A caller who brings the provider's key along: no virtual key, and `secret` is the caller's own."""
+    case = upstream.on(OWN_KEY)
+    case.requests.clear()
+    case.scripts.clear()
+    return Stage(open_loupe, case, "", upstream.url(OWN_KEY), f"sk-own-{uuid.uuid4().hex}")
