@@ -14,15 +14,14 @@ from types import FrameType
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.5
-STEADY_SECONDS = 10.0
-MOST_FAILURES = 5
+MOST_ENDS_BEFORE_READY = 3
 SERVER_SECONDS = 50
 WORKER_SECONDS = 30
 TICK_SECONDS = 0.1
 
 
 class DoesNotStart(Exception):
-    """One half cannot be kept running; its text is for people."""
+    """One half ends again and again before Loupe was ever ready; its text is for people."""
 
 
 class Child:
@@ -30,7 +29,7 @@ class Child:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name, self.command = name, command
-        self.failures = 0
+        self.ends = 0
         self.start()
 
     def start(self) -> None:
@@ -40,21 +39,11 @@ class Child:
         )
 
     def keep_alive(self) -> None:
-        """Start it again when it ended.
-
-        Raises:
-            DoesNotStart: it ended by itself several times without ever running for a while.
-        """
-        if time.monotonic() > self.started + STEADY_SECONDS:
-            self.failures = 0
+        """Start it again when it ended, however often that was."""
         code = self.process.poll()
         if code is None or time.monotonic() < self.started + RESTART_SECONDS:
             return
-        self.failures += code > 0  # a process that was killed says nothing about its start
-        if self.failures >= MOST_FAILURES:
-            raise DoesNotStart(
-                f"The {self.name} ended {self.failures} times right after its start; the lines above say why."
-            )
+        self.ends += 1
         log.error("the %s ended with %s; starting it again", self.name, code)
         self.start()
 
@@ -73,23 +62,37 @@ class Supervisor:
     """Runs server and worker until SIGTERM or Ctrl-C; then the server first, so that the worker takes in its last logs."""
 
     def __init__(self, server: Sequence[str], worker: Sequence[str]) -> None:
-        self.stopping = False
+        self.stopping = self.was_ready = False
         self.server_command, self.worker_command = server, worker
 
-    def run(self, ready: Callable[[], None]) -> None:
+    def run(self, greet: Callable[[], bool]) -> None:
+        """Until told to stop. `greet` waits until Loupe is ready, says so to the user, and answers whether it came to that.
+
+        Raises:
+            DoesNotStart: what cannot start is not started for ever.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self.server = Child("server", self.server_command)
         self.worker = Child("worker", self.worker_command)
-        threading.Thread(target=ready, daemon=True).start()
+        threading.Thread(target=self._greet, args=(greet,), daemon=True).start()
         try:
             while not self.stopping:
                 self.server.keep_alive()
                 self.worker.keep_alive()
+                self._give_up_if_hopeless()
                 time.sleep(TICK_SECONDS)
         finally:
             self.server.stop(SERVER_SECONDS)
             self.worker.stop(WORKER_SECONDS)
+
+    def _greet(self, greet: Callable[[], bool]) -> None:
+        self.was_ready = greet()
+
+    def _give_up_if_hopeless(self) -> None:
+        for child in (self.server, self.worker):
+            if not self.was_ready and child.ends >= MOST_ENDS_BEFORE_READY:
+                raise DoesNotStart(f"The {child.name} does not start; the lines above say why.")
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True

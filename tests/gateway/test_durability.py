@@ -116,7 +116,7 @@ def drained(loupe: Loupe) -> bool:
 def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
     own_loupe: Callable[..., Loupe], upstream: FakeUpstream, request: pytest.FixtureRequest, database: str
 ) -> None:
-    env = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if database == "postgres" else {}
+    env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if database == "postgres" else {}
     loupe = own_loupe(**env)
     chance = random.Random(7)
     with prepared(loupe, upstream):

@@ -230,7 +230,7 @@ def test_with_copies_off_a_link_says_so(stage: Stage) -> None:
 
 
 def test_naughty_strings_survive_the_whole_way(stage: Stage, corpora: Path) -> None:
-    strings = json.loads((corpora / "blns" / "blns.json").read_text()) + ["a\0b", "\u202e right to left", "\ud800"]
+    strings = [*json.loads((corpora / "blns" / "blns.json").read_text()), "a\0b", "\u202e right to left", "\ud800"]
     content = [{"type": "text", "text": text} for text in strings]
     body = json.dumps(
         {"model": f"@{stage.slug}/m", "user": "a\0b", "messages": [{"role": "user", "content": content}]}

@@ -295,7 +295,7 @@ def test_only_listed_headers_and_those_asked_for_are_forwarded(stage: Stage) -> 
 def test_a_revoked_key_stops_working_within_two_seconds(stage: Stage) -> None:
     name = f"short-{uuid.uuid4()}"
     key = stage.loupe.manage("apikey", "create", name)
-    call: Callable[[], int] = lambda: stage.loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0]  # noqa: E731
+    call: Callable[[], int] = lambda: stage.loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0]
     until(lambda: call() == 200, "the new key works")
     stage.loupe.manage("apikey", "revoke", name)
     revoked = time.monotonic()

@@ -53,11 +53,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.stdout.write("Loupe has stopped; every log is kept.")
 
-    def _greet(self, base: str, token: str, key: str) -> None:
-        """Say where everything is, once it answers."""
+    def _greet(self, base: str, token: str, key: str) -> bool:
+        """Say where everything is, once it answers; whether it did."""
         if not _answers(f"{base}/readyz"):
             self.stderr.write("Loupe did not come up within a minute; the lines above say why.")
-            return
+            return False
         lines = [
             "",
             f"Loupe is up. Open it (the link logs you in, once):  {base}{reverse('login-link', args=[token])}",
@@ -75,6 +75,7 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join([*lines, ""]))
         self.stdout.flush()
+        return True
 
 
 def curl_lines(base: str, key: str) -> list[str]:

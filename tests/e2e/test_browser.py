@@ -1,0 +1,235 @@
+"""Journeys in Debian's Chromium: what a person does in the first minutes, with mouse and keyboard, in both themes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.conftest import Stage, needs
+from tests.fake_upstream import chat_events, stream
+from tests.loupe import Loupe
+from tests.pictures import data_url, picture
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        browser = play.chromium.launch(executable_path=needs("chromium"), args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def session(chromium: Browser, loupe: Loupe) -> Any:
+    """The cookies of somebody who followed the printed link."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(loupe.manage("loginlink", "--base", loupe.root))
+    expect(page).to_have_url(f"{loupe.root}/w/default/logs")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def context(chromium: Browser, session: Any) -> Iterator[BrowserContext]:
+    made = chromium.new_context(storage_state=session, viewport={"width": 1440, "height": 900})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, loupe: Loupe) -> Iterator[Page]:
+    """A page that must not complain and must not ask anybody else for anything."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(loupe.root) else complaints.append(request.url))
+    yield page
+    assert complaints == []
+
+
+def ask(stage: Stage, text: str, *pictures: bytes) -> str:
+    parts = [{"type": "image_url", "image_url": {"url": data_url(data)}} for data in pictures]
+    stage.chat({"messages": [{"role": "user", "content": [{"type": "text", "text": text}, *parts]}]})
+    return str(stage.log()["id"])
+
+
+def drawn(page: Page, selector: str) -> bool:
+    """Whether the picture is really there, not a broken-image glyph."""
+    page.locator(selector).first.wait_for()
+    return bool(
+        page.wait_for_function(
+            "s => { const i = document.querySelector(s); return i.complete && i.naturalWidth > 0 }", arg=selector
+        )
+    )
+
+
+def test_a_request_appears_in_the_open_page_by_itself_with_its_picture(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    text = f"appears by itself {stage.trace}"
+    parts = [
+        {"type": "text", "text": text},
+        {"type": "image_url", "image_url": {"url": data_url(picture(size=(90, 60)))}},
+    ]
+    stage.chat({"messages": [{"role": "user", "content": parts}]})
+    row = page.locator(".log-row", has_text=text)
+    expect(row.locator("img.thumb")).to_be_visible(timeout=2000)
+    id = row.get_attribute("id")
+    assert drawn(page, f"#{id} img.thumb")
+
+
+def test_from_the_list_to_the_detail_to_the_lightbox_and_back(stage: Stage, page: Page) -> None:
+    id = ask(
+        stage, f"two pictures {stage.trace}", picture(size=(640, 480)), picture(size=(200, 300), colour=(0, 90, 200))
+    )
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    page.locator(f"#log-{id} .row-link").click()
+    expect(page.locator("h1")).to_have_text(f"two pictures {stage.trace}")
+    expect(page.locator("figure img")).to_have_count(2)
+    assert drawn(page, "figure img")
+    page.locator("figure a.picture-box").first.click()
+    box = page.locator("#lightbox")
+    expect(box).to_be_visible()
+    expect(page.locator("#lightbox-caption")).to_contain_text("640 × 480")
+    assert drawn(page, "#lightbox img")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#lightbox-caption")).to_contain_text("(2 of 2)")
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    page.go_back()
+    expect(page.locator(f"#log-{id}")).to_be_visible()
+    expect(page.locator(".rail")).to_be_visible()
+
+
+def test_the_keyboard_alone_is_enough(stage: Stage, page: Page) -> None:
+    id = ask(stage, "keyboard", picture())
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    expect(page.locator(f"#log-{id}")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator(".row-link:focus")).to_have_count(1)
+    page.locator(f"#log-{id} .row-link").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/logs/{id}$"))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("/logs$"))
+
+
+def test_the_live_list_keeps_the_keyboard_where_it_was(stage: Stage, page: Page) -> None:
+    id = ask(stage, "hold on")
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    page.locator(f"#log-{id} .row-link").focus()
+    newer = ask(stage, "comes in above")
+    expect(page.locator(f"#log-{newer}")).to_be_visible()
+    expect(page.locator(f"#log-{id} .row-link")).to_be_focused()
+
+
+def test_the_raw_body_shows_pictures_as_chips(stage: Stage, page: Page) -> None:
+    id = ask(stage, "raw", picture())
+    page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
+    page.get_by_text("Request body").click()
+    chip = page.locator(".chip").first
+    expect(chip).to_contain_text("sha256:")
+    chip.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_a_stream_in_flight_is_seen_and_then_its_answer(stage: Stage, page: Page) -> None:
+    import threading
+
+    go = threading.Event()
+    stage.case.will(stream(chat_events("A", " red", " square"), go=go))
+    body = json.dumps(
+        {
+            "model": f"@{stage.slug}/gpt-4o",
+            "stream": True,
+            "messages": [{"role": "user", "content": f"slowly {stage.trace}"}],
+        }
+    )
+    caller = threading.Thread(target=stage.post, args=("/v1/chat/completions", body.encode()))
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    caller.start()
+    row = page.locator(".log-row", has_text=stage.slug).first
+    expect(row.locator(".dot-in_flight")).to_be_visible()
+    row.locator(".row-link").click()
+    expect(page.get_by_text("The answer is on its way.")).to_be_visible()
+    go.set()
+    caller.join()
+    expect(page.get_by_text("A red square")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_have_readable_contrast(chromium: Browser, session: Any, stage: Stage, scheme: Any) -> None:
+    ask(stage, "contrast", picture())
+    made = chromium.new_context(storage_state=session, color_scheme=scheme)
+    page = made.new_page()
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    assert page.evaluate(CONTRAST, [".row-link", ".second", "th", "h1", ".pill-live"]) >= 4.5
+    made.close()
+
+
+CONTRAST = """selectors => {
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = colour => {
+    paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const paper = light(getComputedStyle(document.documentElement).backgroundColor);
+  return Math.min(...selectors.map(selector => {
+    const ink = light(getComputedStyle(document.querySelector(selector)).color);
+    return (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+  }));
+}"""
+
+
+def test_the_theme_can_be_chosen(page: Page, loupe: Loupe) -> None:
+    page.goto(f"{loupe.root}/account")
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    page.goto(f"{loupe.root}/w/default/logs")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_a_key_is_made_copied_and_revoked(page: Page, loupe: Loupe) -> None:
+    page.goto(f"{loupe.root}/w/default/keys")
+    page.get_by_label("Name").fill("from the browser")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.locator("#new-key")).to_have_text(re.compile(r"^lp_\w{49}$"))
+    page.on("dialog", lambda dialog: dialog.accept())
+    row = page.locator("tr", has_text="from the browser").filter(has=page.get_by_role("button", name="Revoke")).first
+    row.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status")).to_contain_text("is revoked")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_wider_than_the_window(context: BrowserContext, stage: Stage, width: int) -> None:
+    id = ask(stage, "x" * 400, picture(size=(1600, 200)), picture(size=(40, 900)))
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in ("/w/default/logs", f"/w/default/logs/{id}", "/w/default/keys", "/w/default/connect", "/account"):
+        page.goto(stage.loupe.root + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_reading_works_without_javascript(chromium: Browser, session: Any, stage: Stage) -> None:
+    id = ask(stage, "without scripts", picture())
+    made = chromium.new_context(storage_state=session, java_script_enabled=False)
+    page = made.new_page()
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    page.locator(f"#log-{id} .row-link").click()
+    expect(page.locator("figure img")).to_be_visible()
+    page.locator("figure a.picture-box").click()
+    assert page.url.endswith("/images/i0")
+    made.close()

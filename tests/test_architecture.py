@@ -1,0 +1,115 @@
+"""The rules of the house that a machine can hold: layers, sizes, names, what README must say."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [
+    path
+    for app in ("gateway", "logsui", "prompts")
+    for path in sorted((ROOT / app).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+TEMPLATES = sorted((ROOT / "logsui" / "templates").rglob("*.html"))
+README = (ROOT / "README.md").read_text()
+FORBIDDEN_HTMX = (
+    "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()
+)
+BROAD_HANDLERS = {"gateway/recorder.py", "gateway/front_gate.py", "gateway/worker.py", "gateway/blobs.py"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["lint-imports"],
+        ["djade", "--check", "--target-version", "5.2", *(str(path) for path in TEMPLATES)],
+        ["manage.py", "makemigrations", "--check", "--dry-run"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_the_tools_have_nothing_to_say(command: list[str]) -> None:
+    program = Path(sys.executable).parent / command[0]
+    words = [sys.executable, *command] if command[0] == "manage.py" else [str(program), *command[1:]]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_module_is_over_four_hundred_lines_and_no_function_over_sixty() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        assert text.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}:{node.lineno} {node.name}"
+
+
+def test_modules_are_named_for_their_job() -> None:
+    assert {path.stem for path in SOURCES} & {"utils", "helpers", "services", "common", "misc"} == set()
+
+
+def test_a_provider_is_a_small_file_of_data() -> None:
+    for path in (ROOT / "gateway" / "providers").glob("*.py"):
+        assert path.read_text().count("\n") <= 80, path
+
+
+def test_broad_handlers_stand_only_where_they_are_owed() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    }
+    assert found <= BROAD_HANDLERS
+
+
+def test_queries_take_no_sql_text() -> None:
+    for path in SOURCES:
+        assert not re.search(r"\.raw\(|\.extra\(|cursor\(\)", path.read_text()), path
+
+
+def test_templates_use_only_what_htmx_4_keeps_and_nothing_inline() -> None:
+    for path in TEMPLATES:
+        text = path.read_text()
+        assert not [name for name in FORBIDDEN_HTMX if re.search(rf"\b{name}\b(?!-)", text)], path
+        assert not re.search(r"\bstyle=|<style|\bon[a-z]+=\"|<script(?![^>]*src)", text), path
+        assert "|safe" not in text
+        assert text.count("\n") <= 120, path
+
+
+def test_styles_and_scripts_stay_small_and_colours_have_names() -> None:
+    for path in [*(ROOT / "static" / "css").glob("*.css"), *(ROOT / "static" / "js").glob("*.js")]:
+        assert path.read_text().count("\n") <= 250, path
+        if path.name != "tokens.css":
+            assert not re.search(r"#[0-9a-fA-F]{3,8}\b(?=\s*[;,)])", path.read_text()), path
+
+
+def test_readme_names_every_variable_and_no_other() -> None:
+    settings = (ROOT / "gateway" / "settings.py").read_text()
+    read = set(re.findall(r'env_\w+\(\s*"(\w+)"', settings))
+    told = set(re.findall(r"^\| `((?:LOUPE|DATABASE)_\w+)`", README, re.M))
+    assert told == read
+
+
+def test_readme_names_every_command_and_real_files() -> None:
+    commands = {path.stem for path in (ROOT / "gateway" / "management" / "commands").glob("[a-z]*.py")}
+    assert {name for name in commands if f"`{name}" not in README and f"manage.py {name}" not in README} == set()
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_repository_names_no_registry_and_no_machine() -> None:
+    words = re.compile(r"pyp[i]\.org|pythonhoste[d]|npmj[s]\.org|deb\.debia[n]|/wor[k]/|/roo[t]/")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = [ROOT / name for name in listed if not name.endswith((".png", ".webp"))]
+    assert [path for path in files if path.exists() and words.search(path.read_text(errors="ignore"))] == []
