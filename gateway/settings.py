@@ -41,7 +41,7 @@ def kept_secret(path: Path) -> str:
     """A secret that is made once and kept in a file that only its owner can read."""
     try:
         return path.read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

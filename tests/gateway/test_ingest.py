@@ -1,0 +1,157 @@
+"""Journal to database: twice is once, poison is put aside, a dead database loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from django.db import OperationalError
+
+from gateway import journal, recorder
+from gateway.ids import uuid7
+from gateway.ingest import Ingest
+from gateway.journal import Journal, Kind
+from gateway.keys import create_workspace
+from gateway.models import RequestLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def writer(tmp_path: Path, settings: Any) -> Writer:
+    settings.BLOB_ROOT, settings.QUARANTINE_ROOT = tmp_path / "blobs", tmp_path / "quarantine"
+    return Writer(tmp_path / "journal", create_workspace(slug="default", name="Default").pk)
+
+
+class Writer:
+    """A gateway process's journal, without the process."""
+
+    def __init__(self, root: Path, workspace: int) -> None:
+        self.root, self.workspace = root, workspace
+        self.loop = asyncio.new_event_loop()
+        self.journal = self.loop.run_until_complete(self._open())
+
+    async def _open(self) -> Journal:
+        return Journal(self.root, limit_bytes=1 << 30, reserve_bytes=0)
+
+    def begin(self, body: bytes = b"{}", **changes: Any) -> bytes:
+        meta = {
+            "workspace": self.workspace, "api_key": None, "virtual_key": None, "provider": "openai", "model": "m", "method": "POST",
+            "endpoint": "/chat/completions", "path": "/v1/chat/completions", "url": "", "content_type": "application/json", "headers": {},
+            "edits": [], "stream": False, "bytes": len(body), "keep_bodies": True, "trace_id": "t", "span_id": "", "span_name": "",
+            "parent_span_id": "", "metadata": {}, "sdk": "",
+        }  # fmt: skip
+        id = uuid7().bytes
+        self.journal.append(Kind.BEGIN, id, msgspec.json.encode(meta | changes), body)
+        return id
+
+    def end(self, id: bytes, body: bytes = b"{}") -> None:
+        meta = {"state": "ok", "status": 200, "headers": {"content-type": "application/json"}}
+        self.journal.append(Kind.END, id, msgspec.json.encode(meta), body)
+
+    def die(self) -> None:
+        self.journal.close()
+        self.loop.close()
+
+
+def drain(ingest: Ingest) -> None:
+    while ingest.step():
+        pass
+
+
+def test_replaying_a_journal_changes_nothing(writer: Writer) -> None:
+    for _ in range(5):
+        writer.end(writer.begin())
+    drain(Ingest(writer.root))
+    before = list(RequestLog.objects.order_by("id").values())
+    drain(Ingest(writer.root))  # a worker that knows nothing of the first
+    assert list(RequestLog.objects.order_by("id").values()) == before
+    writer.die()
+    drain(Ingest(writer.root))
+    assert list(RequestLog.objects.order_by("id").values()) == before
+    assert journal.folders(writer.root) == []
+
+
+def test_a_finished_row_is_never_put_back_in_flight(writer: Writer) -> None:
+    id = writer.begin()
+    ingest = Ingest(writer.root)
+    drain(ingest)
+    assert RequestLog.objects.get().state == "in_flight"
+    writer.end(id)
+    drain(ingest)
+    flow = recorder.Flow(
+        id, next(iter(journal.read(journal.segments(writer.journal.folder)[0], 0, closed=False, limit=1 << 20)[0])).meta
+    )
+    recorder.announce([flow])
+    assert RequestLog.objects.get().state == "ok"
+    writer.die()
+
+
+def test_a_segment_stays_until_all_that_began_in_it_is_written(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 2000)
+    slow = writer.begin()
+    for _ in range(6):
+        writer.end(writer.begin(b"x" * 900))
+    ingest = Ingest(writer.root)
+    drain(ingest)
+    assert journal.segments(writer.journal.folder)[0].name == "00000001.seg"
+    writer.end(slow)
+    drain(ingest)
+    ingest.step()
+    assert len(journal.segments(writer.journal.folder)) == 1
+    assert RequestLog.objects.filter(state="ok").count() == 7
+    writer.die()
+
+
+def test_a_dead_writers_open_requests_are_interrupted(writer: Writer) -> None:
+    id = writer.begin(b'{"messages": [{"role": "user", "content": "cut off"}]}')
+    writer.journal.append(Kind.PART, id, b"", b'{"choices"')
+    writer.die()
+    drain(Ingest(writer.root))
+    row = RequestLog.objects.get()
+    assert (row.state, row.prompt_preview, row.response_bytes) == ("interrupted", "cut off", 10)
+
+
+def test_poison_is_put_aside_and_the_rest_flows(writer: Writer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = recorder._read
+
+    def read(flow: recorder.Flow) -> recorder.Rows:
+        if flow.request == b"poison":
+            raise ZeroDivisionError
+        return real(flow)
+
+    monkeypatch.setattr(recorder, "_read", read)
+    for body in (b"{}", b"poison", b"{}"):
+        writer.end(writer.begin(body))
+    writer.die()
+    drain(Ingest(writer.root))
+    assert sorted(RequestLog.objects.values_list("state", "failure")) == [
+        ("failed", "unreadable"),
+        ("ok", ""),
+        ("ok", ""),
+    ]
+    assert [path.read_bytes() for path in settings.QUARANTINE_ROOT.glob("*.request")] == [b"poison"]
+
+
+def test_a_database_that_comes_back_gets_everything_once(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        id = writer.begin()
+        writer.journal.append(Kind.PART, id, b"", b'{"a":')
+        writer.end(id, b"1}")
+    ingest = Ingest(writer.root)
+    with monkeypatch.context() as broken:
+        broken.setattr(recorder, "_write", _down)
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                ingest.step()
+    writer.die()
+    drain(ingest)
+    assert list(RequestLog.objects.values_list("state", "response_bytes")) == [("ok", 7)] * 3
+    assert journal.folders(writer.root) == []
+
+
+def _down(_: object) -> None:
+    raise OperationalError("the database is down")
