@@ -67,9 +67,8 @@ class Unreadable(Exception):
 
 
 def announce(flows: Sequence[Flow]) -> None:
-    """Show requests that are under way. A row that exists already, whatever its state, is left alone."""
-    rows = [_light_row(flow, RequestLog.State.IN_FLIGHT) for flow in flows]
-    RequestLog.objects.bulk_create(rows, ignore_conflicts=True)
+    """Show requests that are under way, with what was asked. What exists already, whatever its state, is left alone."""
+    _write([_announced(flow) for flow in flows], final=False)
 
 
 def record(flows: Sequence[Flow]) -> None:
@@ -80,7 +79,7 @@ def record(flows: Sequence[Flow]) -> None:
     """
     rows = [_rows(flow) for flow in flows]
     try:
-        _write(rows)
+        _write(rows, final=True)
     except (DataError, IntegrityError, ValueError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
@@ -95,6 +94,16 @@ def record_unreadable(flow: Flow, reason: str) -> None:
         unique_fields=["id"],
         update_fields=["state", "failure", "failure_message"],
     )
+
+
+def _announced(flow: Flow) -> Rows:
+    try:
+        rows = _rows(flow)
+    except Unreadable:
+        return Rows(_light_row(flow, RequestLog.State.IN_FLIGHT))  # it will be put aside when it has ended
+    rows.log.state, rows.log.failure, rows.log.failure_message = RequestLog.State.IN_FLIGHT, "", ""
+    rows.log.answer_preview = ""
+    return rows
 
 
 def _rows(flow: Flow) -> Rows:
@@ -330,20 +339,23 @@ def image_row(find: Find) -> Image:
     )
 
 
-def _write(rows: Sequence[Rows]) -> None:
+def _write(rows: Sequence[Rows], *, final: bool) -> None:
+    """All rows in one transaction. Only the final word on a request replaces what is there."""
     logs = [row.log for row in rows]
     images = {key: image for row in rows for key, image in row.images.items()}
+    payloads = [row.payload for row in rows if row.payload]
     with transaction.atomic():
         Image.objects.bulk_create(images.values(), ignore_conflicts=True)
-        RequestLog.objects.bulk_create(logs, update_conflicts=True, unique_fields=["id"], update_fields=LOG_FIELDS)
-        Payload.objects.bulk_create(
-            [row.payload for row in rows if row.payload],
-            update_conflicts=True,
-            unique_fields=["log"],
-            update_fields=PAYLOAD_FIELDS,
-        )
+        if final:
+            RequestLog.objects.bulk_create(logs, update_conflicts=True, unique_fields=["id"], update_fields=LOG_FIELDS)
+            Payload.objects.bulk_create(
+                payloads, update_conflicts=True, unique_fields=["log"], update_fields=PAYLOAD_FIELDS
+            )
+            _note_key_use(logs)
+        else:
+            RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
+            Payload.objects.bulk_create(payloads, ignore_conflicts=True)
         LogImage.objects.bulk_create([one for row in rows for one in row.log_images], ignore_conflicts=True)
-        _note_key_use(logs)
 
 
 def _note_key_use(logs: Sequence[RequestLog]) -> None:

@@ -111,6 +111,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "logsui.middleware.whole_files",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "logsui.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",

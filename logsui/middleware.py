@@ -1,10 +1,13 @@
-"""Headers of every page: a strict policy, nothing from elsewhere, nothing in a frame."""
+"""Headers of every page (a strict policy, nothing from elsewhere, nothing in a frame), and static files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -22,3 +25,17 @@ def page_headers(
         return response
 
     return add
+
+
+def whole_files(get_response: GetResponse) -> GetResponse:
+    """Static files in one piece: they are small, and under ASGI Django complains of WhiteNoise's synchronous stream."""
+
+    def read(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not isinstance(response, StreamingHttpResponse):
+            return response
+        content = b"".join(part for part in response if isinstance(part, bytes))
+        response.close()
+        return HttpResponse(content, status=response.status_code, headers=dict(response.items()))
+
+    return read

@@ -18,7 +18,7 @@ from tests.pictures import data_url, picture
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(chromium: Browser, loupe: Loupe) -> Any:
     """The cookies of somebody who followed the printed link."""
     context = chromium.new_context()

@@ -153,5 +153,5 @@ def test_a_database_that_comes_back_gets_everything_once(writer: Writer, monkeyp
     assert journal.folders(writer.root) == []
 
 
-def _down(_: object) -> None:
+def _down(_: object, *, final: bool) -> None:
     raise OperationalError("the database is down")
