@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.defaults import server_error
 
 from gateway import bodies, serving, vault
 from gateway.claims import read_claims
-from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, Unauthorized
+from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
+from gateway.ids import uuid7
 from gateway.models import ApiKey, LogImage, RequestLog, Workspace
+from gateway.relay import own_headers
+
+log = logging.getLogger(__name__)
 
 MOST = 200
 FILTERS = {
@@ -33,17 +40,51 @@ View = Callable[..., HttpResponse]
 def with_key(view: View) -> View:
     """Authenticate by gateway key; pass the workspace on; tell refusals in the shape that SDKs read."""
 
-    @require_safe
     def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
-            return view(request, _workspace(request), **kwargs)
+            _check_method(request)
+            response = view(request, _workspace(request), **kwargs)
         except GatewayError as error:
-            problem = error
+            response = _refusal(error)
         except Http404 as error:
-            problem = NotFound(str(error))
-        return HttpResponse(problem.body(), status=problem.status, content_type="application/json")
+            response = _refusal(NotFound(str(error)))
+        except DatabaseError:
+            log.exception("the logs could not be read")
+            response = _refusal(
+                NotRecorded("The database does not answer; the gateway itself goes on.", code="no_database")
+            )
+        return _with_own_headers(response)
 
-    return checked
+    return csrf_exempt(checked)  # a key is not sent by a browser on its own
+
+
+@with_key
+def no_such_path(request: HttpRequest, workspace: Workspace, rest: str) -> HttpResponse:
+    """Never an HTML page under /v1."""
+    raise Http404(f"There is no /v1/logs/{rest[:100]}. A log is /v1/logs/<id>, its image /v1/logs/<id>/images/i0.")
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Whatever Django could not answer: JSON under /v1, a page elsewhere."""
+    if request.path.startswith("/v1/"):
+        return _with_own_headers(_refusal(GatewayError("Loupe failed on this request; its own log has the details.")))
+    return server_error(request)
+
+
+def _check_method(request: HttpRequest) -> None:
+    if request.method not in ("GET", "HEAD"):
+        raise BadRequest(f"/v1/logs is read with GET, not {request.method}.", code="method_not_allowed")
+
+
+def _refusal(error: GatewayError) -> HttpResponse:
+    return HttpResponse(error.body(), status=error.status, content_type="application/json")
+
+
+def _with_own_headers(response: HttpResponse) -> HttpResponse:
+    id = uuid7()
+    for name, value in own_headers(id, str(id), "loupe"):
+        response[name] = value
+    return response
 
 
 @with_key
@@ -66,16 +107,16 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @with_key
 def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
     images = Prefetch("images", LogImage.objects.select_related("image"))
-    log = (
+    found = (
         RequestLog.objects.of(workspace)
         .filter(pk=log_id)
         .select_related("payload", "virtual_key")
         .prefetch_related(images)
         .first()
     )
-    if log is None:
+    if found is None:
         raise Http404(f"No log {log_id} in this workspace.")
-    return JsonResponse(whole(log, request))
+    return JsonResponse(whole(found, request))
 
 
 @with_key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 
 from gateway import blobs, thumbnails
@@ -11,6 +13,7 @@ from gateway.sniff import DRAWN
 
 SANDBOX_POLICY = "default-src 'none'; sandbox"
 CACHE_YEAR = "private, max-age=31536000, immutable"
+RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _decoder = Decoder()
 
 
@@ -27,6 +30,21 @@ def original(request: HttpRequest, image: Image) -> HttpResponse:
     else:
         response = _response(data, "application/octet-stream", f'attachment; filename="{_name(image)}"', "no-store")
     response["ETag"] = f'"{image.sha256}"'
+    response["Accept-Ranges"] = "bytes"
+    return _ranged(request, response, data)
+
+
+def _ranged(request: HttpRequest, response: HttpResponse, data: bytes) -> HttpResponse:
+    """The one stretch of bytes that was asked for (RFC 9110, 14.2); everything when the header asks for something else."""
+    asked = RANGE.fullmatch(request.headers.get("range", ""))
+    if not asked or not (asked[1] or asked[2]):
+        return response
+    start = int(asked[1]) if asked[1] else max(0, len(data) - int(asked[2]))
+    end = min(int(asked[2]) if asked[1] and asked[2] else len(data) - 1, len(data) - 1)
+    if start > end:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{len(data)}"})
+    response.status_code, response.content = 206, data[start : end + 1]
+    response["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
     return response
 
 

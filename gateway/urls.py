@@ -6,10 +6,12 @@ from django.urls import include, path
 
 from gateway import logs_api
 
+handler500 = logs_api.failed
 urlpatterns = [
     path("v1/logs", logs_api.log_list),
     path("v1/logs/<uuid:log_id>", logs_api.log_detail, name="api-log"),
     path("v1/logs/<uuid:log_id>/images/<slug:number>", logs_api.log_image, name="api-image"),
     path("v1/logs/<uuid:log_id>/images/<slug:number>/thumbnail", logs_api.log_thumbnail, name="api-thumbnail"),
+    path("v1/logs/<path:rest>", logs_api.no_such_path),
     path("", include("logsui.urls")),
 ]

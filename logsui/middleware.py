@@ -15,10 +15,8 @@ POLICY = (
 )
 
 
-def page_headers(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    def add(request: HttpRequest) -> HttpResponse:
+def page_headers(get_response: GetResponse) -> GetResponse:
+    def add(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -34,7 +32,7 @@ def whole_files(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         if not isinstance(response, StreamingHttpResponse):
             return response
-        content = b"".join(part for part in response if isinstance(part, bytes))
+        content = b"".join(response)
         response.close()
         return HttpResponse(content, status=response.status_code, headers=dict(response.items()))
 

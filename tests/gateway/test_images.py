@@ -54,6 +54,11 @@ def test_a_drawn_format_is_served_as_it_was_and_as_a_thumbnail(stage: Stage, fmt
     assert {name: headers.get(name) for name in SAFE_HEADERS} == SAFE_HEADERS
     assert headers["content-type"] == image["media_type"] == f"image/{fmt.lower()}"
     assert headers["content-disposition"] == f'inline; filename="{image["sha256"][:12]}.{fmt.lower()}"'
+    path = image["url"].removeprefix(stage.loupe.root)
+    assert stage.loupe.call(path, headers={"range": "bytes=2-5"})[::2] == (206, data[2:6])
+    assert stage.loupe.call(path, headers={"range": "bytes=-3"})[::2] == (206, data[-3:])
+    assert stage.loupe.call(path, headers={"range": "bytes=999999-"})[0] == 416
+    assert stage.loupe.call(path, headers={"if-none-match": headers["etag"]})[0] == 304
     status, headers, body = fetch(stage, image["thumbnail_url"])
     assert (status, headers["content-type"], body[8:12]) == (200, "image/webp", b"WEBP")
 

@@ -237,6 +237,16 @@ def test_odd_addresses_are_answered_kindly(loupe: Loupe, browser: Browser) -> No
     assert loupe.call("/v1/logs?nonsense=1")[0] == 400
     assert loupe.call(f"/v1/logs/{uuid.uuid4()}")[0] == 404
     assert loupe.call("/v1/logs", headers={"x-portkey-api-key": "lp_wrong"})[0] == 401
+    for path, body in (
+        ("/v1/logs/not-an-id", None),
+        ("/v1/logs", {"x": 1}),
+        (f"/v1/logs/{uuid.uuid4()}/images/zz", None),
+    ):
+        status, headers, answer = loupe.call(path, body)
+        assert 400 <= status < 500
+        assert headers["content-type"] == "application/json"
+        assert headers["x-portkey-trace-id"]
+        assert json.loads(answer)["error"]["message"]
 
 
 def test_the_connect_page_names_this_address(loupe: Loupe, browser: Browser) -> None:
