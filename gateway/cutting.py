@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import re
-import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,7 +28,6 @@ BARE = re.compile(
 PLAIN_RUN = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
 ESCAPED_RUN = re.compile(rb"(?:[A-Za-z0-9+/_-]|\\+/|\\+[nr]|[ \t\r\n])*={0,2}")
 URL_TEXT = re.compile(rb"[^\"'\s\\)]*")
-BASE64_BYTES = bytes(string.ascii_letters + string.digits + "+/-_=", "ascii")
 NOISE = re.compile(rb"\\+[nr]|[ \t\r\n]|\\+(?=/)")
 
 
@@ -119,8 +117,10 @@ def _runs(body: bytes, content_type: str) -> Iterator[_Run]:
 
 
 def _text_runs(body: bytes, at: int, end: int) -> Iterator[_Run]:
+    url = DATA_URL.search(body, at, end)
     while True:
-        url = DATA_URL.search(body, at, end)
+        if url and url.start() < at:
+            url = DATA_URL.search(body, at, end)
         bare = BARE.search(body, at, url.start() if url else end)
         if bare:
             run = _bare(body, bare.end(), end)
@@ -159,9 +159,6 @@ def _data_url(body: bytes, url: re.Match[bytes], end: int) -> _Run:
 
 
 def _run_end(body: bytes, start: int, end: int) -> int:
-    quote = body.find(b'"', start, end)
-    if quote >= 0 and body[start:quote].translate(None, BASE64_BYTES) == b"":
-        return quote  # the common case, without a regular expression over megabytes
     match = PLAIN_RUN.match(body, start, end)
     stop = match.end() if match else start
     if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:

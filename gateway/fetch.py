@@ -8,7 +8,9 @@ redirect is checked as if it were new. Whatever is refused by policy reads the s
 from __future__ import annotations
 
 import logging
+import math
 import socket
+import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -43,6 +45,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 
     def __init__(self, open_hosts: Collection[str]) -> None:
         self.inner = httpcore.SyncBackend()
+        self.deadline = math.inf
         self.open_hosts = open_hosts
 
     def connect_tcp(
@@ -69,7 +72,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             if peer and peer[0].partition("%")[0] != address:
                 stream.close()
                 raise httpcore.ConnectError("connected elsewhere")
-            return stream
+            return _Hurried(stream, self.deadline)
         raise error
 
     def resolve(self, host: str, port: int) -> list[str]:
@@ -81,6 +84,37 @@ class GuardedBackend(httpcore.NetworkBackend):
 
     def dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
         return self.inner.connect_tcp(address, port, timeout=timeout)
+
+
+class _Hurried(httpcore.NetworkStream):
+    """A stream on which no wait goes beyond the deadline of the whole fetch, however the bytes drip in."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self.stream, self.deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self.stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self.stream.start_tls(ssl_context, server_hostname, self._left(timeout))
+        return _Hurried(secured, self.deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self.stream.get_extra_info(info)
+
+    def _left(self, timeout: float | None) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the fetch took too long")
+        return min(left, timeout) if timeout is not None else left
 
 
 class Fetcher:
@@ -104,6 +138,7 @@ class Fetcher:
             FetchFailed: with a reason for the log.
         """
         deadline = time.monotonic() + self.seconds
+        self.backend.deadline = deadline
         pool = httpcore.ConnectionPool(
             network_backend=self.backend, max_keepalive_connections=0, http1=True, http2=False, retries=0
         )
@@ -113,7 +148,7 @@ class Fetcher:
                 status, headers, body = self._once(pool, target, deadline)
                 if status not in (301, 302, 303, 307, 308):
                     return _checked_answer(status, body)
-                target = _checked(str(target.join(headers.get("location", ""))))
+                target = _checked(headers.get("location", ""), base=target)
         raise FetchFailed(f"more than {MOST_REDIRECTS} redirects")
 
     def _once(
@@ -142,6 +177,8 @@ class Fetcher:
             OSError,
             UnicodeError,
         ):
+            if time.monotonic() >= deadline:
+                raise FetchFailed(f"it took longer than {self.seconds:g} s") from None
             raise FetchFailed("the host was not reached, or it broke off") from None
 
     def _limited(self, chunks: Iterator[bytes], deadline: float) -> bytes:
@@ -156,10 +193,10 @@ class Fetcher:
         return b"".join(pieces)
 
 
-def _checked(url: str) -> httpx.URL:
+def _checked(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     try:
-        parsed = httpx.URL(url) if len(url) <= LONGEST_URL else None
-    except httpx.InvalidURL:
+        parsed = (base.join(url) if base else httpx.URL(url)) if len(url) <= LONGEST_URL else None
+    except (httpx.InvalidURL, ValueError):
         parsed = None
     if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
         raise FetchFailed("it is not an http or https address")

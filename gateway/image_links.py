@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from gateway import blobs
@@ -15,6 +16,8 @@ from gateway.fetch import Fetcher, FetchFailed
 from gateway.models import Image, LogImage
 from gateway.recorder import image_row
 from gateway.sniff import sniff
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 FRESH = timedelta(minutes=10)
@@ -53,10 +56,14 @@ def _take(workspace: int, url: str, log_images: Sequence[LogImage], fetcher: Fet
         return
     digest = hashlib.sha256(data).hexdigest()
     blobs.put(digest, data)
-    with transaction.atomic():
-        row = image_row(Find(0, data, sniffed, "", cut=False, sha256=digest))
-        Image.objects.bulk_create([row], ignore_conflicts=True)
-        _settle(log_images, image_id=digest)
+    try:
+        with transaction.atomic():
+            row = image_row(Find(0, data, sniffed, "", cut=False, sha256=digest))
+            Image.objects.bulk_create([row], ignore_conflicts=True)
+            _settle(log_images, image_id=digest)
+    except (DataError, IntegrityError) as error:
+        log.warning("the copy of a link was not taken by the database: %s", error)
+        _settle(log_images, reason="the copy could not be stored")
 
 
 def _settle(log_images: Sequence[LogImage], *, image_id: str | None = None, reason: str = "") -> None:

@@ -1,7 +1,7 @@
 """From the journal to the database: follow every segment, write what is finished, delete what is safely written.
 
 Nothing about progress is stored. After a restart all segments that are left are read again, which is harmless because
-writing a flow twice changes nothing; and a segment is left until every request that began in it is in the database.
+writing a flow twice changes nothing; and a segment is left until every request with a record in it is in the database.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
 
 from gateway import journal, recorder
 from gateway.journal import Kind, Record
@@ -26,12 +27,12 @@ BATCH_FLOWS = 64
 
 @dataclass(slots=True)
 class _Folder:
-    """One gateway process's journal, and how far it is read. `began` tells which segment holds a flow's begin."""
+    """One gateway process's journal, and how far it is read. `touched` tells which segments hold records of an open flow."""
 
     path: Path
     offsets: dict[str, int] = field(default_factory=dict)
     open: dict[bytes, Flow] = field(default_factory=dict)
-    began: dict[bytes, str] = field(default_factory=dict)
+    touched: dict[bytes, set[str]] = field(default_factory=dict)
 
 
 class Ingest:
@@ -69,30 +70,35 @@ class Ingest:
 
     def _take(self, folder: _Folder, segment: Path, *, closed: bool) -> bool:
         """Read one piece of a segment and write what it finishes."""
+        self._write_finished(folder)  # what an absent database left over, before more is read
         offset = folder.offsets.get(segment.name, 0)
         records, after = journal.read(segment, offset, closed=closed, limit=READ_BYTES)
         for record in records:
             self._add(folder, segment, record)
         folder.offsets[segment.name] = after  # now: should the database be away, what was read waits in `open`
+        self._write_finished(folder)
+        self._announce(folder)
+        return after > offset
+
+    def _write_finished(self, folder: _Folder) -> None:
         finished = [flow for flow in folder.open.values() if flow.end is not None]
         for start in range(0, len(finished), BATCH_FLOWS):
             batch = finished[start : start + BATCH_FLOWS]
             self._record(batch)
             for flow in batch:
                 del folder.open[flow.id]
-                folder.began.pop(flow.id, None)
-        self._announce(folder)
-        return after > offset
+                del folder.touched[flow.id]
 
     def _add(self, folder: _Folder, segment: Path, record: Record) -> None:
         if record.kind is Kind.BEGIN:
             folder.open.setdefault(record.id, Flow(record.id, record.meta, record.body))
-            folder.began.setdefault(record.id, segment.name)
+            folder.touched.setdefault(record.id, set()).add(segment.name)
             return
         flow = folder.open.get(record.id)
         if flow is None or not flow.begin:
             log.warning("journal %s: a record of %s without its begin", folder.path.name, uuid.UUID(bytes=record.id))
             return
+        folder.touched[record.id].add(segment.name)
         if flow.end is None:
             flow.parts.append(record.body)
             flow.end = record.meta if record.kind is Kind.END else None
@@ -126,21 +132,26 @@ class Ingest:
         ):
             path.with_suffix(suffix).write_bytes(data)
         log.error("request %s could not be read (%s); it is kept in %s", path.name, reason, path.parent)
-        recorder.record_unreadable(flow, f"{reason}; kept in quarantine/{path.name}")
+        try:
+            recorder.record_unreadable(flow, f"{reason}; kept in quarantine/{path.name}")
+        except (DataError, IntegrityError, ValueError) as error:
+            log.error("the database takes no row for it either: %s", error)
 
     def _close(self, folder: _Folder) -> None:
         """The process is dead and its journal is read: what never ended was interrupted."""
-        interrupted = list(folder.open.values())
+        done = recorder.ended(list(folder.open))
+        interrupted = [flow for flow in folder.open.values() if flow.id not in done]
         for start in range(0, len(interrupted), BATCH_FLOWS):
             self._record(interrupted[start : start + BATCH_FLOWS])
+        for segment in journal.segments(folder.path):
+            segment.unlink()  # oldest first: killed in between, what is left must not lack its end
         shutil.rmtree(folder.path)
         del self.folders[folder.path]
 
     def _delete_done(self, folder: _Folder, closed: list[Path]) -> None:
-        """Oldest first, up to the first segment in which something began that has not ended."""
-        pinned = set(folder.began.values())
+        """Every segment that holds nothing of a request still under way."""
+        pinned = set().union(*folder.touched.values())
         for segment in closed:
-            if segment.name in pinned:
-                return
-            segment.unlink()
-            folder.offsets.pop(segment.name, None)
+            if segment.name not in pinned:
+                segment.unlink()
+                folder.offsets.pop(segment.name, None)

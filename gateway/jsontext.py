@@ -10,7 +10,10 @@ from typing import Any, Never
 
 import msgspec
 
-TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"|([{}\[\],:])|[^\s{}\[\],:"]+', re.DOTALL)
+TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"?|([{}\[\],:])|[^\s{}\[\],:"]+', re.DOTALL)
+
+DEEPEST = 512
+LONGEST_PATH = 300
 
 
 def parse(text: bytes) -> Any:
@@ -54,17 +57,19 @@ class Text:
 
 @dataclass(slots=True)
 class _Level:
-    """An object (index None) or an array, and the member at hand."""
+    """An object (index None) or an array, the path that leads to it, and the member at hand."""
 
+    path: str
     index: int | None
     key: str = ""
 
-    def step(self) -> str:
-        return f".{self.key}" if self.index is None else f"[{self.index}]"
+    def member(self) -> str:
+        step = f".{self.key}" if self.index is None else f"[{self.index}]"
+        return (self.path + step)[:LONGEST_PATH]
 
 
 def strings(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Text]:
-    """Every string value between the offsets, keys left out."""
+    """Every string value between the offsets, keys left out. Stops where nesting is deeper than any real request's."""
     levels: list[_Level] = []
     key: str | None = None
     expect_key = False
@@ -72,19 +77,21 @@ def strings(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Tex
         mark = token[2]
         if mark is None:
             if token[1] is not None and expect_key:
-                key, expect_key = token[1].decode("utf-8", "replace"), False
+                key, expect_key = token[1][:LONGEST_PATH].decode("utf-8", "replace"), False
             elif token[1] is not None:
-                yield Text("".join(level.step() for level in levels).lstrip("."), *token.span(1))
+                yield Text(levels[-1].member().lstrip(".") if levels else "", *token.span(1))
         elif mark == b":" and levels and key is not None:
             levels[-1].key = key
         else:
             expect_key = _structure(levels, mark)
+            if len(levels) > DEEPEST:
+                return
 
 
 def _structure(levels: list[_Level], mark: bytes) -> bool:
     """Follow a bracket or a comma; answers whether a key comes next."""
     if mark == b"{" or mark == b"[":
-        levels.append(_Level(None if mark == b"{" else 0))
+        levels.append(_Level(levels[-1].member() if levels else "", None if mark == b"{" else 0))
         return mark == b"{"
     if mark == b"," and levels:
         if levels[-1].index is None:

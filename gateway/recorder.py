@@ -6,6 +6,7 @@ import logging
 import re
 import uuid
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,6 +47,7 @@ class Flow:
     parts: list[bytes] = field(default_factory=list)
     end: bytes | None = None
     announced: bool = False
+    request_cut: Cutting | None = None
 
     @property
     def response(self) -> bytes:
@@ -68,7 +70,10 @@ class Unreadable(Exception):
 
 def announce(flows: Sequence[Flow]) -> None:
     """Show requests that are under way, with what was asked. What exists already, whatever its state, is left alone."""
-    _write([_announced(flow) for flow in flows], final=False)
+    try:
+        _write([_announced(flow) for flow in flows], final=False)
+    except (DataError, IntegrityError, ValueError) as error:
+        log.warning("requests under way are not shown until they end: %s", error)
 
 
 def record(flows: Sequence[Flow]) -> None:
@@ -88,12 +93,24 @@ def record_unreadable(flow: Flow, reason: str) -> None:
     """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
     row = _light_row(flow, RequestLog.State.FAILED)
     row.failure, row.failure_message = "unreadable", _clean(reason, 1000)
-    RequestLog.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["state", "failure", "failure_message"],
-    )
+    try:
+        _write_unreadable(row)
+    except (DataError, IntegrityError, ValueError):
+        row.api_key_id = row.virtual_key_id = None  # one of them may be gone
+        _write_unreadable(row)
+
+
+def _write_unreadable(row: RequestLog) -> None:
+    with transaction.atomic():
+        RequestLog.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["id"], update_fields=["state", "failure", "failure_message"]
+        )
+
+
+def ended(flow_ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these requests have their final row already."""
+    rows = RequestLog.objects.filter(pk__in=[uuid.UUID(bytes=id) for id in flow_ids])
+    return {pk.bytes for pk in rows.exclude(state=RequestLog.State.IN_FLIGHT).values_list("pk", flat=True)}
 
 
 def _announced(flow: Flow) -> Rows:
@@ -109,6 +126,8 @@ def _announced(flow: Flow) -> Rows:
 def _rows(flow: Flow) -> Rows:
     try:
         return _read(flow)
+    except OSError:
+        raise  # the blob store is not there, which is no fault of the flow
     except Exception as error:
         log.exception("flow %s could not be read", uuid.UUID(bytes=flow.id))
         raise Unreadable(f"{type(error).__name__}: {error}") from error
@@ -121,7 +140,7 @@ def _read(flow: Flow) -> Rows:
     response = flow.response
     dialect = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
     _note_ending(row, end, response)
-    request_cut = cut(flow.request, meta["content_type"])
+    request_cut = flow.request_cut = flow.request_cut or cut(flow.request, meta["content_type"])
     headers = end.get("headers", {})
     readable = unpack(response, headers.get("content-encoding", ""))
     response_cut = cut(readable, headers.get("content-type", ""))
@@ -291,7 +310,8 @@ def _places(text: bytes, content_type: str) -> list[jsontext.Text]:
 
 
 def _place_of(at: int, places: list[jsontext.Text]) -> str:
-    return next((place.path for place in places if place.start <= at <= place.end), "")
+    index = bisect_right(places, at, key=lambda place: place.start) - 1
+    return places[index].path if index >= 0 and at <= places[index].end else ""
 
 
 def _links(text: bytes, places: list[jsontext.Text]) -> Iterator[tuple[int, LogImage]]:
@@ -332,11 +352,16 @@ def image_row(find: Find) -> Image:
         sha256=find.sha256,
         media_type=sniffed.media_type if sniffed else "application/octet-stream",
         size=len(find.data),
-        width=sniffed.width if sniffed else None,
-        height=sniffed.height if sniffed else None,
+        width=_side(sniffed.width) if sniffed else None,
+        height=_side(sniffed.height) if sniffed else None,
         thumbnail=Image.Thumbnail.PENDING if drawn else Image.Thumbnail.NONE,
         thumbnail_problem="" if sniffed else "the bytes are not of a known image type",
     )
+
+
+def _side(pixels: int | None) -> int | None:
+    """A width or height that the database can hold; a header may claim anything."""
+    return pixels if pixels is not None and 0 <= pixels < 2**31 else None
 
 
 def _write(rows: Sequence[Rows], *, final: bool) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from typing import Literal
@@ -26,10 +25,6 @@ FTYP_BRANDS = {
     b"M4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
-SVG = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]",
-    re.DOTALL | re.IGNORECASE,
-)
 # Markers that start a JPEG frame and so carry its size: SOF0-SOF15 without DHT, JPG and DAC (ITU-T T.81, table B.1).
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -84,7 +79,20 @@ def _other(data: bytes) -> Sniffed | None:
     ):
         if data.startswith(magic):
             return Sniffed(media_type)
-    return Sniffed("image/svg+xml") if SVG.match(data[:4096]) else None
+    return Sniffed("image/svg+xml") if _is_svg(data[:4096]) else None
+
+
+def _is_svg(text: bytes) -> bool:
+    """Whether the first element is `svg`, after any declarations and comments. By hand: a pattern for it can run for ever."""
+    at = len(text) - len(text.removeprefix(b"\xef\xbb\xbf").lstrip())
+    while text.startswith((b"<?", b"<!"), at):
+        close = b"-->" if text.startswith(b"<!--", at) else b">"
+        end = text.find(close, at)
+        if end < 0:
+            return False
+        at = end + len(close)
+        at += len(text[at:]) - len(text[at:].lstrip())
+    return text[at : at + 4].lower() == b"<svg" and text[at + 4 : at + 5] in b" \t\r\n>/"
 
 
 def _unpack(layout: str, data: bytes, at: int) -> tuple[int, int] | tuple[None, None]:

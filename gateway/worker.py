@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from gateway import image_links, thumbnails
 from gateway.decoder import Decoder
@@ -36,10 +37,31 @@ def give_way() -> None:
             Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
+class AlreadyWorking(Exception):
+    """Another worker takes in this journal."""
+
+
+def _sole_worker(root: Path) -> int:
+    """Hold the journal's lock for as long as this process lives: two readers would delete under each other.
+
+    Raises:
+        AlreadyWorking: another process has it.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root / "ingest.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyWorking("Another worker takes in this journal already; `up` runs one of its own.") from None
+    return descriptor
+
+
 class Worker:
-    """Runs until `stop`; then takes in what the journals still hold."""
+    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does."""
 
     def __init__(self) -> None:
+        self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
         self.failed = threading.Event()
         self.decoder = Decoder()
@@ -81,9 +103,9 @@ class Worker:
             while not self.stopping.is_set():
                 try:
                     busy = job()
-                except DatabaseError as error:
+                except (OperationalError, InterfaceError, OSError) as error:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                    log.warning("%s waits %.1f s, the database does not take it: %s", name, pause, error)
+                    log.warning("%s waits %.1f s, database or disk do not take it: %s", name, pause, error)
                     close_old_connections()
                     connection.close()
                     self.stopping.wait(pause)

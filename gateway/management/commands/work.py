@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.setup import prepare
 from gateway.supervisor import end_with_parent
-from gateway.worker import Worker, give_way
+from gateway.worker import AlreadyWorking, Worker, give_way
 
 
 class Command(BaseCommand):
@@ -23,7 +23,10 @@ class Command(BaseCommand):
         if not supervised:
             prepare()  # `up` has done it already
         give_way()
-        worker = Worker()
+        try:
+            worker = Worker()
+        except AlreadyWorking as error:
+            raise CommandError(str(error)) from None
         if once:
             worker.drain()
             worker.decoder.close()
