@@ -8,6 +8,7 @@ import sys
 
 
 def main() -> None:
+    os.umask(0o077)  # what Loupe writes is for its own user
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     from django.core.management import execute_from_command_line
 

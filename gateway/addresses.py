@@ -50,6 +50,14 @@ def is_public(address: str) -> bool:
     return _public_v4(ip)
 
 
+def is_link_local(host: str) -> bool:
+    """Whether a host is written as a link-local number, where clouds keep their metadata services."""
+    try:
+        return ip_address(host.strip("[]").partition("%")[0]).is_link_local
+    except ValueError:
+        return False
+
+
 def _public_v4(ip: IPv4Address) -> bool:
     return not any(ip in network for network in DENIED_V4)
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.errors import BadRequest
+from gateway.plaintext import storable
 
 # Sent by the Portkey SDKs when their caller gave no provider key; never a key (portkey.md A2).
+GATEWAY_KEY_PREFIX = "lp_"
 PLACEHOLDER_KEYS = frozenset({"OPENAI_API_KEY", "DUMMY-KEY", "dummy", "portkey", "x"})
 # The model that portkey-ai sends when its caller named none.
 PLACEHOLDER_MODEL = "portkey-default"
@@ -86,7 +88,7 @@ def _keys(headers: Mapping[str, str], portkey: Mapping[str, str]) -> tuple[str, 
     if not explicit:
         return authorization or headers.get("x-api-key", "").strip(), ""
     provider_key = authorization or headers.get("x-api-key", "").strip()
-    if provider_key == explicit or provider_key in PLACEHOLDER_KEYS:
+    if provider_key == explicit or provider_key in PLACEHOLDER_KEYS or provider_key.startswith(GATEWAY_KEY_PREFIX):
         provider_key = ""
     return explicit, provider_key
 
@@ -102,7 +104,7 @@ def _config(text: str) -> dict[str, object]:
         )
     try:
         config = msgspec.json.decode(text.encode(), type=dict[str, object])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"x-portkey-config is not a JSON object: {error}.", code="invalid_config") from None
     unknown = sorted(set(config) - CONFIG_KEYS)
     if unknown:
@@ -133,14 +135,14 @@ def _metadata(text: str, baggage: str) -> dict[str, str]:
     metadata = {key.strip(): value.strip() for key, _, value in pairs}
     if text:
         metadata |= _metadata_object(text)
-    return {key[:128]: value[:1024] for key, value in metadata.items()}
+    return {storable(key, 128): storable(value, 1024) for key, value in metadata.items()}
 
 
 def _metadata_object(text: str) -> dict[str, str]:
     for attempt in (text, text.replace("'", '"')):  # Portkey's documentation shows single quotes too
         try:
             found = json.loads(attempt)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             return {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}

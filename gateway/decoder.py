@@ -91,9 +91,7 @@ class Decoder:
             raise ValueError("answer too large")
         data = b""
         while len(data) < count:
-            ready, _, _ = select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
+            _wait_for(child.stdout.fileno(), select.POLLIN, deadline)
             piece = os.read(child.stdout.fileno(), count - len(data))
             if not piece:
                 raise EOFError
@@ -134,10 +132,15 @@ class Decoder:
 def _write(descriptor: int, data: bytes, deadline: float) -> None:
     view = memoryview(data)
     while view:
-        _, ready, _ = select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            raise TimeoutError
+        _wait_for(descriptor, select.POLLOUT, deadline)
         view = view[os.write(descriptor, view) :]
+
+
+def _wait_for(descriptor: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(descriptor, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
 
 
 def _seen(facts: dict[str, Any], blobs: tuple[bytes, ...]) -> Seen:

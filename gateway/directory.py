@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from gateway import vault
@@ -30,18 +30,32 @@ class KeyHolder:
     expires_at: datetime | None
 
 
-@dataclass(slots=True)
-class Directory:
-    """What the gateway knows by heart. `refresh` runs in a thread; the rest only reads."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All keys at one revision. Replaced as a whole, so that nothing of an older one is ever mixed in."""
 
     revision: int = -1
     keys: dict[str, KeyHolder] = field(default_factory=dict)
     targets: dict[int, dict[str, Target]] = field(default_factory=dict)
     met: dict[str, KeyHolder] = field(default_factory=dict, repr=False)
 
+    def holder(self, key: str) -> KeyHolder | None:
+        """Who holds a gateway key. Remembered once it was met, for hashing is dear on the fast path."""
+        holder = self.met.get(key) or self.keys.get(vault.digest(key))
+        if holder is not None:
+            self.met[key] = holder
+        return holder
+
+
+@dataclass(slots=True)
+class Directory:
+    """What the gateway knows by heart. `refresh` runs in a thread; the rest only reads."""
+
+    known: Known = field(default_factory=Known)
+
     @property
     def ready(self) -> bool:
-        return self.revision >= 0
+        return self.known.revision >= 0
 
     def authenticate(self, key: str, scope: str) -> KeyHolder:
         """The holder of a gateway key.
@@ -57,7 +71,7 @@ class Directory:
                 "keys are made under Settings or with `manage.py apikey create NAME`.",
                 code="missing_api_key",
             )
-        holder = self.met.get(key) or self._meet(key)
+        holder = self.known.holder(key)
         if holder is None:
             raise Unauthorized("The gateway key is not known here, or it was revoked. Make one under Settings.")
         if holder.expires_at and holder.expires_at <= timezone.now():
@@ -66,25 +80,17 @@ class Directory:
             raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
         return holder
 
-    def _meet(self, key: str) -> KeyHolder | None:
-        """Look a key up by its digest, and remember it until the next reload, for hashing is dear on the fast path."""
-        holder = self.keys.get(vault.digest(key))
-        if holder is not None:
-            self.met[key] = holder
-        return holder
-
     def targets_of(self, workspace: int) -> dict[str, Target]:
-        return self.targets.get(workspace, {})
+        return self.known.targets.get(workspace, {})
 
     def refresh(self) -> None:
         """Reload when the revision moved; on a dead database keep what is known."""
         close_old_connections()
         try:
             number = Revision.objects.values_list("number", flat=True).first()
-            if number is not None and number != self.revision:
-                self.keys, self.targets, self.met = _load_keys(), _load_targets(), {}
-                self.revision = number
-        except DatabaseError as error:
+            if number is not None and number != self.known.revision:
+                self.known = Known(number, _load_keys(), _load_targets())
+        except Error as error:
             log.warning("keys were not reloaded, the database does not answer: %s", error)
 
 

@@ -13,8 +13,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
-from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge, TooSlow
+from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow
 from gateway.ids import uuid7
 from gateway.proxy import ClientGone, Proxy, send_error
 from gateway.relay import AnswerBrokenOff, Message, Receive, Send, own_headers
@@ -43,18 +44,22 @@ class FrontGate:
     idle_seconds: float
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        path = SLASHES.sub("/", scope["path"])
+        path = SLASHES.sub("/", _raw_path(scope))
         counted = _Counted(receive)
         try:
             headers = self._checked_headers(scope["headers"])
             if path in ("/healthz", "/readyz"):
                 await self._health(path, send)
             elif path.startswith("/v1/") and not DJANGO_V1.match(path):
+                _check_segments(path)
                 await self.proxy(path[3:].rstrip("/") or "/", scope, headers, counted, send)
+            elif path == "/v1":
+                raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")
             else:
-                await self._page(path, scope, headers, counted, send)
+                await self._page(unquote(path), scope, headers, counted, send)
         except GatewayError as error:
-            await _discard_rest(counted)
+            if "expect" not in headers_of(scope) or counted.begun:
+                await _discard_rest(counted)
             await send_error(send, error, own=_own(headers_of(scope)), close=True)
         except ClientGone:
             log.debug("client left before its request was whole")
@@ -92,7 +97,8 @@ class FrontGate:
             )
 
     async def _health(self, path: str, send: Send) -> None:
-        ready = path == "/healthz" or (self.proxy.directory.ready and not self.proxy.journal.full)
+        takes = not (self.proxy.journal.full and self.proxy.limits.recording_required)
+        ready = path == "/healthz" or (self.proxy.directory.ready and takes)
         body = b'{"status":"ok"}' if ready else b'{"status":"not ready"}'
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": headers})
@@ -107,14 +113,30 @@ class FrontGate:
         await self.django(scope, _capped(receive, self.idle_seconds), send)
 
 
+def _raw_path(scope: Message) -> str:
+    """The path as it was written: what is escaped stays so, since the provider is to get the same."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _check_segments(path: str) -> None:
+    """No dot segment in any spelling: it would lead out of the provider's base URL, with its key."""
+    if any(
+        unquote(unquote(segment)).strip() in (".", "..")
+        for segment in re.split(r"/|%2f|%5c|\\", path, flags=re.IGNORECASE)
+    ):
+        raise BadRequest("The path holds '.' or '..' segments, which are not passed on.", code="bad_path")
+
+
 class _Counted:
     """`receive`, remembering whether the body is whole."""
 
     def __init__(self, receive: Receive) -> None:
         self.receive = receive
-        self.whole = False
+        self.begun = self.whole = False
 
     async def __call__(self) -> Message:
+        self.begun = True
         message = await self.receive()
         self.whole = self.whole or not message.get("more_body")
         return message

@@ -13,8 +13,8 @@ from django.utils import timezone
 from gateway import blobs
 from gateway.cutting import Find
 from gateway.fetch import Fetcher, FetchFailed
+from gateway.log_images import image_row
 from gateway.models import Image, LogImage
-from gateway.recorder import image_row
 from gateway.sniff import sniff
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from gateway.directory import Directory, KeyHolder
 from gateway.errors import BadRequest, UnsupportedType
 from gateway.jsonedit import Edit, Path, apply, edits_for, has_string_value
 from gateway.jsontext import parse
+from gateway.plaintext import storable
 from gateway.providers.base import Provider
 from gateway.relay import Call, Message
 from gateway.routing import Route, check_model, route
@@ -102,7 +103,7 @@ class Draft:
     def _read_head(self) -> None:
         content_type = self.headers.get("content-type", "")
         self.boundary = multipart.boundary_of(content_type)
-        if self.boundary:
+        if self.boundary and (not self.dialect or self.endpoint in MULTIPART_ENDPOINTS):
             self._read_form(self.boundary)
         elif self.dialect:
             if "json" not in content_type.lower():
@@ -124,8 +125,10 @@ class Draft:
             raise BadRequest(f"The body is JSON, but {_lower_first(str(error))}.", code="invalid_body") from None
         except (msgspec.DecodeError, RecursionError):
             head = self._read_slowly()
-        self.model, self.stream = head.model or "", head.stream is True
-        self.user = head.user if isinstance(head.user, str) else ""
+        self.model, self.stream = storable(head.model or "", 200), head.stream is True
+        self.user = storable(head.user, 1024) if isinstance(head.user, str) else ""
+        if self.model != (head.model or ""):
+            raise BadRequest("The model's name is too long or holds characters that no name has.", code="invalid_model")
 
     def _read_slowly(self) -> Head:
         """For what msgspec does not take: odd but valid JSON passes, everything else is refused with the reason."""
@@ -140,7 +143,7 @@ class Draft:
             for part in multipart.parts(self.body, boundary)
             if part.filename is None and part.end - part.start < 1000
         }
-        self.model = fields.get("model", b"").decode("utf-8", "replace")
+        self.model = storable(fields.get("model", b"").decode("utf-8", "replace"), 200)
         self.stream = fields.get("stream") == b"true"
 
     def _edits(self, way: Route) -> list[Edit]:
@@ -159,8 +162,8 @@ class Draft:
         )
         if not rename and not wrap:
             return []
-        doc = parse(self.body)
         try:
+            doc = parse(self.body)
             edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, way.model)) if rename else []
             return edits + (edits_for(self.body, doc, "image_url", _wrapped) if wrap else [])
         except ValueError as error:

@@ -71,6 +71,7 @@ class Journal:
         self._syncing = False
         self._number = 0
         self._old: list[int] = []
+        self._owed: list[tuple[bytes, bytes, bytes]] = []
         self._used = 0
         self.full = ""
         self._open_segment()
@@ -83,6 +84,7 @@ class Journal:
         lock = os.open(unborn / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         unborn.rename(self.folder)
+        _sync_folder(self.root)
         return lock
 
     def append(self, kind: Kind, id: bytes, meta: bytes, body: bytes = b"") -> None:
@@ -98,8 +100,20 @@ class Journal:
         length = len(head) + len(body)
         self._write([HEAD.pack(MAGIC, length, crc) + head, body], HEAD.size + length)
         if self._size > SEGMENT_BYTES:
-            self._old.append(self._file)
-            self._open_segment()
+            self._rotate()
+
+    def owe(self, id: bytes, meta: bytes, body: bytes) -> None:
+        """Keep an end that the disk did not take, to be written when it does: without it the request never ends."""
+        self._owed.append((id, meta, body))
+
+    def settle(self) -> None:
+        """Write what is owed, as far as the disk takes it. Called every two seconds."""
+        while self._owed:
+            try:
+                self.append(Kind.END, *self._owed[0])
+            except JournalUnavailable:
+                return
+            del self._owed[0]
 
     async def commit(self) -> None:
         """Wait until everything appended so far is on the disk.
@@ -128,17 +142,28 @@ class Journal:
     def close(self) -> None:
         """Sync, and let go of the lock."""
         self._syncs.shutdown(wait=True)
+        self.settle()
         for file in [*self._old, self._file]:
             os.fdatasync(file)
             os.close(file)
         os.close(self._lock)
 
     def _open_segment(self) -> None:
-        self._number += 1
-        path = self.folder / f"{self._number:08d}.seg"
+        path = self.folder / f"{self._number + 1:08d}.seg"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._number += 1
         self._size = 0
         _sync_folder(self.folder)
+
+    def _rotate(self) -> None:
+        """Go on in a new segment; in the old one, when none can be opened now."""
+        old = self._file
+        try:
+            self._open_segment()
+        except OSError as error:
+            log.warning("the journal goes on in segment %d, no new one can be opened: %s", self._number, error.strerror)
+        else:
+            self._old.append(old)
 
     def _write(self, pieces: list[bytes], length: int) -> None:
         try:
@@ -156,9 +181,8 @@ class Journal:
         try:
             os.ftruncate(self._file, self._size)
         except OSError as error:
-            self._old.append(self._file)
             log.error("journal segment %d could not be mended: %s", self._number, error.strerror)
-            self._open_segment()
+            self._rotate()
 
     def _start_sync(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -176,17 +200,20 @@ class Journal:
             else:
                 waiter.set_exception(JournalUnavailable(f"the journal did not reach the disk: {error}"))
         if error is not None:
-            log.error("journal sync failed: %s", error)
+            log.error("journal sync failed, going on in a new segment: %s", error)
+            self._rotate()  # the system has forgotten what it could not write: never call this segment synced
         self._syncing = bool(self._waiting)
         if self._waiting:
             self._loop.call_later(GATHER_SECONDS, self._start_sync)
 
 
 def _sync(file: int, old: list[int]) -> None:
-    for one in old:
-        os.fdatasync(one)
-        os.close(one)
-    os.fdatasync(file)
+    try:
+        for one in [*old, file]:
+            os.fdatasync(one)
+    finally:
+        for one in old:
+            os.close(one)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from gateway import vault
+from gateway.addresses import is_link_local
 from gateway.models import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
 from gateway.providers import by_name
 
@@ -89,6 +90,8 @@ def create_virtual_key(
         raise ValidationError(f"Unknown provider {provider!r}.")
     validate_slug(slug)
     base_url = _checked_base_url(base_url or vendor.base_url, needed=not vendor.built_in)
+    if not secret.isprintable():
+        raise ValidationError("The secret holds control characters; paste it again.")
     if vendor.needs_secret and not secret.strip():
         raise ValidationError(f"{vendor.title} needs its API key.")
     if VirtualKey.objects.of(workspace).live().filter(slug=slug).exists():
@@ -145,6 +148,7 @@ def create_owner(*, workspace: Workspace, username: str) -> User:
 
 def create_login_link(*, user: User) -> str:
     """The token of a link that logs this person in, once, within 12 hours."""
+    LoginLink.objects.filter(user_id=user.pk, used_at=None).delete()  # one link at a time
     token = secrets.token_urlsafe(32)
     LoginLink.objects.create(user_id=user.pk, digest=vault.digest(token), expires_at=timezone.now() + LOGIN_LINK_LIFE)
     return token
@@ -161,8 +165,14 @@ def use_login_link(*, token: str) -> User | None:
 def _checked_base_url(url: str, *, needed: bool) -> str:
     if not url and not needed:
         return ""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    try:
+        parts = urlsplit(url)
+        valid_port = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValidationError(f"The base URL {url!r} is not an address.") from None
+    if is_link_local(parts.hostname or ""):
+        raise ValidationError("Addresses of 169.254.0.0/16 and fe80::/10 are a machine's own services, not providers.")
+    if not valid_port or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         raise ValidationError(
             f"The base URL {url!r} must look like https://host/v1: http or https, no user name, no query."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -96,7 +97,7 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         )
     limit = _limit(request.GET.get("limit", "50"))
     wanted = {field: request.GET[name] for name, field in FILTERS.items() if name in request.GET}
-    if not wanted.get("status", "0").isdigit():
+    if not re.fullmatch(r"[0-9]{1,5}", wanted.get("status", "0")):
         raise BadRequest("status must be a number such as 200.", code="invalid_filter", param="status")
     logs = RequestLog.objects.of(workspace).filter(**wanted).newest_first().before(_before(request))
     rows = list(logs[: limit + 1])
@@ -255,7 +256,7 @@ def _workspace(request: HttpRequest) -> Workspace:
 
 
 def _limit(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= MOST:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= MOST:
         raise BadRequest(f"limit must be a number from 1 to {MOST}.", code="invalid_limit", param="limit")
     return int(text)
 

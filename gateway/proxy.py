@@ -64,15 +64,15 @@ class Proxy:
         arrived = time.perf_counter()
         claims = read_claims(headers)
         holder = self.directory.authenticate(claims.gateway_key, "completions.write")
-        cost = self._admit(headers.get("content-length", ""))
+        clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
         self.calls += 1
-        self.bytes += cost
+        self.bytes += clock.reserved
         try:
-            body = await self._read_body(receive, cost)
+            body = await self._read_body(receive, clock)
             await self._relay(path, scope, headers, claims, holder, body, arrived, receive, send)
         finally:
             self.calls -= 1
-            self.bytes -= cost
+            self.bytes -= clock.reserved
 
     async def _relay(
         self,
@@ -119,11 +119,11 @@ class Proxy:
             raise Overloaded("The gateway has too much in flight. Try again in a second.")
         return length
 
-    async def _read_body(self, receive: Receive, length: int) -> bytes:
+    async def _read_body(self, receive: Receive, clock: _BodyClock) -> bytes:
         """The whole body, within the limits of size, of silence between its pieces, and of time in all."""
         task = asyncio.current_task(self.loop)
         assert task is not None
-        clock = self.reading[task] = _BodyClock(length, self.limits.body_idle_seconds)
+        self.reading[task] = clock
         pieces: list[bytes] = []
         try:
             while True:
@@ -134,6 +134,7 @@ class Proxy:
                 clock.heard(len(pieces[-1]))
                 if clock.size > self.limits.body_bytes:
                     raise _too_large(self.limits.body_bytes)
+                self._reserve_more(clock)
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except asyncio.CancelledError:
@@ -141,11 +142,21 @@ class Proxy:
                 raise
             task.uncancel()
             raise TooSlow(
-                f"The request's body did not come in time: {clock.size} of {length or 'unknown'} bytes arrived.",
+                f"The request's body did not come in time: {clock.size} of {clock.length or 'unknown'} bytes arrived.",
                 code="body_timeout",
             ) from None
         finally:
             del self.reading[task]
+
+    def _reserve_more(self, clock: _BodyClock) -> None:
+        """A body without a declared length is counted as it comes."""
+        more = clock.size - clock.reserved
+        if more <= 0:
+            return
+        if self.bytes + more > self.limits.bytes_in_flight and self.calls > 1:
+            raise Overloaded("The gateway has too much in flight. Try again in a second.")
+        clock.reserved += more
+        self.bytes += more
 
     def stop_slow_bodies(self) -> None:
         """End the reading of bodies that are over their time. A timer for each request would cost more than its auth."""
@@ -161,6 +172,7 @@ class _BodyClock:
 
     def __init__(self, length: int, idle_seconds: float) -> None:
         self.size, self.late = 0, False
+        self.length = self.reserved = length
         self.idle_seconds = idle_seconds
         self.last = time.monotonic()
         self.deadline = self.last + BODY_SECONDS + length / BYTES_A_SECOND

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import uuid
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
-from gateway import blobs, dialects, ids, jsontext, multipart, pricing
-from gateway.cutting import Cutting, Find, cut
+from gateway import dialects, ids, multipart, pricing
+from gateway.cutting import Cutting, cut
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect, Question, error_of, text_of
 from gateway.encodings import unpack
 from gateway.jsontext import parsed_or_none
+from gateway.log_images import form_document, keep_files, read_images
 from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
+from gateway.plaintext import storable
 from gateway.providers import by_name
-from gateway.sniff import DRAWN
 
 log = logging.getLogger(__name__)
 
 PREVIEW = 200
+MOST_IMAGES = 32767
 KEY_USE_SECONDS = 5
-IMAGE_LINK = re.compile(
-    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|data\[\d+\]\.url)$"
-)
-LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -92,7 +87,7 @@ def record(flows: Sequence[Flow]) -> None:
 def record_unreadable(flow: Flow, reason: str) -> None:
     """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
     row = _light_row(flow, RequestLog.State.FAILED)
-    row.failure, row.failure_message = "unreadable", _clean(reason, 1000)
+    row.failure, row.failure_message = "unreadable", storable(reason, 1000)
     try:
         _write_unreadable(row)
     except (DataError, IntegrityError, ValueError):
@@ -152,8 +147,12 @@ def _read(flow: Flow) -> Rows:
         kept = response_cut if readable is response else Cutting(response, [], [])
         rows.payload = _payload(row, meta, end, request_cut, kept)
         details = {part.position: part.detail for turn in question.turns for part in turn.parts}
-        _note_images(rows, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
-        _note_images(rows, response_cut, headers.get("content-type", ""), LogImage.Direction.OUTPUT, {})
+        answer_type = headers.get("content-type", "")
+        asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
+        answered = read_images(row, response_cut, answer_type, LogImage.Direction.OUTPUT, {})
+        row.input_images, row.output_images = min(len(asked), MOST_IMAGES), min(len(answered), MOST_IMAGES)
+        rows.log_images = asked + answered
+        rows.images = keep_files(request_cut) | keep_files(response_cut)
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
@@ -169,19 +168,19 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
         virtual_key_id=meta["virtual_key"],
         started_at=ids.time_of(id),
         state=state,
-        endpoint=_clean(meta["endpoint"].strip("/"), 40),
-        method=_clean(meta["method"], 10),
-        path=_clean(meta["path"], 500),
+        endpoint=storable(meta["endpoint"].strip("/"), 40),
+        method=storable(meta["method"], 10),
+        path=storable(meta["path"], 500),
         stream=meta["stream"],
         provider=meta["provider"],
-        model=_clean(meta["model"], 200),
+        model=storable(meta["model"], 200),
         request_bytes=meta["bytes"],
-        trace_id=_clean(meta["trace_id"], 128),
-        span_id=_clean(meta["span_id"], 128),
-        span_name=_clean(meta["span_name"], 128),
-        parent_span_id=_clean(meta["parent_span_id"], 128),
-        metadata={_clean(key, 128): _clean(value, 1024) for key, value in meta["metadata"].items()},
-        sdk=_clean(meta["sdk"], 64),
+        trace_id=storable(meta["trace_id"], 128),
+        span_id=storable(meta["span_id"], 128),
+        span_name=storable(meta["span_name"], 128),
+        parent_span_id=storable(meta["parent_span_id"], 128),
+        metadata={storable(key, 128): storable(value, 1024) for key, value in meta["metadata"].items()},
+        sdk=storable(meta["sdk"], 64),
         bodies_kept=meta["keep_bodies"],
     )
 
@@ -189,7 +188,7 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
 def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
     row.status = end.get("status")
     row.failure = end.get("failure", "") or ("" if end else "interrupted")
-    row.failure_message = _clean(
+    row.failure_message = storable(
         end.get("message", "" if end else "the gateway was killed while this was under way"), 1000
     )
     row.total_ms, row.first_byte_ms = end.get("total_ms"), end.get("first_byte_ms")
@@ -199,16 +198,16 @@ def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
 
 def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: str) -> None:
     usage = answer.usage
-    row.answer_model = _clean(answer.model, 200)
-    row.finish_reason = _clean(answer.finish_reason, 40)
+    row.answer_model = storable(answer.model, 200)
+    row.finish_reason = storable(answer.finish_reason, 40)
     row.prompt_tokens, row.completion_tokens = usage.prompt, usage.completion
     both = None if usage.prompt is None else usage.prompt + (usage.completion or 0)
     row.total_tokens = usage.total if usage.total is not None else both
     row.cached_tokens, row.reasoning_tokens = usage.cached, usage.reasoning
     provider = by_name(row.provider)
     row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
-    row.prompt_preview = _clean(" ".join(text_of(question.turns, "user").split()), PREVIEW)
-    row.answer_preview = _clean(
+    row.prompt_preview = storable(" ".join(text_of(question.turns, "user").split()), PREVIEW)
+    row.answer_preview = storable(
         " ".join((text_of(answer.turns) or answer.error or row.failure_message).split()), PREVIEW
     )
     if problem and row.state == RequestLog.State.OK:
@@ -231,7 +230,7 @@ def _answer(dialect: Dialect | None, body: Cutting, end: dict[str, Any], row: Re
     answer = (dialect or dialects.CHAT).read_stream(documents)
     if answer.error and row.state == RequestLog.State.OK:
         row.state = RequestLog.State.ERROR
-        row.failure, row.failure_message = "stream_error", _clean(answer.error, 1000)
+        row.failure, row.failure_message = "stream_error", storable(answer.error, 1000)
     if bad:
         return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
     marks = (dialect or dialects.CHAT).end_marks
@@ -240,31 +239,12 @@ def _answer(dialect: Dialect | None, body: Cutting, end: dict[str, Any], row: Re
     return answer, ""
 
 
-def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
-    """A multipart form as a document: text fields by name, the names of the file fields under `__files__`."""
-    document: dict[str, Any] = {"__files__": []}
-    for position, part in _named_parts(text, boundary):
-        if part.filename is not None:
-            document["__files__"].append(position)
-        else:
-            document[part.name] = text[part.start : part.end].decode("utf-8", "replace")
-    return document
-
-
-def _named_parts(text: bytes, boundary: bytes) -> Iterator[tuple[str, multipart.Part]]:
-    seen: dict[str, int] = {}
-    for part in multipart.parts(text, boundary):
-        number = seen.get(part.name, 0)
-        seen[part.name] = number + 1
-        yield (f"{part.name}[{number}]" if number else part.name), part
-
-
 def _payload(
     row: RequestLog, meta: dict[str, Any], end: dict[str, Any], request: Cutting, response: Cutting
 ) -> Payload:
     return Payload(
         log_id=row.pk,
-        url=_clean(meta["url"], 1000),
+        url=storable(meta["url"], 1000),
         request_headers=meta["headers"],
         request_body=zlib.compress(request.text, 6) if request.text else b"",
         request_cuts=request.cuts,
@@ -273,95 +253,6 @@ def _payload(
         response_body=zlib.compress(response.text, 6) if response.text else b"",
         response_cuts=response.cuts,
     )
-
-
-def _note_images(
-    rows: Rows, body: Cutting, content_type: str, direction: LogImage.Direction, details: dict[str, str]
-) -> None:
-    found: list[tuple[int, LogImage]] = []
-    places = _places(body.text, content_type) if body.finds or LINK.search(body.text) else []
-    for find in body.finds:
-        found.append((find.at, _log_image(rows, find, _place_of(find.at, places), content_type)))
-    found += [(at, link) for at, link in _links(body.text, places)]
-    for index, (_, log_image) in enumerate(sorted(found, key=lambda pair: pair[0])):
-        log_image.workspace_id, log_image.log_id = rows.log.workspace_id, rows.log.pk
-        log_image.direction, log_image.index = direction, index
-        log_image.position = _clean(log_image.position, 300)
-        log_image.detail = _clean(details.get(log_image.position, ""), 10)
-        rows.log_images.append(log_image)
-    if direction == LogImage.Direction.INPUT:
-        rows.log.input_images = min(len(found), 32767)
-    else:
-        rows.log.output_images = min(len(found), 32767)
-
-
-def _places(text: bytes, content_type: str) -> list[jsontext.Text]:
-    """Every string of a body with its path: of a form's parts, of each event of a stream, or of the JSON itself."""
-    boundary = multipart.boundary_of(content_type)
-    if boundary:
-        return [jsontext.Text(name, part.start, part.end) for name, part in _named_parts(text, boundary)]
-    if content_type.startswith("text/event-stream"):
-        return [
-            jsontext.Text(f"event[{index}].{place.path}", place.start, place.end)
-            for index, event in enumerate(sse.events(text))
-            for place in jsontext.strings(text, event.start, event.end)
-        ]
-    return list(jsontext.strings(text))
-
-
-def _place_of(at: int, places: list[jsontext.Text]) -> str:
-    index = bisect_right(places, at, key=lambda place: place.start) - 1
-    return places[index].path if index >= 0 and at <= places[index].end else ""
-
-
-def _links(text: bytes, places: list[jsontext.Text]) -> Iterator[tuple[int, LogImage]]:
-    for place in places:
-        if LINK.match(text, place.start, place.end) and IMAGE_LINK.search(place.path):
-            url = parsed_or_none(b'"' + text[place.start : place.end] + b'"')
-            if isinstance(url, str):
-                keep = settings.SNAPSHOT == "on"
-                snapshot = LogImage.Snapshot.PENDING if keep else LogImage.Snapshot.OFF
-                yield (
-                    place.start,
-                    LogImage(
-                        position=place.path,
-                        source=LogImage.Source.LINK,
-                        url=_clean(url, 8192),
-                        snapshot=snapshot,
-                    ),
-                )
-
-
-def _log_image(rows: Rows, find: Find, position: str, content_type: str) -> LogImage:
-    source = LogImage.Source.FILE if multipart.boundary_of(content_type) else LogImage.Source.DATA
-    made = LogImage(position=position, source=source, declared_type=_clean(find.declared, 100))
-    if not find.data:
-        made.snapshot, made.snapshot_reason = LogImage.Snapshot.FAILED, _clean(find.problem, 200)
-        return made
-    blobs.put(find.sha256, find.data)
-    made.image_id = find.sha256
-    rows.images[find.sha256] = image_row(find)
-    return made
-
-
-def image_row(find: Find) -> Image:
-    """The row of a file, from what its first bytes say."""
-    sniffed = find.sniffed
-    drawn = sniffed is not None and sniffed.media_type in DRAWN
-    return Image(
-        sha256=find.sha256,
-        media_type=sniffed.media_type if sniffed else "application/octet-stream",
-        size=len(find.data),
-        width=_side(sniffed.width) if sniffed else None,
-        height=_side(sniffed.height) if sniffed else None,
-        thumbnail=Image.Thumbnail.PENDING if drawn else Image.Thumbnail.NONE,
-        thumbnail_problem="" if sniffed else "the bytes are not of a known image type",
-    )
-
-
-def _side(pixels: int | None) -> int | None:
-    """A width or height that the database can hold; a header may claim anything."""
-    return pixels if pixels is not None and 0 <= pixels < 2**31 else None
 
 
 def _write(rows: Sequence[Rows], *, final: bool) -> None:
@@ -391,11 +282,6 @@ def _note_key_use(logs: Sequence[RequestLog]) -> None:
     stale = timezone.now() - timedelta(seconds=KEY_USE_SECONDS)
     for key, at in last.items():
         ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=stale).update(last_used_at=at)
-
-
-def _clean(text: str, length: int) -> str:
-    """Text that every database can hold: no NUL, no lone surrogate, not too long."""
-    return text[:length].encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 LOG_FIELDS = [f.name for f in RequestLog._meta.concrete_fields if not f.primary_key]

@@ -35,7 +35,7 @@ Send = Callable[[Message], Awaitable[None]]
 WATCH_AFTER_SECONDS = 0.02
 HELD_JSON_BYTES = 4 * 1024 * 1024
 HELD_LINE_BYTES = 64 * 1024
-SHOWN_ERROR_BYTES = 64 * 1024
+SHOWN_ERROR_BYTES = 4096
 HOP_HEADERS = frozenset(
     [
         "connection",
@@ -97,7 +97,7 @@ class Exchange:
     def __init__(self, call: Call, journal: Journal, *, required: bool) -> None:
         self.call, self.journal, self.required = call, journal, required
         self.recording = True
-        self.ended = False
+        self.begun = self.ended = False
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.bytes = 0
@@ -140,11 +140,14 @@ class Exchange:
         self._write(Kind.END, msgspec.json.encode(meta), data)
 
     def _write(self, kind: Kind, meta: bytes, data: bytes) -> None:
-        if not self.recording:
+        if not (self.recording or (kind is Kind.END and self.begun)):
             return
         try:
             self.journal.append(kind, self.call.id.bytes, meta, data)
+            self.begun = True
         except JournalUnavailable as error:
+            if kind is Kind.END and self.begun:
+                self.journal.owe(self.call.id.bytes, meta, data)
             if self.required:
                 raise
             self.recording = False
@@ -165,6 +168,7 @@ class Relay:
         self.reply: Reply | None = None
         self.started = False
         self.client_left = False
+        self.marked = False
         self.line = b""
         self.watcher: asyncio.Task[None] | None = None
 
@@ -195,7 +199,9 @@ class Relay:
 
     def _cut_short(self) -> None:
         """Recorded before anything is awaited, so that a second cancel cannot lose it."""
-        if self.client_left:
+        if self.client_left and self.marked:
+            self._end("ok", "", "")  # it left with the whole answer, before the provider closed its side
+        elif self.client_left:
             self._end("aborted", "client_left", "the client closed the connection")
         else:
             self._end("interrupted", "shutdown", "the gateway was stopped")
@@ -243,7 +249,8 @@ class Relay:
                 return
             self.exchange.part(chunk)
             lines, self.line = _whole_lines(self.line + chunk)
-            if any(mark in lines for mark in self.call.end_marks):
+            self.marked = self.marked or any(mark in lines for mark in self.call.end_marks)
+            if self.marked:
                 await self.exchange.commit()
             if lines:
                 await self._emit(lines)
@@ -271,15 +278,15 @@ class Relay:
 
     async def _carry_foreign_error(self, reply: Reply) -> None:
         """A provider's error that is not JSON, such as a proxy's HTML page: recorded as it came, told as JSON."""
-        kept: list[bytes] = []
+        kept = b""
         while True:
             chunk = await reply.read()
-            kept.append(chunk)
+            kept += chunk[: SHOWN_ERROR_BYTES - len(kept)]
             if reply.finished:
                 break
             self.exchange.part(chunk)
         await self._finish(chunk)
-        text = b"".join(kept)[:SHOWN_ERROR_BYTES].decode("utf-8", "replace")
+        text = kept.decode("utf-8", "replace")
         name = self.call.route.provider.name
         message = redaction.without_secrets(
             f"{name} answered {reply.status}: {_plain_text(text)}", [self.call.route.secret]
@@ -314,7 +321,7 @@ class Relay:
         self.exchange.first_byte_at = self.exchange.first_byte_at or time.perf_counter()
         headers = [(name, value) for name, value in self.reply.headers if _passes(name)]
         given = self.exchange.headers.get("content-length")
-        if length is not None:
+        if length is not None and self.call.method != "HEAD":
             headers.append(("content-length", str(length)))
         elif given is not None:
             headers.append(("content-length", given))

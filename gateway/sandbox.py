@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.cutting import Find, cut
+from gateway.cutting import Cutting, Find, cut
 from gateway.decoder import DecodeFailed, Decoder
 from gateway.dialects import CHAT
 from gateway.dialects.base import items, obj, text_of, words
@@ -61,7 +61,15 @@ class Sandbox:
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
     ) -> Canned:
-        endpoint = url.partition("?")[0]
+        try:
+            return await self._answer(url.partition("?")[0], headers, body)
+        except ValueError as error:
+            message = f"The sandbox could not read the body: {error}."
+            return Canned(
+                400, JSON, error_body(message, type="invalid_request_error", code="invalid_json", provider="sandbox")
+            )
+
+    async def _answer(self, endpoint: str, headers: HeaderList, body: bytes) -> Canned:
         if endpoint == "/chat/completions":
             return await self._chat(body)
         if endpoint.startswith("/images/"):
@@ -77,13 +85,14 @@ class Sandbox:
 
     async def _chat(self, body: bytes) -> Canned:
         doc = obj(parse(body))
-        said, picture = await self._look(body, doc)
+        cutting = await asyncio.to_thread(cut, body)
+        said, picture = await self._look(cutting, doc)
         base = {
             "id": f"chatcmpl-sandbox-{time.time_ns():x}",
             "created": int(time.time()),
             "model": "sandbox/vision",
         }
-        usage = _usage(body, said)
+        usage = _usage(cutting, said)
         if doc.get("stream") is True:
             include = obj(doc.get("stream_options")).get("include_usage") is True
             return Canned(200, EVENTS, _stream(base, said, picture, usage if include else None))
@@ -94,9 +103,9 @@ class Sandbox:
         answer = {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
         return Canned(200, JSON, msgspec.json.encode(answer))
 
-    async def _look(self, body: bytes, doc: dict[str, Any]) -> tuple[str, bytes]:
+    async def _look(self, cutting: Cutting, doc: dict[str, Any]) -> tuple[str, bytes]:
         """What to say about the request, and the picture to send back, if one is asked for."""
-        finds = cut(body).finds
+        finds = cutting.finds
         lines = [await self._describe(number, find) for number, find in enumerate(finds, 1)]
         links = _links(doc)
         lines += [
@@ -172,9 +181,9 @@ def _links(doc: dict[str, Any]) -> list[str]:
     return [text for text in found if text.lower().startswith(("http://", "https://"))]
 
 
-def _usage(body: bytes, said: str) -> dict[str, int]:
+def _usage(cutting: Cutting, said: str) -> dict[str, int]:
     """Rough counts, four characters a token: the sandbox has no tokenizer."""
-    prompt, completion = max(1, len(cut(body).text) // 4), max(1, len(said) // 4)
+    prompt, completion = max(1, len(cutting.text) // 4), max(1, len(said) // 4)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 
 from django.conf import settings
@@ -79,6 +80,7 @@ class Server:
         )
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
         self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS)
+        _allow_many_connections()
         _calm_garbage_collector()
         _keep_freed_memory()
         chores = (self._follow_keys(), self._measure_journal(), self._stop_slow_bodies(proxy), _end_with_parent())
@@ -107,6 +109,7 @@ class Server:
             before = self.journal.full
             try:
                 await asyncio.to_thread(self.journal.measure)
+                self.journal.settle()
             except OSError as error:
                 log.warning("the journal could not be measured: %s", error)
             if self.journal.full != before:
@@ -120,6 +123,12 @@ async def _end_with_parent() -> None:
         await asyncio.sleep(PARENT_SECONDS)
     log.error("the server's main process is gone; stopping")
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _allow_many_connections() -> None:
+    """Every open call holds two descriptors; many systems start a process with 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _calm_garbage_collector() -> None:

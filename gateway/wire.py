@@ -18,6 +18,7 @@ import httpx
 HIGH_WATER = 256 * 1024
 IDLE_KEPT_SECONDS = 30.0
 SWEEP_SECONDS = 0.25
+STALE_SECONDS = 0.1
 HeaderList = list[tuple[str, str]]
 Origin = tuple[str, str, int]
 
@@ -53,6 +54,7 @@ class Answer:
         self.queued = self.received = 0
         self.expected: int | None = None
         self.head_came = self.complete = self.length_known = self.reusable = False
+        self.overrun = False  # bytes of a second answer followed, which nobody asked for
         self.error: httpx.TransportError | None = None
         self.waiter: asyncio.Future[None] | None = None
 
@@ -76,6 +78,7 @@ class Answer:
         data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
         self.chunks.clear()
         if self.queued > HIGH_WATER and self.connection is not None:
+            self.connection.heard_at = self.loop.time()  # it was we who did not listen
             self.connection.transport.resume_reading()
         self.queued = 0
         return data
@@ -106,11 +109,16 @@ class Answer:
 
     # llhttp's side
 
+    def on_message_begin(self) -> None:
+        self.overrun = self.overrun or self.complete
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        if not self.head_came:
+            self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        assert self.connection is not None
+        if self.complete or self.connection is None:
+            return
         self.status = self.connection.parser.get_status_code()
         if self.status < 200:
             self.headers = []
@@ -125,12 +133,14 @@ class Answer:
             self.length_known = self.complete = True
 
     def on_body(self, data: bytes) -> None:
+        if self.complete:
+            return
         self.chunks.append(data)
         self.queued += len(data)
         self.received += len(data)
 
     def on_message_complete(self) -> None:
-        if self.head_came and self.connection is not None:
+        if self.head_came and not self.complete and self.connection is not None:
             self.complete = True
             self.reusable = self.length_known and self.connection.parser.should_keep_alive()
 
@@ -204,7 +214,7 @@ class Connection(asyncio.Protocol):
     def _done(self, answer: Answer) -> None:
         """Give the connection back, or close it when it cannot carry another call."""
         self.answer = answer.connection = None
-        if answer.reusable and not self.transport.get_write_buffer_size():
+        if answer.reusable and not answer.overrun and not self.transport.get_write_buffer_size():
             self.pool.give_back(self)
         else:
             self.transport.close()
@@ -242,19 +252,16 @@ class Pool:
         """
         origin, head = _head(method, url, headers, len(body))
         async with _within(timeout):
-            while True:
-                connection, reused = await self._take(origin)
-                answer = connection.start(method, head, body)
-                try:
-                    await answer.wait_head()
-                except (httpx.RemoteProtocolError, httpx.ReadError):
-                    if reused and connection.untouched:
-                        continue  # kept open too long: the provider had closed it before our request
+            connection, reused = await self._take(origin)
+            sent_at = self.loop.time()
+            try:
+                return await _head_of(connection.start(method, head, body))
+            except (httpx.RemoteProtocolError, httpx.ReadError):
+                if not (reused and connection.untouched and self.loop.time() - sent_at < STALE_SECONDS):
                     raise
-                except asyncio.CancelledError:
-                    answer.abort()
-                    raise
-                return answer
+            # A kept connection that ended the moment we wrote to it: the provider was closing it and never saw our request.
+            connection = await self._connect(origin)
+            return await _head_of(connection.start(method, head, body))
 
     async def close(self) -> None:
         self.sweeper.cancel()
@@ -308,6 +315,15 @@ class Pool:
                         connection.transport.close()
                 elif now - connection.heard_at > self.idle_seconds and not answer.queued:
                     answer.fail(httpx.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
+
+
+async def _head_of(answer: Answer) -> Answer:
+    try:
+        await answer.wait_head()
+    except asyncio.CancelledError:
+        answer.abort()
+        raise
+    return answer
 
 
 class _within:

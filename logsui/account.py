@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
@@ -19,6 +21,7 @@ from gateway.keys import use_login_link
 from gateway.models import Workspace
 
 TRIES = 10
+TRIES_OF_AN_ADDRESS = 100
 TRY_SECONDS = 15 * 60
 THEMES = ("system", "light", "dark")
 YEAR_SECONDS = 365 * 24 * 3600
@@ -45,10 +48,11 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def login_page(request: HttpRequest) -> HttpResponse:
-    form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and _too_many_tries(request):
-        form.add_error(None, "Too many tries. Wait 15 minutes, or make a login link on the server.")
-        return render(request, "logsui/login.html", {"form": form}, status=429)
+        return render(
+            request, "logsui/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
+        )
+    form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and form.is_valid():
         login(request, form.get_user())
         return redirect(_next(request))
@@ -83,9 +87,14 @@ def set_theme(request: HttpRequest) -> HttpResponse:
 
 def _too_many_tries(request: HttpRequest) -> bool:
     """Counted before the password is looked at, by address and name; a process counts for itself."""
-    key = f"login:{request.META.get('REMOTE_ADDR', '')}:{request.POST.get('username', '')[:150]}"
+    address, name = request.META.get("REMOTE_ADDR", ""), request.POST.get("username", "")[:150]
+    by_name = _count(f"login:{hashlib.sha256(f'{address}:{name}'.encode()).hexdigest()}") > TRIES
+    return _count(f"login:{address}") > TRIES_OF_AN_ADDRESS or by_name
+
+
+def _count(key: str) -> int:
     cache.add(key, 0, TRY_SECONDS)
-    return cache.incr(key) > TRIES
+    return cache.incr(key)
 
 
 def _next(request: HttpRequest) -> str:

@@ -10,8 +10,8 @@ from gateway import bodies, dialects, multipart
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect, Part, Turn, compact
 from gateway.jsontext import parsed_or_none
+from gateway.log_images import form_document
 from gateway.models import LogImage, Payload, RequestLog
-from gateway.recorder import form_document
 
 SHOWN_TEXT = 200_000
 

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cutting import Cut, cut, rebuild
+from gateway.jsontext import strings
+from gateway.sniff import sniff
 from tests.pictures import data_url, picture
 
 PICTURES = [
@@ -189,3 +191,39 @@ def test_the_multipart_corpus_is_read_without_harm(corpora: Path) -> None:
     for file in files:
         for boundary in ("boundary", "----WebKitFormBoundaryTkr3kCBQlBe1nrhc"):
             assert put_back(file.read_bytes(), f"multipart/form-data; boundary={boundary}")[0] == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data:image/svg+xml;base64," + base64.b64encode(b"<!---->" * 600),
+        b'"/9j/' * 40_000,
+        b"data:image/png;base64,A " * 40_000 + b'"',
+        b"data:," * 100_000,
+    ],
+    ids=["comments", "jpeg magics", "data urls", "empty data urls"],
+)
+def test_hostile_bodies_are_read_in_one_pass(body: bytes) -> None:
+    """Each of these took minutes, or for ever, with a reader that looks back or ahead without limit."""
+    assert put_back(body)[0] == body
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 15_000 + b'"http://",' * 15_000, b'{"a":' * 9_000 + b'"x"', b'"' + b'\\"' * 200_000]
+)
+def test_hostile_json_is_placed_in_one_pass(text: bytes) -> None:
+    assert all(len(place.path) <= 300 for place in strings(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_svg"),
+    [
+        (b"<svg>", True),
+        (b"\xef\xbb\xbf <?xml version='1.0'?>\n<!-- a --><!DOCTYPE svg>\n<SVG a='b'>", True),
+        (b"<svgx>", False),
+        (b"<!-- <svg> ", False),
+        (b"<p><svg>", False),
+    ],
+)
+def test_svg_is_known_by_its_first_element(text: bytes, is_svg: bool) -> None:
+    assert (sniff(text) is not None) is is_svg

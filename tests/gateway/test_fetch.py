@@ -53,6 +53,7 @@ def host() -> Iterator[Callable[[str], str]]:
                 "/inf": self.endless,
                 "/slow": self.slow,
                 "/gz": self.gzipped,
+                "/drip": self.drip,
                 "/empty": lambda: self.head(200, 0),
             }
             redirects = {
@@ -61,6 +62,7 @@ def host() -> Iterator[Callable[[str], str]]:
                 "/file": "file:///etc/passwd",
                 "/relative": "ok",
                 "/user": "http://a:b@localhost/",
+                "/bad": "http://[::1",
             }
             if self.path in redirects:
                 self.send_response(302)
@@ -90,6 +92,11 @@ def host() -> Iterator[Callable[[str], str]]:
             self.head(200, 1000)
             while not stop.wait(0.2):
                 self.wfile.write(b"x")
+                self.wfile.flush()
+
+        def drip(self) -> None:
+            while not stop.wait(0.1):
+                self.wfile.write(b"H")
                 self.wfile.flush()
 
         def gzipped(self) -> None:
@@ -168,6 +175,8 @@ def test_a_named_host_is_opened_by_the_setting_and_only_that(host: Callable[[str
         ("/inner", "not reached"),
         ("/file", "not an http or https address"),
         ("/user", "user name or password"),
+        ("/bad", "not an http or https address"),
+        ("/drip", "longer than 1 s"),
     ],
 )
 def test_every_trick_ends_in_a_reason(host: Callable[[str], str], path: str, reason: str) -> None:

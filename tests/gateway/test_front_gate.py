@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -130,10 +131,16 @@ def test_expect_100_continue_is_answered(stage: Stage) -> None:
 
 def test_more_bytes_in_flight_than_allowed_are_told_to_come_back(own_loupe: Callable[..., Loupe]) -> None:
     loupe = own_loupe(LOUPE_BYTES_IN_FLIGHT_MB="1", LOUPE_BODY_IDLE_SECONDS="5")
-    with socket.create_connection(("127.0.0.1", loupe.port), timeout=10) as holder:
-        holder.sendall(head(loupe, "content-length: 1000000") + b"{")
-        body = b'{"model": "@sandbox/vision", "messages": [], "x": "' + b"y" * 100_000 + b'"}'
-        until(lambda: loupe.call("/v1/chat/completions", body)[0] == 429, "the limit is reached")
+    body = b'{"model": "@sandbox/vision", "messages": [], "x": "' + b"y" * 100_000 + b'"}'
+    with ExitStack() as holders:
+
+        def refused() -> bool:
+            """One that was admitted holds its megabyte until its body stalls too long."""
+            holder = holders.enter_context(socket.create_connection(("127.0.0.1", loupe.port), timeout=10))
+            holder.sendall(head(loupe, "content-length: 1000000") + b"{")
+            return loupe.call("/v1/chat/completions", body)[0] == 429
+
+        until(refused, "the limit is reached")
         _, headers, _ = loupe.call("/v1/chat/completions", body)
         assert (headers["retry-after"], headers.get("x-should-retry")) == ("1", None)
     until(lambda: loupe.call("/v1/chat/completions", body)[0] == 200, "there is room again")

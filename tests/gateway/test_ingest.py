@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gateway.ingest import Ingest
 from gateway.journal import Journal, Kind
 from gateway.keys import create_workspace
 from gateway.models import RequestLog
+from tests.pictures import data_url, picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,5 +156,62 @@ def test_a_database_that_comes_back_gets_everything_once(writer: Writer, monkeyp
     assert journal.folders(writer.root) == []
 
 
-def _down(_: object, *, final: bool) -> None:
+def _down(*_: object, **__: object) -> None:
     raise OperationalError("the database is down")
+
+
+BMP = b"BM" + b"\0" * 16 + (-5).to_bytes(4, "little", signed=True) + (7).to_bytes(4, "little") + b"\0" * 60
+
+
+def test_a_header_that_lies_about_its_size_stops_nothing(writer: Writer) -> None:
+    body = json.dumps(
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": data_url(BMP)}}]}]}
+    ).encode()
+    writer.begin(body)
+    writer.end(writer.begin(body))
+    ingest = Ingest(writer.root)
+    drain(ingest)
+    writer.die()
+    drain(ingest)
+    assert sorted(RequestLog.objects.values_list("state", flat=True)) == ["interrupted", "ok"]
+
+
+def test_a_row_whose_key_is_gone_is_still_told_of(writer: Writer) -> None:
+    writer.end(writer.begin(api_key=987654))
+    writer.end(writer.begin())
+    writer.begin(virtual_key=987654)
+    writer.die()
+    drain(Ingest(writer.root))
+    assert sorted(RequestLog.objects.values_list("failure", flat=True)) == ["", "unreadable", "unreadable"]
+
+
+def test_a_clean_up_that_was_cut_short_takes_no_end_back(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 500)
+    id = writer.begin(b"x" * 600)
+    writer.end(id)
+    writer.die()
+    ingest = Ingest(writer.root)
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", _down)
+        killed.setattr(Path, "unlink", _down)
+        with pytest.raises(OperationalError):
+            drain(ingest)
+    journal.segments(writer.journal.folder)[-1].unlink()
+    drain(Ingest(writer.root))
+    assert list(RequestLog.objects.values_list("state", flat=True)) == ["ok"]
+
+
+def test_an_absent_blob_store_is_waited_for(writer: Writer, settings: Any) -> None:
+    store, settings.BLOB_ROOT = settings.BLOB_ROOT, writer.root / "file"
+    writer.root.joinpath("file").write_text("")
+    body = json.dumps(
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": data_url(picture())}}]}]}
+    ).encode()
+    writer.end(writer.begin(body))
+    ingest = Ingest(writer.root)
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the file system's choice
+        drain(ingest)
+    settings.BLOB_ROOT = store
+    drain(ingest)
+    assert list(RequestLog.objects.values_list("state", "input_images")) == [("ok", 1)]
+    writer.die()

@@ -139,7 +139,7 @@ def test_a_failing_disk_is_never_reported_as_stored(tmp_path: Path, monkeypatch:
     asyncio.run(fail())
 
 
-def _input_output_error(_: int) -> None:
+def _input_output_error(*_: object) -> None:
     raise OSError(5, "Input/output error")
 
 
@@ -160,3 +160,57 @@ def test_many_waiters_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         made.close()
 
     asyncio.run(write())
+
+
+def test_an_end_that_the_disk_did_not_take_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def owe() -> Path:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        made.append(Kind.BEGIN, ID, b"{}")
+        with monkeypatch.context() as full:
+            full.setattr(os, "writev", _input_output_error)
+            with pytest.raises(JournalUnavailable):
+                made.append(Kind.END, ID, b"{}", b"answer")
+            made.owe(ID, b"{}", b"answer")
+            made.settle()
+        made.settle()
+        made.close()
+        return journal.segments(made.folder)[0]
+
+    assert [record.kind for record in read_all(asyncio.run(owe()))] == [Kind.BEGIN, Kind.END]
+
+
+def test_without_a_new_descriptor_the_journal_goes_on_in_the_old_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 10)
+
+    async def write() -> list[Path]:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        with monkeypatch.context() as none_left:
+            none_left.setattr(os, "open", _input_output_error)
+            for _ in range(3):
+                made.append(Kind.END, ID, b"{}")
+                await made.commit()
+        made.append(Kind.END, ID, b"{}")
+        await made.commit()
+        made.close()
+        return journal.segments(made.folder)
+
+    segments = asyncio.run(write())
+    assert [len(read_all(segment)) for segment in segments] == [4, 0]
+
+
+def test_a_segment_whose_sync_failed_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> list[Path]:
+        made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        made.append(Kind.BEGIN, ID, b"{}")
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", _input_output_error)
+            with pytest.raises(JournalUnavailable):
+                await made.commit()
+        made.append(Kind.END, ID, b"{}")
+        await made.commit()
+        made.close()
+        return journal.segments(made.folder)
+
+    assert [len(read_all(segment)) for segment in asyncio.run(fail())] == [1, 1]

@@ -324,3 +324,42 @@ def test_an_oversized_body_is_refused_and_the_client_hears_it(own_loupe: Callabl
 def test_health_and_readiness_need_no_key(stage: Stage) -> None:
     assert stage.loupe.call("/healthz", headers={"x-portkey-api-key": ""})[0] == 200
     assert stage.loupe.call("/readyz", headers={"x-portkey-api-key": ""})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/../../admin", "/v1/%2e%2e/admin", "/v1/x/%2E%2E%2fadmin", "/v1/..%5cadmin", "/v1/%252e%252e/admin"]
+)
+def test_no_path_leads_out_of_the_providers_base_url(stage: Stage, path: str) -> None:
+    status, _, body = stage.post(path, b"{}", x_portkey_virtual_key=stage.slug)
+    assert (status, error_of(body)["code"]) == (400, "bad_path")
+    assert not stage.case.requests
+
+
+def test_an_escaped_path_reaches_the_provider_as_it_was_written(stage: Stage) -> None:
+    stage.post("/v1/files/a%2Fb%3Fc%23d%25?x=%20", b"{}", x_portkey_virtual_key=stage.slug)
+    assert stage.case.requests[0].path == "/v1/files/a%2Fb%3Fc%23d%25?x=%20"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"model": "@SLUG/\\ud800", "messages": []}', {}, 400),
+        (b'{"model": "@SLUG/m", "messages": [], "user": "\\ud800"}', {}, 200),
+        (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-metadata": '{"a": "\\ud800"}'}, 200),
+        (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-metadata": "[" * 30_000}, 400),
+        (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-config": "{" + '"a":[' * 5000}, 400),
+        (b'{"model": "@SLUG/m", "x": 1e400}', {}, 400),
+        (b'{"model": "@sandbox/vision", "messages": "\xff"}', {}, 400),
+        (b"--b\r\n\r\n--b--", {"content-type": "multipart/form-data; boundary=b"}, 415),
+    ],
+)
+def test_odd_but_possible_input_is_never_a_500(stage: Stage, body: bytes, headers: dict[str, str], status: int) -> None:
+    got, _, answer = stage.loupe.call(
+        "/v1/chat/completions", body.replace(b"SLUG", stage.slug.encode()), headers=headers
+    )
+    assert got == status, answer
+
+
+def test_the_base_url_itself_is_answered_in_json(stage: Stage) -> None:
+    status, _, body = stage.loupe.call("/v1")
+    assert (status, error_of(body)["code"]) == (404, "not_found")

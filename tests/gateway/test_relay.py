@@ -240,3 +240,49 @@ def test_upstream_gateway_and_first_byte_times_are_apart(stage: Stage) -> None:
         log["response_time"] - log["upstream_response_time"], abs=0.01
     )
     assert log["time_to_first_byte"] > 0
+
+
+def test_a_second_answer_in_the_same_breath_is_not_believed(stage: Stage) -> None:
+    one = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
+    stage.case.will(raw(one + one.replace(b"200 OK", b"418 No").replace(b"{}", b"[]")))
+    assert stage.chat()[::2] == (200, b"{}")
+    assert stage.log()["response"]["body"] == {}
+
+
+def test_a_client_that_leaves_with_the_whole_answer_has_not_aborted(stage: Stage) -> None:
+    stage.case.will(stream(chat_events("A", " red"), ending=stall))
+    with streaming(stage) as answer:
+        while b"[DONE]" not in answer.read1():
+            pass
+    assert stage.log()["state"] == "ok"
+
+
+def test_a_head_request_keeps_the_providers_length(stage: Stage) -> None:
+    stage.case.will(raw(b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\ncontent-type: text/plain\r\n\r\n"))
+    connection = http.client.HTTPConnection("127.0.0.1", stage.loupe.port, timeout=10)
+    connection.request(
+        "HEAD",
+        "/v1/files/f/content",
+        headers={"x-portkey-api-key": stage.loupe.key, "x-portkey-virtual-key": stage.slug},
+    )
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["content-length"]) == (200, "1234")
+    connection.close()
+
+
+def test_a_request_that_a_provider_took_is_not_sent_again(stage: Stage) -> None:
+    def took_it_and_closed(connection: socket.socket, request: Any) -> None:
+        threading.Event().wait(0.3)
+        raise ConnectionAbortedError
+
+    stage.case.will(response(), took_it_and_closed)
+    assert stage.chat()[0] == 200
+    assert stage.chat()[0] == 502
+    assert len(stage.case.requests) == 2
+
+
+def test_a_huge_error_page_is_told_in_short(stage: Stage) -> None:
+    stage.case.will(response(500, b"<script" * 3_000_000, {"content-type": "text/html"}))
+    status, _, body = stage.chat()
+    assert status == 500
+    assert len(body) < 3000

@@ -1,0 +1,8 @@
+"""Text that every database and every header can hold."""
+
+from __future__ import annotations
+
+
+def storable(text: str, length: int) -> str:
+    """No NUL, no lone surrogate, at most `length` characters."""
+    return text[:length].encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
