@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from gateway.answer_headers import own_headers
 from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow
 from gateway.ids import uuid7
 from gateway.proxy import ClientGone, Proxy, send_error
-from gateway.relay import AnswerBrokenOff, Message, Receive, Send, own_headers
+from gateway.relay import AnswerBrokenOff, Message, Receive, Send
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ HEADER_COUNT = 100
 PAGE_BODY_BYTES = 1024 * 1024
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
+FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
 SLASHES = re.compile(r"//+")
 # Paths below /v1 that Django answers; every other one is relayed.
 DJANGO_V1 = re.compile(r"/v1/logs(/|$)")
@@ -85,6 +87,8 @@ class FrontGate:
         if "content-length" in headers and "transfer-encoding" in headers:
             raise BadRequest("The request has both Content-Length and Transfer-Encoding.", code="bad_framing")
         self._check_host(headers.get("host", ""))
+        if FETCH_MARKER in headers:
+            raise BadRequest("Loupe does not fetch pictures from itself.", code="fetch_loop")
         return headers
 
     def _check_host(self, host: str) -> None:

@@ -18,11 +18,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.defaults import server_error
 
 from gateway import bodies, serving, vault
+from gateway.answer_headers import own_headers
 from gateway.claims import read_claims
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
 from gateway.ids import uuid7
 from gateway.models import ApiKey, LogImage, RequestLog, Workspace
-from gateway.relay import own_headers
 
 log = logging.getLogger(__name__)
 

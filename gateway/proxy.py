@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.answer_headers import own_headers
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
 from gateway.directory import Directory, KeyHolder
@@ -16,7 +17,7 @@ from gateway.errors import GatewayError, Overloaded, TooLarge, TooSlow
 from gateway.ids import uuid7
 from gateway.intake import Draft
 from gateway.journal import Journal
-from gateway.relay import Exchange, Message, Receive, Relay, Send, Upstream, own_headers
+from gateway.relay import Exchange, Message, Receive, Relay, Send, Upstream
 from gateway.wire import HeaderList
 
 log = logging.getLogger(__name__)

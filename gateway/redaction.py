@@ -72,6 +72,7 @@ KEPT_QUERY_NAMES = frozenset(
 )
 KEY_SHAPES = re.compile(r"\b(?:sk-|lp_|gsk_|xai-|AIza|AKIA)[A-Za-z0-9_\-]{8,}")
 MASK = "***"
+SECRET_FIELDS = re.compile(rb'("(?:api_key|authorization)"\s*:\s*")([^"\\]*(?:\\.[^"\\]*)*)"', re.IGNORECASE)
 
 
 def kept_headers(headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
@@ -85,6 +86,18 @@ def safe_query(query: str) -> str:
     """A query string whose values are masked unless their name is known to be harmless."""
     pairs = parse_qsl(query, keep_blank_values=True)
     return "&".join(f"{quote(name)}={quote(value) if name in KEPT_QUERY_NAMES else MASK}" for name, value in pairs)
+
+
+def masked_fields(body: bytes) -> bytes:
+    """A JSON body with the values of `api_key` and `authorization` starred out, length kept so that offsets stay true."""
+    if b'"api_key"' not in body and b'"authorization"' not in body:
+        return body
+    return SECRET_FIELDS.sub(lambda match: match[1] + b"*" * len(match[2]) + b'"', body)
+
+
+def starred(data: bytes, secret: str) -> bytes:
+    """`data` with every occurrence of the secret starred out, length kept."""
+    return data.replace(secret.encode(), b"*" * len(secret.encode())) if len(secret) >= 4 else data
 
 
 def mask_keys(text: str) -> str:

@@ -20,6 +20,7 @@ import httpx
 import msgspec
 
 from gateway import redaction
+from gateway.answer_headers import own_headers, passes
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, error_body
 from gateway.journal import Journal, JournalUnavailable, Kind
 from gateway.jsonedit import Edit
@@ -36,21 +37,6 @@ WATCH_AFTER_SECONDS = 0.02
 HELD_JSON_BYTES = 4 * 1024 * 1024
 HELD_LINE_BYTES = 64 * 1024
 SHOWN_ERROR_BYTES = 4096
-HOP_HEADERS = frozenset(
-    [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
-KEPT_FROM_CLIENT = HOP_HEADERS | frozenset(
-    ["set-cookie", "strict-transport-security", "alt-svc", "server", "date", "content-length", "x-should-retry"]
-)
 FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
     httpx.ConnectTimeout: ("connect_timeout", UpstreamSilent),
     httpx.ReadTimeout: ("read_timeout", UpstreamSilent),
@@ -105,7 +91,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Raises NotRecorded when the journal cannot take it and the settings say that it must."""
-        body = self.call.body if self.call.keep_bodies else b""
+        body = redaction.masked_fields(self.call.body) if self.call.keep_bodies else b""
         try:
             self._write(Kind.BEGIN, msgspec.json.encode(self.call.begin_meta), body)
         except JournalUnavailable as error:
@@ -261,7 +247,7 @@ class Relay:
         size = 0
         deadline = self._limit_whole_answer(reply)
         while True:
-            chunk = await reply.read()
+            chunk = self._without_secret(await reply.read())
             if reply.finished:
                 break
             self.exchange.part(chunk)
@@ -280,7 +266,7 @@ class Relay:
         """A provider's error that is not JSON, such as a proxy's HTML page: recorded as it came, told as JSON."""
         kept = b""
         while True:
-            chunk = await reply.read()
+            chunk = self._without_secret(await reply.read())
             kept += chunk[: SHOWN_ERROR_BYTES - len(kept)]
             if reply.finished:
                 break
@@ -293,6 +279,11 @@ class Relay:
         )
         body = error_body(message, type="provider_error", code=f"http_{reply.status}", provider=name)
         await self._answer(reply.status, body, [("content-type", "application/json")])
+
+    def _without_secret(self, chunk: bytes) -> bytes:
+        """A provider's error may quote the key it was given; nobody else is to read it."""
+        failed = (self.exchange.status or 0) >= 400
+        return redaction.starred(chunk, self.call.route.secret) if failed else chunk
 
     async def _finish(self, chunk: bytes) -> None:
         self.exchange.upstream_done_at = time.perf_counter()
@@ -319,7 +310,7 @@ class Relay:
         assert self.reply is not None
         self.started = True
         self.exchange.first_byte_at = self.exchange.first_byte_at or time.perf_counter()
-        headers = [(name, value) for name, value in self.reply.headers if _passes(name)]
+        headers = [(name, value) for name, value in self.reply.headers if passes(name)]
         given = self.exchange.headers.get("content-length")
         if length is not None and self.call.method != "HEAD":
             headers.append(("content-length", str(length)))
@@ -369,22 +360,6 @@ class Relay:
 
 class AnswerBrokenOff(Exception):
     """The head is sent and the body cannot be completed: raised to the server so that it closes the connection."""
-
-
-def own_headers(id: uuid.UUID, trace_id: str, provider: str) -> HeaderList:
-    """Loupe's headers on every answer (portkey.md A7)."""
-    return [
-        ("x-portkey-trace-id", trace_id),
-        ("x-portkey-request-id", str(id)),
-        ("x-portkey-provider", provider),
-        ("x-portkey-cache-status", "DISABLED"),
-        ("x-portkey-retry-attempt-count", "0"),
-        ("x-portkey-last-used-option-index", "config"),
-    ]
-
-
-def _passes(name: str) -> bool:
-    return name not in KEPT_FROM_CLIENT and not name.startswith("x-portkey-")
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
