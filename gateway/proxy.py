@@ -13,7 +13,7 @@ from gateway.answer_headers import own_headers
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
 from gateway.directory import Directory, KeyHolder
-from gateway.errors import GatewayError, Overloaded, TooLarge, TooSlow
+from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized
 from gateway.ids import uuid7
 from gateway.intake import Draft
 from gateway.journal import Journal
@@ -54,6 +54,7 @@ class Proxy:
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes = self.calls = 0
+        self.next_look: asyncio.Future[None] = self.loop.create_future()
         self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
 
     async def __call__(self, path: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> None:
@@ -64,7 +65,7 @@ class Proxy:
         """
         arrived = time.perf_counter()
         claims = read_claims(headers)
-        holder = self.directory.authenticate(claims.gateway_key, "completions.write")
+        holder = await self._authenticate(claims)
         clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
         self.calls += 1
         self.bytes += clock.reserved
@@ -87,16 +88,37 @@ class Proxy:
         receive: Receive,
         send: Send,
     ) -> None:
-        id = uuid7()
-        draft = Draft(id, endpoint, scope, headers, claims, holder, body, arrived)
+        draft = Draft(uuid7(), endpoint, scope, headers, claims, holder, body, arrived)
         try:
-            call = draft.call(self.directory, self.limits.custom_hosts)
+            try:
+                call = draft.call(self.directory, self.limits.custom_hosts)
+            except NotFound:
+                await asyncio.shield(self.next_look)  # a virtual key made a moment ago
+                call = draft.call(self.directory, self.limits.custom_hosts)
         except GatewayError as error:
             await self._refuse(draft, error, send)
             return
         exchange = Exchange(call, self.journal, required=self.limits.recording_required)
         upstream = self.built_in.get(call.route.provider.name, self.pool)
         await Relay(exchange, receive, send, self.loop).run(upstream)
+
+    async def _authenticate(self, claims: Claims) -> KeyHolder:
+        """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
+        try:
+            return self.directory.authenticate(claims.gateway_key, "completions.write")
+        except Unauthorized:
+            if not claims.gateway_key:
+                raise
+        await asyncio.shield(self.next_look)
+        return self.directory.authenticate(claims.gateway_key, "completions.write")
+
+    async def look(self) -> None:
+        """Let the directory follow the database. Who waits for it gets a look that began after they came."""
+        waited, self.next_look = self.next_look, self.loop.create_future()
+        try:
+            await asyncio.to_thread(self.directory.refresh)
+        finally:
+            waited.set_result(None)
 
     async def _refuse(self, draft: Draft, error: GatewayError, send: Send) -> None:
         """A request that cannot be sent on is in the log too, with what it got for an answer."""
@@ -159,7 +181,7 @@ class Proxy:
         clock.reserved += more
         self.bytes += more
 
-    def stop_slow_bodies(self) -> None:
+    async def stop_slow_bodies(self) -> None:
         """End the reading of bodies that are over their time. A timer for each request would cost more than its auth."""
         now = time.monotonic()
         for task, clock in list(self.reading.items()):

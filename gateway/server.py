@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import signal
+from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 
@@ -83,8 +84,12 @@ class Server:
         _allow_many_connections()
         _calm_garbage_collector()
         _keep_freed_memory()
-        chores = (self._follow_keys(), self._measure_journal(), self._stop_slow_bodies(proxy), _end_with_parent())
-        self.chores = [asyncio.create_task(chore) for chore in chores]
+        self.chores = [
+            asyncio.create_task(_every(POLL_SECONDS, proxy.look)),
+            asyncio.create_task(_every(MEASURE_SECONDS, self._measure_journal)),
+            asyncio.create_task(_every(SLOW_BODY_SECONDS, proxy.stop_slow_bodies)),
+            asyncio.create_task(_end_with_parent()),
+        ]
 
     async def _stop(self) -> None:
         for chore in self.chores:
@@ -93,27 +98,22 @@ class Server:
         self.decoder.close()
         await asyncio.to_thread(self.journal.close)
 
-    async def _follow_keys(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            await asyncio.to_thread(self.directory.refresh)
-
-    async def _stop_slow_bodies(self, proxy: Proxy) -> None:
-        while True:
-            await asyncio.sleep(SLOW_BODY_SECONDS)
-            proxy.stop_slow_bodies()
-
     async def _measure_journal(self) -> None:
-        while True:
-            await asyncio.sleep(MEASURE_SECONDS)
-            before = self.journal.full
-            try:
-                await asyncio.to_thread(self.journal.measure)
-                self.journal.settle()
-            except OSError as error:
-                log.warning("the journal could not be measured: %s", error)
-            if self.journal.full != before:
-                log.warning("journal: %s", self.journal.full or "has room again")
+        before = self.journal.full
+        await asyncio.to_thread(self.journal.measure)
+        self.journal.settle()
+        if self.journal.full != before:
+            log.warning("journal: %s", self.journal.full or "has room again")
+
+
+async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    """Do a chore again and again; one that fails is told of and tried again."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await chore()
+        except Exception:
+            log.exception("a chore of the server failed")
 
 
 async def _end_with_parent() -> None:

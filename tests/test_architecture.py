@@ -22,7 +22,13 @@ README = (ROOT / "README.md").read_text()
 FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()
 )
-BROAD_HANDLERS = {"gateway/recorder.py", "gateway/front_gate.py", "gateway/worker.py", "gateway/blobs.py"}
+BROAD_HANDLERS = {
+    "gateway/recorder.py",
+    "gateway/front_gate.py",
+    "gateway/worker.py",
+    "gateway/blobs.py",
+    "gateway/server.py",
+}
 
 
 @pytest.mark.parametrize(

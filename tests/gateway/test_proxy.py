@@ -303,6 +303,13 @@ def test_a_revoked_key_stops_working_within_two_seconds(stage: Stage) -> None:
     assert time.monotonic() - revoked < 2.0
 
 
+def test_a_key_and_a_virtual_key_work_the_moment_they_are_made(stage: Stage) -> None:
+    slug = f"now-{uuid.uuid4().hex[:6]}"
+    stage.loupe.manage("virtualkey", "add", slug, "--secret-stdin", "--base-url", stage.base_url, stdin="sk-now")
+    key = stage.loupe.manage("apikey", "create", "now")
+    assert stage.chat({"model": f"@{slug}/m"}, x_portkey_api_key=key)[0] == 200
+
+
 def test_a_key_without_the_scope_is_refused(stage: Stage) -> None:
     key = stage.loupe.manage("apikey", "create", "reader", "--scope", "logs.read")
     until(
