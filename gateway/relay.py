@@ -140,8 +140,14 @@ class Exchange:
             log.error("call %s goes on unrecorded: %s", self.call.id, error)
 
     async def commit(self) -> None:
-        if self.recording:
+        if not self.recording:
+            return
+        try:
             await self.journal.commit()
+        except JournalUnavailable as error:
+            if self.required:
+                raise
+            log.error("call %s is not on the disk yet: %s", self.call.id, error)
 
 
 class Relay:
