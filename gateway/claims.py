@@ -16,8 +16,8 @@ from gateway.errors import BadRequest
 from gateway.plaintext import storable
 
 # Sent by the Portkey SDKs when their caller gave no provider key; never a key (portkey.md A2).
+PLACEHOLDER_KEYS = frozenset({"OPENAI_API_KEY", "DUMMY-KEY"})
 GATEWAY_KEY_PREFIX = "lp_"
-PLACEHOLDER_KEYS = frozenset({"OPENAI_API_KEY", "DUMMY-KEY", "dummy", "portkey", "x"})
 # The model that portkey-ai sends when its caller named none.
 PLACEHOLDER_MODEL = "portkey-default"
 CONFIG_KEYS = frozenset({"provider", "virtual_key", "api_key", "custom_host", "request_timeout"})

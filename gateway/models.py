@@ -6,7 +6,6 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.urls import reverse
 
 from gateway.querysets import (
     ApiKeyQuerySet,
@@ -182,9 +181,6 @@ class RequestLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.state}"
-
-    def get_absolute_url(self) -> str:
-        return reverse("log", args=[self.workspace.slug, self.pk])
 
 
 class Payload(models.Model):

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["image", "document", "audio", "video"]
 
 DRAWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"})
 """Types that are decoded for a thumbnail and shown in place; every other one is only labelled."""
@@ -34,17 +31,6 @@ class Sniffed:
     media_type: str
     width: int | None = None
     height: int | None = None
-
-    @property
-    def kind(self) -> Kind:
-        match self.media_type.partition("/")[0]:
-            case "image":
-                return "image"
-            case "audio":
-                return "audio"
-            case "video":
-                return "video"
-        return "document"
 
 
 def sniff(data: bytes) -> Sniffed | None:
