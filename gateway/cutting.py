@@ -20,6 +20,7 @@ from gateway import multipart
 from gateway.sniff import Sniffed, sniff
 
 SHORTEST_BARE = 64
+LONG_RUN = 65_536
 DATA_URL = re.compile(rb"data:([^,\"'\s]{0,200}?),", re.IGNORECASE)
 # First characters of the base64 of PNG, JPEG, GIF, RIFF, BMP, TIFF, PDF and the ISO media formats.
 BARE = re.compile(
@@ -28,6 +29,8 @@ BARE = re.compile(
 PLAIN_RUN = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
 ESCAPED_RUN = re.compile(rb"(?:[A-Za-z0-9+/_-]|\\+/|\\+[nr]|[ \t\r\n])*={0,2}")
 URL_TEXT = re.compile(rb"[^\"'\s\\)]*")
+ESCAPED_SLASH = re.compile(rb"\\+(?=/)")
+FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 NOISE = re.compile(rb"\\+[nr]|[ \t\r\n]|\\+(?=/)")
 
 
@@ -134,8 +137,7 @@ def _text_runs(body: bytes, at: int, end: int) -> Iterator[_Run]:
 
 
 def _bare(body: bytes, start: int, end: int) -> _Run:
-    stop = _run_end(body, start, end)
-    data, encoding = _decode(body[start:stop])
+    stop, data, encoding = _read_run(body, start, end)
     known = stop - start >= SHORTEST_BARE and data and sniff(data)
     return _Run(start, stop, data if known else b"", "", encoding, "")
 
@@ -149,8 +151,7 @@ def _data_url(body: bytes, url: re.Match[bytes], end: int) -> _Run:
         match = URL_TEXT.match(body, start, end)
         stop = match.end() if match else start
         return _Run(start, stop, unquote_to_bytes(body[start:stop]) if media else b"", declared, "", "")
-    stop = _run_end(body, start, end)
-    data, encoding = _decode(body[start:stop])
+    stop, data, encoding = _read_run(body, start, end)
     if not data and media:
         problem = "the data URL is empty" if start == stop else "the data URL does not hold base64"
         return _Run(start, stop, b"", declared, "", problem)
@@ -158,34 +159,54 @@ def _data_url(body: bytes, url: re.Match[bytes], end: int) -> _Run:
     return _Run(start, stop, data if keep else b"", declared, encoding, "")
 
 
-def _run_end(body: bytes, start: int, end: int) -> int:
-    match = PLAIN_RUN.match(body, start, end)
+def _read_run(body: bytes, start: int, end: int) -> tuple[int, bytes, str]:
+    """Where the base64 that starts here ends, its bytes, and its encoding ("" when it cannot be written again exactly).
+
+    A long one nearly always fills a JSON string, and decoding up to the quote proves that sooner than a pattern would.
+    """
+    match = PLAIN_RUN.match(body, start, min(end, start + LONG_RUN))
+    if match and match.end() == start + LONG_RUN:
+        quote = body.find(b'"', start, end)
+        data, encoding = _decode(body[start:quote]) if quote > 0 else (b"", "")
+        if encoding:
+            return quote, data, encoding
+        match = PLAIN_RUN.match(body, start, end)
     stop = match.end() if match else start
     if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:
         escaped = ESCAPED_RUN.match(body, start, end)
         stop = escaped.end() if escaped else stop
-    return stop
+    return stop, *_decode(body[start:stop])
 
 
 def _decode(run: bytes) -> tuple[bytes, str]:
     """The bytes, and the encoding that writes exactly this run again ("" when none does)."""
-    plain = (
-        NOISE.sub(b"", run) if (b"\\" in run or b" " in run or b"\n" in run or b"\t" in run or b"\r" in run) else run
-    )
-    standard = plain.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+    noisy = any(mark in run for mark in (b"\\", b" ", b"\n", b"\t", b"\r"))
+    plain = NOISE.sub(b"", run) if noisy else run
+    url_safe = b"-" in run or b"_" in run
+    standard = (plain.translate(FROM_URL_SAFE) if url_safe else plain).rstrip(b"=")
     try:
         data = binascii.a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
     except binascii.Error:
         return b"", ""
-    slash = re.search(rb"\\+(?=/)", run)
+    slash = ESCAPED_SLASH.search(run) if noisy else None
+    padded = run.endswith(b"=") or len(plain) % 4 == 0
     encoding = ":".join(
         (
-            "base64url" if b"-" in run or b"_" in run else "base64",
-            "padded" if run.endswith(b"=") or len(plain) % 4 == 0 else "bare",
+            "base64url" if url_safe else "base64",
+            "padded" if padded else "bare",
             str(len(slash[0]) if slash else 0),
         )
     )
-    return data, encoding if _encode(data, encoding) == run else ""
+    return data, encoding if _says_exactly(run, data, encoding, noisy=noisy) else ""
+
+
+def _says_exactly(run: bytes, data: bytes, encoding: str, *, noisy: bool) -> bool:
+    """Whether encoding the data gives the run. Without noise, only the alphabet and the last, padded group can differ."""
+    if noisy:
+        return _encode(data, encoding) == run
+    mixed = encoding.startswith("base64url") and (b"+" in run or b"/" in run)
+    last = len(data) // 3 * 3
+    return not mixed and _encode(data[last:], encoding) == run[last // 3 * 4 :]
 
 
 def _encode(data: bytes, encoding: str) -> bytes:

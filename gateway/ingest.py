@@ -41,6 +41,7 @@ class Ingest:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folders: dict[Path, _Folder] = {}
+        self.behind = False
 
     def step(self) -> bool:
         """Take in what the journals hold now.
@@ -78,6 +79,7 @@ class Ingest:
         folder.offsets[segment.name] = after  # now: should the database be away, what was read waits in `open`
         self._write_finished(folder)
         self._announce(folder)
+        self.behind = after - offset >= READ_BYTES // 2  # more is waiting than was read
         return after > offset
 
     def _write_finished(self, folder: _Folder) -> None:
@@ -99,6 +101,9 @@ class Ingest:
             log.warning("journal %s: a record of %s without its begin", folder.path.name, uuid.UUID(bytes=record.id))
             return
         folder.touched[record.id].add(segment.name)
+        if record.kind is Kind.SENT:
+            flow.sent, flow.sent_pieces = record.meta, record.body
+            return
         if flow.end is None:
             flow.parts.append(record.body)
             flow.end = record.meta if record.kind is Kind.END else None

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-Edit = tuple[int, int, str]
+Edit = tuple[int, int, str | bytes]
 Path = tuple[str | int, ...]
 WHITE = re.compile(rb"[ \t\r\n]*")
+LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -21,15 +22,70 @@ def apply(body: bytes, edits: Sequence[Edit]) -> bytes:
         return body
     pieces, done = [], 0
     for start, end, text in sorted(edits):
-        pieces += [body[done:start], text.encode()]
+        pieces += [body[done:start], text.encode() if isinstance(text, str) else text]
         done = end
     pieces.append(body[done:])
     return b"".join(pieces)
 
 
+def difference(body: bytes, sent: bytes, shared: Sequence[bytes]) -> list[Edit]:
+    """Edits that turn `body` into `sent`, where the long pieces in `shared` stand in both, in the order of `sent`.
+
+    So a picture that only changed its place in another format need not be written down twice.
+    """
+    edits: list[Edit] = []
+    done_body = done_sent = 0
+    for piece in shared:
+        at_body, at_sent = _place(body, piece, done_body), _place(sent, piece, done_sent)
+        if at_body < 0 or at_sent < 0:
+            continue
+        edits.append((done_body, at_body, sent[done_sent:at_sent]))
+        done_body, done_sent = at_body + len(piece), at_sent + len(piece)
+    return [*edits, (done_body, len(body), sent[done_sent:])]
+
+
+def _place(text: bytes, piece: bytes, start: int) -> int:
+    """Where the piece stands. Searching for its beginning and comparing is quicker than searching for megabytes."""
+    head = piece[:64]
+    at = text.find(head, start)
+    while at >= 0 and not text.startswith(piece, at):
+        at = text.find(head, at + 1)
+    return at
+
+
 def has_string_value(body: bytes, key: str) -> bool:
     """Whether `key` stands anywhere with a string as its value. Costs one search; parses nothing."""
+    body = outside_long_strings(body)
     return any(body[start : start + 1] == b'"' for start in _value_starts(body, key))
+
+
+def outside_long_strings(body: bytes) -> bytes:
+    """A JSON text without the insides of its long strings, for a quick look at its keys."""
+    pieces, done = [], 0
+    for start, end in long_strings(body):
+        pieces.append(body[done:start])
+        done = end
+    return b"".join([*pieces, body[done:]]) if pieces else body
+
+
+def long_strings(body: bytes) -> list[tuple[int, int]]:
+    """Where the insides of the long strings of a JSON text lie; none for a small text or one with very many quotes.
+
+    Searching a picture's base64 for a word takes longer than all else that is done to a call. Hopping from quote to quote
+    does not.
+    """
+    found: list[tuple[int, int]] = []
+    at = hops = 0
+    if len(body) < LONG_BODY:
+        return found
+    while (quote := body.find(b'"', at)) >= 0:
+        hops += 1
+        if hops > MANY_QUOTES:
+            return []
+        if quote - at > LONG_STRING:
+            found.append((at, quote))
+        at = quote + 1
+    return found
 
 
 def edits_for(

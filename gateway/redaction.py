@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote
 
+from gateway.jsonedit import outside_long_strings
+
 KEPT_REQUEST_HEADERS = frozenset(
     [
         "accept",
@@ -88,9 +90,15 @@ def safe_query(query: str) -> str:
     return "&".join(f"{quote(name)}={quote(value) if name in KEPT_QUERY_NAMES else MASK}" for name, value in pairs)
 
 
+def safe_url(url: str) -> str:
+    address, _, query = url.partition("?")
+    return f"{address}?{safe_query(query)}" if query else address
+
+
 def masked_fields(body: bytes) -> bytes:
     """A JSON body with the values of `api_key` and `authorization` starred out, length kept so that offsets stay true."""
-    if b'"api_key"' not in body and b'"authorization"' not in body:
+    keys = outside_long_strings(body)
+    if b'"api_key"' not in keys and b'"authorization"' not in keys:
         return body
     return SECRET_FIELDS.sub(lambda match: match[1] + b"*" * len(match[2]) + b'"', body)
 

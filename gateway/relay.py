@@ -9,34 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
-import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
-import msgspec
 
 from gateway import redaction
 from gateway.answer_headers import own_headers, passes
-from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, error_body
-from gateway.journal import Journal, JournalUnavailable, Kind
-from gateway.jsonedit import Edit
-from gateway.routing import Route
+from gateway.call import Receive, Send
+from gateway.dialects import is_stream
+from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent
+from gateway.exchange import Exchange
+from gateway.journal import JournalUnavailable
+from gateway.provider_errors import is_openai_shape, retold
+from gateway.translation.chat_answer import completed
+from gateway.translation.translator import AnswerUnreadable, Translator
 from gateway.wire import HeaderList, Reply
 
 log = logging.getLogger(__name__)
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 WATCH_AFTER_SECONDS = 0.02
 HELD_JSON_BYTES = 4 * 1024 * 1024
 HELD_LINE_BYTES = 64 * 1024
-SHOWN_ERROR_BYTES = 4096
+JSON = "application/json"
+BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-length"})
 FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
     httpx.ConnectTimeout: ("connect_timeout", UpstreamSilent),
     httpx.ReadTimeout: ("read_timeout", UpstreamSilent),
@@ -55,101 +51,6 @@ class Upstream(Protocol):
     ) -> Reply: ...
 
 
-@dataclass(slots=True)
-class Call:
-    """One request, read and routed."""
-
-    id: uuid.UUID
-    arrived: float
-    method: str
-    endpoint: str
-    query: str
-    headers: HeaderList
-    body: bytes = field(repr=False)
-    edits: list[Edit]
-    sent_body: bytes = field(repr=False)
-    route: Route
-    stream: bool
-    end_marks: tuple[bytes, ...]
-    timeout: float | None
-    keep_bodies: bool
-    trace_id: str
-    begin_meta: dict[str, Any]
-
-
-class Exchange:
-    """The record of one call while it is under way, and its stopwatch."""
-
-    def __init__(self, call: Call, journal: Journal, *, required: bool) -> None:
-        self.call, self.journal, self.required = call, journal, required
-        self.recording = True
-        self.begun = self.ended = False
-        self.status: int | None = None
-        self.headers: dict[str, str] = {}
-        self.bytes = 0
-        self.sent_at = self.upstream_done_at = self.first_byte_at = 0.0
-
-    def begin(self) -> None:
-        """Raises NotRecorded when the journal cannot take it and the settings say that it must."""
-        body = redaction.masked_fields(self.call.body) if self.call.keep_bodies else b""
-        try:
-            self._write(Kind.BEGIN, msgspec.json.encode(self.call.begin_meta), body)
-        except JournalUnavailable as error:
-            raise NotRecorded(f"The call was not sent because it could not be recorded: {error}.") from error
-
-    def part(self, data: bytes) -> None:
-        self.bytes += len(data)
-        self._write(Kind.PART, b"", data)
-
-    def end(self, state: str, data: bytes = b"", *, failure: str = "", message: str = "") -> None:
-        """Write how the call ended; `data` is the last of the answer's bytes. The first word on it counts."""
-        if self.ended:
-            return
-        self.ended = True
-        self.bytes += len(data)
-        now = time.perf_counter()
-        call = self.call
-        upstream = (self.upstream_done_at or now) - self.sent_at if self.sent_at else 0.0
-        total = now - call.arrived
-        meta = {
-            "state": state,
-            "status": self.status,
-            "failure": failure,
-            "message": redaction.without_secrets(message, [call.route.secret])[:1000],
-            "headers": redaction.kept_headers(self.headers, redaction.KEPT_RESPONSE_HEADERS),
-            "total_ms": total * 1000,
-            "upstream_ms": upstream * 1000,
-            "gateway_ms": max(0.0, total - upstream) * 1000,
-            "first_byte_ms": (self.first_byte_at - call.arrived) * 1000 if self.first_byte_at else None,
-            "bytes": self.bytes,
-        }
-        self._write(Kind.END, msgspec.json.encode(meta), data)
-
-    def _write(self, kind: Kind, meta: bytes, data: bytes) -> None:
-        if not (self.recording or (kind is Kind.END and self.begun)):
-            return
-        try:
-            self.journal.append(kind, self.call.id.bytes, meta, data)
-            self.begun = True
-        except JournalUnavailable as error:
-            if kind is Kind.END and self.begun:
-                self.journal.owe(self.call.id.bytes, meta, data)
-            if self.required:
-                raise
-            self.recording = False
-            log.error("call %s goes on unrecorded: %s", self.call.id, error)
-
-    async def commit(self) -> None:
-        if not self.recording:
-            return
-        try:
-            await self.journal.commit()
-        except JournalUnavailable as error:
-            if self.required:
-                raise
-            log.error("call %s is not on the disk yet: %s", self.call.id, error)
-
-
 class Relay:
     """Carries one call. `run` is the whole story; the client's leaving cancels it from outside."""
 
@@ -158,7 +59,7 @@ class Relay:
         self.exchange, self.call = exchange, exchange.call
         self.receive, self.send = receive, send
         self.reply: Reply | None = None
-        self.started = False
+        self.started = self.streaming = False
         self.client_left = False
         self.marked = False
         self.line = b""
@@ -184,8 +85,7 @@ class Relay:
         finally:
             watch.cancel()
             self._end("failed", "internal_error", "Loupe failed on this call; the server's own log has the details")
-            if self.watcher is not None:
-                self.watcher.cancel()
+            self._stop_watching()
             if self.reply is not None and not self.reply.finished:
                 self.reply.abort()
 
@@ -208,6 +108,12 @@ class Relay:
         """Begin to listen for the client's leaving. Not at once: most short calls never need the task."""
         self.watcher = self.loop.create_task(self._wait_for_leaving())
 
+    def _stop_watching(self) -> None:
+        """A cancelled task keeps its traceback, which keeps us: let go of it, or every body waits for the collector."""
+        watcher, self.watcher = self.watcher, None
+        if watcher is not None:
+            watcher.cancel()
+
     async def _wait_for_leaving(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
@@ -218,16 +124,20 @@ class Relay:
     async def _carry(self, upstream: Upstream) -> None:
         call, exchange = self.call, self.exchange
         exchange.sent_at = time.perf_counter()
-        url = call.route.url(call.endpoint, call.query)
-        reply = await upstream.send(call.method, url, call.headers, call.sent_body, timeout=call.timeout)
+        headers = [*call.headers, *(call.credential or ())]
+        reply = await upstream.send(call.method, call.url, headers, call.sent_body, timeout=call.timeout)
         self.reply = reply
         exchange.status = reply.status
         exchange.headers = dict(reply.headers)
         content_type = exchange.headers.get("content-type", "").lower()
-        if content_type.startswith("text/event-stream"):
+        if reply.status >= 400 and not call.native:
+            await self._carry_error(reply, content_type)
+        elif call.translator is not None and call.stream and is_stream(content_type):
+            await self._carry_translated_stream(reply, call.translator)
+        elif call.translator is not None:
+            await self._carry_translated(reply, call.translator)
+        elif content_type.startswith("text/event-stream"):
             await self._carry_events(reply)
-        elif reply.status >= 400 and "json" not in content_type:
-            await self._carry_foreign_error(reply)
         else:
             await self._carry_body(reply, whole="json" in content_type)
 
@@ -266,30 +176,91 @@ class Relay:
             deadline.cancel()
         await self._finish(chunk)
         held.append(chunk)
-        await self._emit(b"".join(held), last=True)
+        body = b"".join(held)
+        if self.call.route.provider.completes_choices and not self.started:
+            body = completed(body)
+        await self._emit(body, last=True)
 
-    async def _carry_foreign_error(self, reply: Reply) -> None:
-        """A provider's error that is not JSON, such as a proxy's HTML page: recorded as it came, told as JSON."""
-        kept = b""
+    async def _carry_translated(self, reply: Reply, translator: Translator) -> None:
+        """A whole answer in another format than the caller's."""
+        chunks = await self._read_whole(reply)
+        try:
+            told = translator.as_stream(b"".join(chunks)) if self.call.stream else translator.whole(b"".join(chunks))
+        except AnswerUnreadable as error:
+            name = self.call.route.provider.name
+            problem = UpstreamFailed(
+                f"{name}: {error}. The request is in the log as {self.call.id}.", code="invalid_answer"
+            )
+            self.exchange.end("failed", chunks[-1], failure="invalid_answer", message=str(error))
+            await self.exchange.commit()
+            await self._tell(problem)
+            return
+        await self._finish(chunks[-1])
+        await self._answer(reply.status, told, self._kept_headers("text/event-stream" if self.call.stream else JSON))
+
+    async def _carry_translated_stream(self, reply: Reply, translator: Translator) -> None:
+        """A stream in another format: what each piece of it completes goes out at once."""
+        await self._open_stream(reply)
         while True:
-            chunk = self._without_secret(await reply.read())
-            kept += chunk[: SHOWN_ERROR_BYTES - len(kept)]
+            chunk = await reply.read()
+            told = translator.feed(chunk)
+            if reply.finished:
+                await self._finish(chunk)
+                await self._emit(told + translator.finish(), last=True)
+                return
+            self.exchange.part(chunk)
+            self.marked = self.marked or translator.done
+            if self.marked:
+                await self.exchange.commit()
+            if told:
+                await self._emit(told)
+
+    async def _open_stream(self, reply: Reply) -> None:
+        self.started = True
+        self.streaming = True
+        await self._send_head(reply.status, self._kept_headers("text/event-stream"))
+
+    async def _carry_error(self, reply: Reply, content_type: str) -> None:
+        """A provider's error: recorded as it came; told as it came when an SDK can read it, else in the usual shape."""
+        chunks = await self._read_whole(reply)
+        await self._finish(chunks[-1])
+        body = b"".join(chunks)
+        name = self.call.route.provider.name
+        if "json" in content_type and is_openai_shape(body) and self.call.translator is None:
+            kept = [(key, value) for key, value in reply.headers if passes(key)]
+            await self._answer(reply.status, body, kept)
+            return
+        told, retry_after = retold(reply.status, body, self.exchange.headers, name)
+        headers = self._kept_headers(JSON)
+        if retry_after and "retry-after" not in self.exchange.headers:
+            headers.append(("retry-after", retry_after))
+        await self._answer(reply.status, told, headers)
+
+    async def _read_whole(self, reply: Reply) -> list[bytes]:
+        """All chunks; every one but the last is in the journal already."""
+        chunks: list[bytes] = []
+        deadline = self._limit_whole_answer(reply)
+        while True:
+            chunks.append(self._without_secret(await reply.read()))
             if reply.finished:
                 break
-            self.exchange.part(chunk)
-        await self._finish(chunk)
-        text = kept.decode("utf-8", "replace")
-        name = self.call.route.provider.name
-        message = redaction.without_secrets(
-            f"{name} answered {reply.status}: {_plain_text(text)}", [self.call.route.secret]
-        )
-        body = error_body(message, type="provider_error", code=f"http_{reply.status}", provider=name)
-        await self._answer(reply.status, body, [("content-type", "application/json")])
+            self.exchange.part(chunks[-1])
+        if deadline is not None:
+            deadline.cancel()
+        return chunks
+
+    def _kept_headers(self, content_type: str) -> HeaderList:
+        """The provider's headers for an answer whose body is ours."""
+        assert self.reply is not None
+        kept = [(name, value) for name, value in self.reply.headers if passes(name) and name not in BODY_HEADERS]
+        return [("content-type", content_type), *kept]
 
     def _without_secret(self, chunk: bytes) -> bytes:
         """A provider's error may quote the key it was given; nobody else is to read it."""
-        failed = (self.exchange.status or 0) >= 400
-        return redaction.starred(chunk, self.call.route.secret) if failed else chunk
+        if (self.exchange.status or 0) >= 400:
+            for secret in self.call.route.secrets:
+                chunk = redaction.starred(chunk, secret)
+        return chunk
 
     async def _finish(self, chunk: bytes) -> None:
         self.exchange.upstream_done_at = time.perf_counter()
@@ -328,6 +299,8 @@ class Relay:
         own = own_headers(self.call.id, self.call.trace_id, self.call.route.provider.name)
         if status >= 400:
             own.append(("x-should-retry", "false"))
+        if self.call.warnings:
+            own.append(("x-loupe-warnings", _one_line("; ".join(self.call.warnings))))
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in [*headers, *own]]
         await self.send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -358,7 +331,7 @@ class Relay:
         body = problem.body(self.call.route.provider.name)
         if not self.started:
             await self._answer(problem.status, body, [("content-type", "application/json")])
-        elif self.exchange.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        elif self.streaming or self.exchange.headers.get("content-type", "").lower().startswith("text/event-stream"):
             await self._emit(b"\ndata: " + body + b"\n\n", last=True)
         else:
             raise AnswerBrokenOff(problem.message)
@@ -375,7 +348,5 @@ def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
     return data[:end], data[end:]
 
 
-def _plain_text(page: str) -> str:
-    """The words of an HTML page or a text, shortened."""
-    text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL | re.IGNORECASE)
-    return " ".join(text.split())[:500] or "an empty body"
+def _one_line(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000]

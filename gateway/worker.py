@@ -75,7 +75,7 @@ class Worker:
     def run(self) -> bool:
         """Work until stopped; False when a loop broke and the process should be started anew."""
         jobs: dict[str, Callable[[], bool]] = {
-            "thumbnails": lambda: thumbnails.step(self.decoder),
+            "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
         }
         threads = [
@@ -88,6 +88,10 @@ class Worker:
             thread.join(timeout=15)
         self.decoder.close()
         return not self.failed.is_set()
+
+    def _make_thumbnails(self) -> bool:
+        """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
+        return not self.ingest.behind and thumbnails.step(self.decoder)
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,20 @@ from gateway.ingest import Ingest
 from gateway.journal import Journal, Kind
 from gateway.keys import create_workspace
 from gateway.models import RequestLog
+from tests.databases import default_database
 from tests.pictures import data_url, picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True, params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The process's own database, once of each kind."""
+    if request.param == "sqlite":
+        yield
+        return
+    with default_database(request.getfixturevalue("new_postgres")()):
+        yield
 
 
 @pytest.fixture
@@ -41,7 +53,7 @@ class Writer:
         return Journal(self.root, limit_bytes=1 << 30, reserve_bytes=0)
 
     def begin(self, body: bytes = b"{}", **changes: Any) -> bytes:
-        meta = {
+        meta: dict[str, Any] = {
             "workspace": self.workspace, "api_key": None, "virtual_key": None, "provider": "openai", "model": "m", "method": "POST",
             "endpoint": "/chat/completions", "path": "/v1/chat/completions", "url": "", "content_type": "application/json", "headers": {},
             "edits": [], "stream": False, "bytes": len(body), "keep_bodies": True, "trace_id": "t", "span_id": "", "span_name": "",

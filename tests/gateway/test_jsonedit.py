@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.jsonedit import apply, edits_for, has_string_value
+from gateway.jsonedit import apply, edits_for, has_string_value, outside_long_strings
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(
@@ -48,3 +48,12 @@ def test_a_change_can_be_limited_to_a_path() -> None:
 def test_a_key_given_twice_or_in_escapes_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="cannot be changed in place"):
         edits_for(body, json.loads(body), "model", lambda path, value: lambda text: text)
+
+
+@given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.lists(st.text(max_size=5)))), st.integers(0, 3))
+def test_long_strings_hide_no_key(document: dict[str, Any], pictures: int) -> None:
+    document["images"] = ["A" * 30_000] * pictures
+    body = json.dumps(document).encode()
+    short = outside_long_strings(body)
+    assert len(short) <= len(body)
+    assert all(json.dumps(key).encode() in short for key in document)
