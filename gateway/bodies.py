@@ -16,6 +16,11 @@ def request_text(payload: Payload) -> bytes:
     return _text(payload.request_body)
 
 
+def sent_text(payload: Payload) -> bytes:
+    """The body in the provider's format with each picture as `sha256:<hex>`; empty where it is the caller's own."""
+    return _text(payload.sent_body)
+
+
 def response_text(payload: Payload) -> bytes:
     """The provider's body for reading: unpacked if it came compressed, each picture as `sha256:<hex>`."""
     return unpack(_text(payload.response_body), payload.response_headers.get("content-encoding", ""))
@@ -28,6 +33,8 @@ def request_body(payload: Payload) -> bytes:
 
 def sent_body(payload: Payload) -> bytes:
     """The body that the provider got, to the byte. Raises blobs.BlobMissing."""
+    if payload.sent_body:
+        return rebuild(_text(payload.sent_body), [Cut(*cut) for cut in payload.sent_cuts], blobs.get)
     return apply(request_body(payload), [(start, end, text) for start, end, text in payload.request_edits])
 
 

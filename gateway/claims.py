@@ -17,6 +17,8 @@ from gateway.plaintext import storable
 
 # Sent by the Portkey SDKs when their caller gave no provider key; never a key (portkey.md A2).
 PLACEHOLDER_KEYS = frozenset({"OPENAI_API_KEY", "DUMMY-KEY"})
+# Where the SDKs of Anthropic, Google and Azure put their key.
+NATIVE_KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 GATEWAY_KEY_PREFIX = "lp_"
 # The model that portkey-ai sends when its caller named none.
 PLACEHOLDER_MODEL = "portkey-default"
@@ -41,6 +43,8 @@ class Claims:
     keep_bodies: bool = True
     timeout: float | None = None
     forward_headers: tuple[str, ...] = ()
+    strict: bool = True
+    portkey: Mapping[str, str] = field(default_factory=dict, repr=False)
     sdk: str = ""
 
 
@@ -53,7 +57,9 @@ def read_claims(headers: Mapping[str, str]) -> Claims:
     Raises:
         BadRequest: a gateway header holds something that cannot be used.
     """
-    portkey = {name[10:]: value for name, value in headers.items() if name.startswith("x-portkey-")}
+    portkey = {
+        name.split("-", 2)[2]: value for name, value in headers.items() if name.startswith(("x-portkey-", "x-loupe-"))
+    }
     gateway_key, provider_key = _keys(headers, portkey)
     config = _config(portkey.get("config", ""))
     trace_id, parent = _trace(headers, portkey)
@@ -72,6 +78,8 @@ def read_claims(headers: Mapping[str, str]) -> Claims:
         keep_bodies=portkey.get("debug", "").strip().lower() != "false",
         timeout=_seconds(timeout),
         forward_headers=_names(portkey.get("forward-headers", "")),
+        strict=portkey.get("strict-open-ai-compliance", "").strip().lower() != "false",
+        portkey=portkey,
         sdk=_sdk(headers, portkey),
     )
 
@@ -85,9 +93,10 @@ def bearer(value: str) -> str:
 def _keys(headers: Mapping[str, str], portkey: Mapping[str, str]) -> tuple[str, str]:
     authorization = bearer(headers.get("authorization", ""))
     explicit = portkey.get("api-key", "").strip()
+    native = next((headers[name].strip() for name in NATIVE_KEY_HEADERS if headers.get(name)), "")
     if not explicit:
-        return authorization or headers.get("x-api-key", "").strip(), ""
-    provider_key = authorization or headers.get("x-api-key", "").strip()
+        return authorization or native, ""
+    provider_key = authorization or native
     if provider_key == explicit or provider_key in PLACEHOLDER_KEYS or provider_key.startswith(GATEWAY_KEY_PREFIX):
         provider_key = ""
     return explicit, provider_key

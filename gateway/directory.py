@@ -122,4 +122,4 @@ def _target(row: VirtualKey) -> Target | None:
         except vault.SecretUnreadable as error:
             problem = str(error)
             log.error("the secret of virtual key @%s cannot be read: %s", row.slug, problem)
-    return Target(row.pk, row.slug, provider, row.base_url, secret, problem)
+    return Target(row.pk, row.slug, provider, row.base_url, secret, problem, row.settings)

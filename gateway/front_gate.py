@@ -13,13 +13,14 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from gateway.answer_headers import own_headers
+from gateway.call import Message, Receive, Send
 from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow
 from gateway.ids import uuid7
 from gateway.proxy import ClientGone, Proxy, send_error
-from gateway.relay import AnswerBrokenOff, Message, Receive, Send
+from gateway.relay import AnswerBrokenOff
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ DISCARD_SECONDS = 5.0
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
 SLASHES = re.compile(r"//+")
 # Paths below /v1 that Django answers; every other one is relayed.
+API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
 DJANGO_V1 = re.compile(r"/v1/logs(/|$)")
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -52,9 +54,10 @@ class FrontGate:
             headers = self._checked_headers(scope["headers"])
             if path in ("/healthz", "/readyz"):
                 await self._health(path, send)
-            elif path.startswith("/v1/") and not DJANGO_V1.match(path):
+            elif (version := API.match(path)) and not DJANGO_V1.match(path):
                 _check_segments(path)
-                await self.proxy(path[3:].rstrip("/") or "/", scope, headers, counted, send)
+                _take_key_of_query(scope, headers)
+                await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, counted, send)
             elif path == "/v1":
                 raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")
             else:
@@ -130,6 +133,15 @@ def _check_segments(path: str) -> None:
         for segment in re.split(r"/|%2f|%5c|\\", path, flags=re.IGNORECASE)
     ):
         raise BadRequest("The path holds '.' or '..' segments, which are not passed on.", code="bad_path")
+
+
+def _take_key_of_query(scope: Message, headers: dict[str, str]) -> None:
+    """Google's REST examples show the key as `?key=`; it counts as their header does."""
+    query = scope["query_string"]
+    if b"key=" in query and "x-goog-api-key" not in headers:
+        given = parse_qs(query.decode("latin-1")).get("key")
+        if given:
+            headers["x-goog-api-key"] = given[0]
 
 
 class _Counted:

@@ -5,31 +5,49 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from gateway import dialects, multipart, redaction
+from gateway.call import Call, Message
 from gateway.claims import Claims
+from gateway.credentials import plain_headers
+from gateway.dialects import OPENAI
 from gateway.directory import Directory, KeyHolder
-from gateway.errors import BadRequest, UnsupportedType
+from gateway.errors import BadRequest, NotFound, UnsupportedType
+from gateway.ids import time_of
 from gateway.jsonedit import Edit, Path, apply, edits_for, has_string_value
 from gateway.jsontext import parse
 from gateway.plaintext import storable
 from gateway.providers.base import Provider
-from gateway.relay import Call, Message
 from gateway.routing import Route, check_model, route
+from gateway.translation.neutral import Request
+from gateway.translation.translator import READ
 from gateway.wire import HeaderList
 
 log = logging.getLogger(__name__)
 
 FORWARDED = frozenset(
-    ["content-type", "accept", "openai-organization", "openai-project", "openai-beta", "idempotency-key"]
+    [
+        "content-type",
+        "accept",
+        "openai-organization",
+        "openai-project",
+        "openai-beta",
+        "idempotency-key",
+        "anthropic-version",
+        "anthropic-beta",
+    ]
 )
 NEVER_FORWARDED = frozenset(
     [
         "authorization",
         "x-api-key",
+        "x-goog-api-key",
+        "api-key",
         "host",
         "content-length",
         "connection",
@@ -47,6 +65,7 @@ NEVER_FORWARDED = frozenset(
 )
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 USER_AGENT = "loupe/0.1"
+WIRE_ENDPOINT = "/chat/completions"
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
 
 
@@ -80,24 +99,48 @@ class Draft:
         self.trace_id = claims.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
         self.boundary: bytes | None = None
+        self.named_in_path = ModelPath.of(endpoint)
 
     def call(self, directory: Directory, custom_hosts: Collection[str]) -> Call:
         """Raises GatewayError when it cannot be sent on."""
         self._read_head()
-        if self.dialect and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
+        if self.endpoint in OPENAI and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
             check_model(self.model, self.endpoint)
         way = self._route(directory, custom_hosts)
+        if self.named_in_path:
+            self.endpoint = self.named_in_path.renamed(way.model)
+        request = self._request(way)
+        if request is not None:
+            return self._call(way, [], b"", request=request)
         edits = self._edits(way)
-        return self._call(way, edits, apply(self.body, edits), self._headers(way))
+        return self._call(way, edits, apply(self.body, edits))
 
     def refused(self) -> Call:
-        return self._call(Route(LOUPE, "", self.model, []), [], b"", [])
+        return self._call(Route(LOUPE, "", self.model), [], b"")
+
+    def _request(self, way: Route) -> Request | None:
+        """What the body means, when the provider does not speak the caller's format."""
+        if self.method != "POST" or self.endpoint not in OPENAI:
+            return None
+        chat = way.wire.dialect == "chat"
+        if chat and (self.endpoint not in READ or self.endpoint in way.provider.speaks):
+            return None
+        if self.endpoint not in READ:
+            raise NotFound(
+                f"{way.provider.title} has no {self.endpoint} that Loupe knows. It answers "
+                f"{' and '.join('/v1' + endpoint for endpoint in READ)}.",
+                code="unsupported_endpoint",
+            )
+        try:
+            return READ[self.endpoint](parse(self.body), way.model)
+        except ValueError as error:
+            raise BadRequest(f"The body is not JSON: {error}.", code="invalid_json") from None
 
     def _route(self, directory: Directory, custom_hosts: Collection[str]) -> Route:
         claims = self.claims
         names_provider = claims.provider or claims.virtual_key or self.model.startswith("@")
         if self.endpoint.startswith("/models") and self.method == "GET" and not names_provider:
-            return Route(LOUPE, f"/{self.holder.workspace}", "", [])
+            return Route(LOUPE, f"/{self.holder.workspace}", "")
         return route(claims, self.model, directory.targets_of(self.holder.workspace), custom_hosts)
 
     def _read_head(self) -> None:
@@ -112,11 +155,18 @@ class Draft:
                     f"{' or multipart/form-data' if self.endpoint in MULTIPART_ENDPOINTS else ''}, not {content_type[:80]!r}."
                 )
             self._read_json()
+            self._read_path()
         elif self.body and "json" in content_type.lower():
             try:
                 self._read_json()
             except BadRequest as error:
                 log.debug("passed on as it is: %s", error)
+
+    def _read_path(self) -> None:
+        """Google's and Amazon's own paths name the model, and whether the answer is to be streamed."""
+        if self.named_in_path:
+            self.model = storable(self.named_in_path.model, 200)
+            self.stream = self.stream or self.named_in_path.method.startswith("stream") or "-stream" in self.endpoint
 
     def _read_json(self) -> None:
         try:
@@ -148,13 +198,14 @@ class Draft:
 
     def _edits(self, way: Route) -> list[Edit]:
         """The two changes that are ever made to a body: our slug leaves the model, a bare image link becomes an object."""
+        model = way.provider.rename(way.settings, way.model) if way.provider.rename else way.model
         if self.boundary:
             return [
-                (part.start, part.end, way.model)
+                (part.start, part.end, model)
                 for part in multipart.parts(self.body, self.boundary)
-                if part.name == "model" and way.model != self.model
+                if part.name == "model" and model != self.model
             ]
-        rename = bool(self.model) and way.model != self.model
+        rename = bool(self.model) and model != self.model and not self.named_in_path
         wrap = (
             self.endpoint == "/chat/completions"
             and self.dialect is not None
@@ -164,7 +215,7 @@ class Draft:
             return []
         try:
             doc = parse(self.body)
-            edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, way.model)) if rename else []
+            edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, model)) if rename else []
             return edits + (edits_for(self.body, doc, "image_url", _wrapped) if wrap else [])
         except ValueError as error:
             raise BadRequest(
@@ -172,38 +223,66 @@ class Draft:
                 code="ambiguous_body",
             ) from None
 
-    def _headers(self, way: Route) -> HeaderList:
-        """Nothing of the caller's but what is listed; the route's own credential."""
+    def _headers(self, way: Route, *, translated: bool) -> HeaderList:
+        """Nothing of the caller's but what is listed."""
         wanted = FORWARDED | (set(self.claims.forward_headers) - NEVER_FORWARDED)
         kept = {
             name: value for name, value in self.headers.items() if name in wanted and not name.startswith("x-portkey-")
         }
-        for name in ("openai-organization", "openai-project", "openai-beta"):
+        for name in ("openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta"):
             if value := self.headers.get(f"x-portkey-{name}"):
                 kept[name] = value
-        return [*kept.items(), ("user-agent", USER_AGENT), ("accept-encoding", "identity"), *way.auth]
+        if translated:
+            kept["content-type"] = "application/json"
+            kept.pop("accept", None)
+        return [
+            *(dict(way.provider.headers) | kept).items(),
+            ("user-agent", USER_AGENT),
+            ("accept-encoding", "identity"),
+        ]
 
-    def _call(self, way: Route, edits: list[Edit], sent_body: bytes, headers: HeaderList) -> Call:
+    def _call(self, way: Route, edits: list[Edit], sent_body: bytes, *, request: Request | None = None) -> Call:
+        opens = way.wire.opens
+        always = way.setting("inline_images") == "always"
+        url = (
+            way.wire_url(WIRE_ENDPOINT, stream=self.stream)
+            if request
+            else way.url(self.endpoint, self._sent_query(way))
+        )
+        reader = self.dialect or dialects.CHAT
         return Call(
             id=self.id,
             arrived=self.arrived,
+            created=int(time_of(self.id).timestamp()),
             method=self.method,
             endpoint=self.endpoint,
-            query=self.query,
-            headers=headers,
+            url=url,
+            headers=self._headers(way, translated=request is not None),
             body=self.body,
             edits=edits,
             sent_body=sent_body,
             route=way,
             stream=self.stream,
-            end_marks=self.dialect.end_marks if self.dialect else dialects.CHAT.end_marks,
+            end_marks=reader.end_marks,
             timeout=self.claims.timeout,
             keep_bodies=self.claims.keep_bodies,
             trace_id=self.trace_id,
-            begin_meta=self._meta(way, edits),
+            begin_meta=self._meta(way, edits, url, way.wire.dialect if request else ""),
+            credential=plain_headers(way),
+            request=request,
+            inline=self.endpoint in READ and (always or not opens) and b"http" in self.body,
+            always_inline=always,
+            strict=self.claims.strict,
+            lint_refuses=way.setting("lint") == "refuse",
+            native=self.endpoint not in OPENAI,
         )
 
-    def _meta(self, way: Route, edits: list[Edit]) -> dict[str, Any]:
+    def _sent_query(self, way: Route) -> str:
+        """Google's SDKs may show their key in the query: here that is the gateway's, and goes no further."""
+        pairs = [pair for pair in self.query.split("&") if pair and not pair.startswith("key=")]
+        return "&".join(pairs) if way.provider.auth in ("x-goog-api-key", "google") else self.query
+
+    def _meta(self, way: Route, edits: list[Edit], url: str, wire: str) -> dict[str, Any]:
         """What the journal says of the request, beside its body. No secret is in here."""
         claims = self.claims
         metadata = {"_user": self.user, **claims.metadata} if self.user else claims.metadata
@@ -215,9 +294,10 @@ class Draft:
             "provider": way.provider.name,
             "model": way.model or self.model,
             "method": self.method,
-            "endpoint": self.endpoint,
+            "endpoint": dialects.short(self.endpoint),
             "path": f"/v1{self.endpoint}" + (f"?{query}" if query else ""),
-            "url": way.url(self.endpoint, query) if way.base_url.startswith("http") else "",
+            "url": redaction.safe_url(url) if way.base_url.startswith("http") else "",
+            "wire": wire,
             "content_type": self.headers.get("content-type", ""),
             "headers": redaction.kept_headers(self.headers, redaction.KEPT_REQUEST_HEADERS),
             "edits": edits,
@@ -231,6 +311,26 @@ class Draft:
             "metadata": {key: redaction.mask_keys(value) for key, value in metadata.items()},
             "sdk": claims.sdk,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPath:
+    """A path that names its model, as Google's and Amazon's own do."""
+
+    head: str
+    model: str
+    tail: str
+    method: str
+
+    @classmethod
+    def of(cls, endpoint: str) -> ModelPath | None:
+        match = dialects.MODEL_PATH.fullmatch(endpoint)
+        if match is None or dialects.for_endpoint(endpoint) is None:
+            return None
+        return cls(match["head"], unquote(match["model"]), match["tail"], match["method"])
+
+    def renamed(self, model: str) -> str:
+        return self.head + quote(model, safe="@.-_~") + self.tail
 
 
 def _renamed(path: Path, model: str) -> Callable[[str], str] | None:

@@ -43,6 +43,7 @@ class Kind(IntEnum):
     BEGIN = 1
     PART = 2
     END = 3
+    SENT = 4
 
 
 class Record(NamedTuple):

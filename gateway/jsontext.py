@@ -100,3 +100,24 @@ def _structure(levels: list[_Level], mark: bytes) -> bool:
     elif mark in (b"}", b"]") and levels:
         levels.pop()
     return False
+
+
+def obj(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def words(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def number(value: Any) -> int | None:
+    """A token count; anything else, a boolean or a negative number, is unknown."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -15,8 +15,11 @@ from django.utils import timezone
 
 from gateway import vault
 from gateway.addresses import is_link_local
+from gateway.errors import BadRequest
 from gateway.models import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
 from gateway.providers import by_name
+from gateway.providers.base import COMMON, Provider
+from gateway.routing import checked_address
 
 DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
 LOGIN_LINK_LIFE = timedelta(hours=12)
@@ -89,19 +92,21 @@ def create_virtual_key(
     if vendor is None:
         raise ValidationError(f"Unknown provider {provider!r}.")
     validate_slug(slug)
-    base_url = _checked_base_url(base_url or vendor.base_url, needed=not vendor.built_in)
-    if not secret.isprintable():
+    settings = _checked_settings(vendor, settings or {}, has_base_url=bool(base_url))
+    base_url = _checked_base_url(base_url or _address(vendor, settings), needed=not vendor.built_in)
+    secret = secret.strip()
+    if not secret.replace("\n", "").replace("\r", "").isprintable():
         raise ValidationError("The secret holds control characters; paste it again.")
-    if vendor.needs_secret and not secret.strip():
-        raise ValidationError(f"{vendor.title} needs its API key.")
+    if vendor.needs_secret and not secret:
+        raise ValidationError(f"{vendor.title} needs a secret: {vendor.key_title}.")
     if VirtualKey.objects.of(workspace).live().filter(slug=slug).exists():
         raise ValidationError(f"The slug {slug!r} is taken; revoke that virtual key first or choose another slug.")
     row = VirtualKey.objects.create(
-        workspace=workspace, slug=slug, provider=provider, base_url=base_url, settings=settings or {}
+        workspace=workspace, slug=slug, provider=vendor.name, base_url=base_url, settings=settings
     )
-    if secret.strip():
-        row.sealed_secret = vault.seal(secret.strip(), row=str(row.pk), origin=vault.origin(base_url))
-        row.last_four = secret.strip()[-4:] if len(secret.strip()) > 12 else ""
+    if secret:
+        row.sealed_secret = vault.seal(secret, row=str(row.pk), origin=vault.origin(base_url))
+        row.last_four = secret[-4:] if 12 < len(secret) < 500 else ""
         row.save(update_fields=["sealed_secret", "last_four"])
     bump_revision()
     return row
@@ -160,6 +165,31 @@ def use_login_link(*, token: str) -> User | None:
     link = LoginLink.objects.filter(digest=vault.digest(token), used_at=None, expires_at__gt=now)
     user = User.objects.filter(loginlink__in=link, is_active=True).first()
     return user if user and link.update(used_at=now) else None
+
+
+def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_url: bool) -> dict[str, str]:
+    known = {one.name: one for one in (*vendor.settings, *COMMON) if not one.secret}
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ValidationError(
+            f"{vendor.title} has no setting {', '.join(unknown)}. It has {', '.join(known) or 'none'}; "
+            "secrets are given as the secret, never as a setting."
+        )
+    given = {name: value.strip() for name, value in settings.items() if value.strip()}
+    for name, value in given.items():
+        if known[name].choices and value not in known[name].choices:
+            raise ValidationError(f"{known[name].title} is one of {', '.join(known[name].choices)}, not {value!r}.")
+    missing = [one.title for one in vendor.settings if one.required and not given.get(one.name)]
+    if missing and not has_base_url:
+        raise ValidationError(f"{vendor.title} needs {' and '.join(missing)}.")
+    return given
+
+
+def _address(vendor: Provider, settings: dict[str, str]) -> str:
+    try:
+        return checked_address(vendor, settings)
+    except BadRequest as error:
+        raise ValidationError(error.message) from None
 
 
 def _checked_base_url(url: str, *, needed: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -12,15 +11,10 @@ from django.conf import settings
 from gateway import blobs, jsontext, multipart
 from gateway.cutting import Cutting, Find
 from gateway.dialects import sse
-from gateway.jsontext import parsed_or_none
+from gateway.image_places import LINK, linked_images
 from gateway.models import Image, LogImage, RequestLog
 from gateway.plaintext import storable
 from gateway.sniff import DRAWN
-
-IMAGE_LINK = re.compile(
-    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|data\[\d+\]\.url)$"
-)
-LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
 
 
 def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
@@ -86,21 +80,10 @@ def _place_of(at: int, places: list[jsontext.Text]) -> str:
 
 
 def _links(text: bytes, places: list[jsontext.Text]) -> Iterator[tuple[int, LogImage]]:
-    for place in places:
-        if LINK.match(text, place.start, place.end) and IMAGE_LINK.search(place.path):
-            url = parsed_or_none(b'"' + text[place.start : place.end] + b'"')
-            if isinstance(url, str):
-                keep = settings.SNAPSHOT == "on"
-                snapshot = LogImage.Snapshot.PENDING if keep else LogImage.Snapshot.OFF
-                yield (
-                    place.start,
-                    LogImage(
-                        position=place.path,
-                        source=LogImage.Source.LINK,
-                        url=storable(url, 8192),
-                        snapshot=snapshot,
-                    ),
-                )
+    for link in linked_images(text, places):
+        snapshot = LogImage.Snapshot.PENDING if settings.SNAPSHOT == "on" else LogImage.Snapshot.OFF
+        row = LogImage(position=link.path, source=LogImage.Source.LINK, url=storable(link.url, 8192), snapshot=snapshot)
+        yield link.start, row
 
 
 def _log_image(find: Find, position: str, content_type: str) -> LogImage:

@@ -114,7 +114,11 @@ class VirtualKey(models.Model):
 
 
 class RequestLog(models.Model):
-    """One request, light enough for lists: its bodies are in `Payload`, its pictures in `LogImage`."""
+    """One request, light enough for lists: its bodies are in `Payload`, its pictures in `LogImage`.
+
+    `wire` is the format in which the provider was spoken to, where that is not the endpoint's own. `image_tokens` is our
+    estimate for the pictures that were sent; `tokens_disagree` says that the provider counted otherwise.
+    """
 
     class State(models.TextChoices):
         IN_FLIGHT = "in_flight", "in flight"
@@ -148,7 +152,11 @@ class RequestLog(models.Model):
     total_tokens = models.PositiveIntegerField(null=True)
     cached_tokens = models.PositiveIntegerField(null=True)
     reasoning_tokens = models.PositiveIntegerField(null=True)
+    token_kinds = models.JSONField(default=dict)
     cost = models.DecimalField(max_digits=14, decimal_places=8, null=True)
+    provider_cost = models.DecimalField(max_digits=14, decimal_places=8, null=True)
+    image_tokens = models.PositiveIntegerField(null=True)
+    tokens_disagree = models.BooleanField(default=False)
     finish_reason = models.CharField(max_length=40, blank=True)
 
     total_ms = models.FloatField(null=True)
@@ -169,6 +177,8 @@ class RequestLog(models.Model):
     parent_span_id = models.CharField(max_length=128, blank=True)
     metadata = models.JSONField(default=dict)
     sdk = models.CharField(max_length=64, blank=True)
+    wire = models.CharField(max_length=20, blank=True)
+    warnings = models.JSONField(default=list)
     bodies_kept = models.BooleanField(default=True)
 
     objects = RequestLogQuerySet.as_manager()
@@ -192,6 +202,8 @@ class Payload(models.Model):
     request_body = models.BinaryField(default=b"")
     request_cuts = models.JSONField(default=list)
     request_edits = models.JSONField(default=list)
+    sent_body = models.BinaryField(default=b"")
+    sent_cuts = models.JSONField(default=list)
     response_headers = models.JSONField(default=dict)
     response_body = models.BinaryField(default=b"")
     response_cuts = models.JSONField(default=list)
@@ -270,6 +282,7 @@ class LogImage(models.Model):
     url = models.TextField(blank=True)
     declared_type = models.CharField(max_length=100, blank=True)
     detail = models.CharField(max_length=10, blank=True)
+    tokens = models.PositiveIntegerField(null=True)
     snapshot = models.CharField(max_length=7, choices=Snapshot.choices, default=Snapshot.KEPT)
     snapshot_reason = models.CharField(max_length=200, blank=True)
     snapshot_at = models.DateTimeField(null=True)

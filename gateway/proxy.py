@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.answer_headers import own_headers
+from gateway.call import Call, Message, Receive, Send
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
 from gateway.directory import Directory, KeyHolder
 from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized
+from gateway.exchange import Exchange
 from gateway.ids import uuid7
 from gateway.intake import Draft
 from gateway.journal import Journal
-from gateway.relay import Exchange, Message, Receive, Relay, Send, Upstream
+from gateway.outbound import Outbound
+from gateway.relay import JSON, Relay, Upstream
 from gateway.wire import HeaderList
 
 log = logging.getLogger(__name__)
@@ -48,9 +51,11 @@ class Proxy:
         journal: Journal,
         pool: Upstream,
         sandbox: Upstream,
+        outbound: Outbound,
         limits: Limits,
     ) -> None:
         self.directory, self.journal, self.pool, self.limits = directory, journal, pool, limits
+        self.outbound = outbound
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes = self.calls = 0
@@ -95,10 +100,19 @@ class Proxy:
             except NotFound:
                 await asyncio.shield(self.next_look)  # a virtual key made a moment ago
                 call = draft.call(self.directory, self.limits.custom_hosts)
+            self.outbound.look_at_pictures(call)
         except GatewayError as error:
-            await self._refuse(draft, error, send)
+            await self._refuse(self._exchange(draft.refused()), error, send)
             return
-        exchange = Exchange(call, self.journal, required=self.limits.recording_required)
+        exchange = self._exchange(call)
+        if not self.outbound.is_ready(call):
+            exchange.begin()
+            try:
+                await self.outbound.prepare(call)
+            except GatewayError as error:
+                await self._refuse(exchange, error, send)
+                return
+            exchange.sent()
         upstream = self.built_in.get(call.route.provider.name, self.pool)
         await Relay(exchange, receive, send, self.loop).run(upstream)
 
@@ -120,16 +134,18 @@ class Proxy:
         finally:
             waited.set_result(None)
 
-    async def _refuse(self, draft: Draft, error: GatewayError, send: Send) -> None:
+    def _exchange(self, call: Call) -> Exchange:
+        return Exchange(call, self.journal, required=self.limits.recording_required)
+
+    async def _refuse(self, exchange: Exchange, error: GatewayError, send: Send) -> None:
         """A request that cannot be sent on is in the log too, with what it got for an answer."""
-        call = draft.refused()
-        exchange = Exchange(call, self.journal, required=self.limits.recording_required)
         exchange.begin()
         exchange.status = error.status
-        exchange.headers = {"content-type": "application/json"}
+        exchange.headers = {"content-type": JSON}
         body = error.body()
         exchange.end("refused", body, failure=error.error_code, message=error.message)
         await exchange.commit()
+        call = exchange.call
         await send_error(send, error, own=own_headers(call.id, call.trace_id, "loupe"))
 
     def _admit(self, declared: str) -> int:

@@ -8,20 +8,22 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
-from gateway import dialects, ids, multipart, pricing
+from gateway import dialects, ids, image_tokens, multipart, pricing
 from gateway.cutting import Cutting, cut
-from gateway.dialects import sse
-from gateway.dialects.base import Answer, Dialect, Question, error_of, text_of
+from gateway.dialects.base import Answer, Dialect, Question, text_of
 from gateway.encodings import unpack
+from gateway.jsonedit import apply
 from gateway.jsontext import parsed_or_none
 from gateway.log_images import form_document, keep_files, read_images
 from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
+from gateway.openai_fields import Usage, error_of
 from gateway.plaintext import storable
 from gateway.providers import by_name
 
@@ -39,14 +41,38 @@ class Flow:
     id: bytes
     begin: bytes = b""
     request: bytes = b""
+    sent: bytes = b""
+    sent_pieces: bytes = b""
     parts: list[bytes] = field(default_factory=list)
     end: bytes | None = None
     announced: bool = False
     request_cut: Cutting | None = None
 
+    def outgoing(self) -> Outgoing:
+        """What became of the body on its way out; all empty when it went as it came."""
+        if not self.sent:
+            return Outgoing()
+        meta, edits, at = msgspec.json.decode(self.sent), [], 0
+        for start, end, length in meta["edits"]:
+            edits.append((start, end, self.sent_pieces[at : at + length]))
+            at += length
+        begun = [(start, end, text) for start, end, text in msgspec.json.decode(self.begin)["edits"]]
+        body = apply(apply(self.request, begun), edits) if edits and self.request else b""
+        return Outgoing(body, meta["url"], meta["inlined"], meta["warnings"])
+
     @property
     def response(self) -> bytes:
         return b"".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A body as the provider got it. `inlined` tells which pictures were put in the place of links, by their position."""
+
+    body: bytes = b""
+    url: str = ""
+    inlined: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -132,30 +158,64 @@ def _read(flow: Flow) -> Rows:
     meta = msgspec.json.decode(flow.begin)
     end = msgspec.json.decode(flow.end) if flow.end else {}
     row = _light_row(flow, RequestLog.State(end.get("state", RequestLog.State.INTERRUPTED)))
-    response = flow.response
-    dialect = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
+    response, outgoing = flow.response, flow.outgoing()
+    row.warnings = [storable(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
+    asking = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
     _note_ending(row, end, response)
     request_cut = flow.request_cut = flow.request_cut or cut(flow.request, meta["content_type"])
     headers = end.get("headers", {})
     readable = unpack(response, headers.get("content-encoding", ""))
-    response_cut = cut(readable, headers.get("content-type", ""))
-    question = _question(dialect, request_cut, meta["content_type"])
-    answer, problem = _answer(dialect, response_cut, end, row)
+    answer_type = headers.get("content-type", "")
+    response_cut = cut(readable, answer_type)
+    question = _question(asking, request_cut, meta["content_type"])
+    answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
+    binary = answer_type.startswith("application/vnd.amazon")  # its frames count bytes, so nothing may be cut out
+    answer, problem = _answer(answering, readable if binary else response_cut.text, answer_type, row)
     _note_answer(row, question, answer, problem)
     rows = Rows(row)
     if meta["keep_bodies"]:
         kept = response_cut if readable is response else Cutting(response, [], [])
+        sent_cut = cut(outgoing.body, "application/json")
         rows.payload = _payload(row, meta, end, request_cut, kept)
+        rows.payload.url = storable(outgoing.url, 1000) or rows.payload.url
+        rows.payload.sent_body = zlib.compress(sent_cut.text, 6) if sent_cut.text else b""
+        rows.payload.sent_cuts = sent_cut.cuts
         details = {part.position: part.detail for turn in question.turns for part in turn.parts}
-        answer_type = headers.get("content-type", "")
         asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
         answered = read_images(row, response_cut, answer_type, LogImage.Direction.OUTPUT, {})
         row.input_images, row.output_images = min(len(asked), MOST_IMAGES), min(len(answered), MOST_IMAGES)
         rows.log_images = asked + answered
-        rows.images = keep_files(request_cut) | keep_files(response_cut)
+        rows.images = keep_files(request_cut) | keep_files(sent_cut) | keep_files(response_cut)
+        _note_inlined(asked, outgoing.inlined, rows.images)
+        _note_image_tokens(row, asked, rows.images, answer.usage)
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
+
+
+def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[str, Image]) -> None:
+    """A link that the gateway opened itself: the copy of the log is what the provider got."""
+    for row in asked:
+        for position, sha256 in inlined.items():
+            if sha256 in images and (row.position == position or row.position.startswith(f"{position}.")):
+                row.image_id, row.snapshot, row.snapshot_at = sha256, LogImage.Snapshot.KEPT, timezone.now()
+
+
+def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str, Image], usage: Usage) -> None:
+    """Our estimate of each picture, and whether the provider's own count says otherwise."""
+    for one in asked:
+        image = images.get(one.image_id or "")
+        if image and image.width and image.height and image.media_type.startswith("image/"):
+            one.tokens = image_tokens.estimate(row.answer_model or row.model, image.width, image.height, one.detail)
+    known = [one.tokens for one in asked if one.tokens is not None]
+    if not known or len(known) < len(asked):
+        return
+    row.image_tokens = sum(known)
+    counted = usage.image_in
+    if counted is not None:
+        row.tokens_disagree = abs(counted - row.image_tokens) > max(2, row.image_tokens // 50)
+    elif row.prompt_tokens is not None:
+        row.tokens_disagree = row.prompt_tokens < row.image_tokens
 
 
 def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
@@ -181,6 +241,7 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
         parent_span_id=storable(meta["parent_span_id"], 128),
         metadata={storable(key, 128): storable(value, 1024) for key, value in meta["metadata"].items()},
         sdk=storable(meta["sdk"], 64),
+        wire=meta.get("wire", ""),
         bodies_kept=meta["keep_bodies"],
     )
 
@@ -204,6 +265,8 @@ def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: s
     both = None if usage.prompt is None else usage.prompt + (usage.completion or 0)
     row.total_tokens = usage.total if usage.total is not None else both
     row.cached_tokens, row.reasoning_tokens = usage.cached, usage.reasoning
+    row.token_kinds = usage.kinds()
+    row.provider_cost = None if usage.cost is None else Decimal(str(usage.cost)).quantize(Decimal("0.00000001"))
     provider = by_name(row.provider)
     row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
     row.prompt_preview = storable(" ".join(text_of(question.turns, "user").split()), PREVIEW)
@@ -221,20 +284,19 @@ def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Ques
     return dialect.read_question(form_document(body.text, boundary) if boundary else parsed_or_none(body.text))
 
 
-def _answer(dialect: Dialect | None, body: Cutting, end: dict[str, Any], row: RequestLog) -> tuple[Answer, str]:
+def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: RequestLog) -> tuple[Answer, str]:
     """What was answered, and what is wrong with the stream it came in, if anything is."""
-    if not end.get("headers", {}).get("content-type", "").startswith("text/event-stream"):
-        document = parsed_or_none(body.text)
+    if not dialects.is_stream(content_type):
+        document = parsed_or_none(body)
         return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
-    documents, bad = sse.documents(body.text)
-    answer = (dialect or dialects.CHAT).read_stream(documents)
+    answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type)
     if answer.error and row.state == RequestLog.State.OK:
         row.state = RequestLog.State.ERROR
         row.failure, row.failure_message = "stream_error", storable(answer.error, 1000)
     if bad:
         return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
     marks = (dialect or dialects.CHAT).end_marks
-    if dialect and not answer.complete and not any(mark in body.text for mark in marks):
+    if dialect and not answer.complete and not any(mark in body for mark in marks):
         return answer, "the stream ended before its end mark"
     return answer, ""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gateway.claims import PLACEHOLDER_MODEL, Claims
 from gateway.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from gateway.providers import PROVIDERS, by_name
-from gateway.providers.base import Headers, Provider
+from gateway.providers.base import COMMON, Provider, Wire
+
+ADDRESS_SETTINGS = frozenset({"resource_name", "region", "project_id", "deployment_id"})
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Target:
     base_url: str
     secret: str = field(default="", repr=False)
     problem: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,40 @@ class Route:
     provider: Provider
     base_url: str
     model: str
-    auth: Headers = field(repr=False)
     virtual_key: int | None = None
     secret: str = field(default="", repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def wire(self) -> Wire:
+        return self.provider.wire_for(self.model)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log and no error text may show."""
+        own = (self.settings.get(setting.name, "") for setting in self.provider.settings if setting.secret)
+        return [secret for secret in (self.secret, *own) if secret]
 
     def url(self, endpoint: str, query: str) -> str:
-        return f"{self.base_url}{endpoint}" + (f"?{query}" if query else "")
+        """The address of an endpoint that the provider knows under the same name."""
+        if self.provider.place:
+            path = self.provider.place(self.settings, endpoint, self.model)
+        else:
+            path = self.provider.paths.get(endpoint, endpoint)
+        return self.base_url + path + (("&" if "?" in path else "?") + query if query else "")
+
+    def wire_url(self, endpoint: str, *, stream: bool) -> str:
+        """The address of the provider's own chat."""
+        wire = self.wire
+        path = wire.stream_path if stream else wire.path
+        if not path:
+            return self.url(endpoint, "")
+        model = quote(self.model.removeprefix("models/"), safe="@.-_~")
+        region = self.settings.get("region") or "global"
+        return self.base_url + path.format_map({**self.settings, "region": region, "model": model})
+
+    def setting(self, name: str) -> str:
+        return self.settings.get(name, "")
 
 
 def route(claims: Claims, model: str, targets: dict[str, Target], custom_hosts: Collection[str]) -> Route:
@@ -91,21 +124,28 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
         )
     if target.problem:
         raise Forbidden(f"The secret of @{slug} cannot be used: {target.problem}.", code="credential_unreadable")
-    if claims.custom_host and _origin(claims.custom_host) != _origin(target.base_url):
+    base_url, settings = target.base_url, target.settings
+    if claims.portkey:
+        settings = {**settings, **_claimed(target.provider, claims, secrets=False)}
+        base_url = _moved(target, settings)
+    if claims.custom_host:
+        base_url = claims.custom_host
+    if _origin(base_url) != _origin(target.base_url):
         raise Forbidden(
-            f"x-portkey-custom-host names another address than the one the secret of @{slug} was stored for. "
-            "Make a virtual key with that base URL instead.",
+            f"The request names another address than the one the secret of @{slug} was stored for. "
+            "Make a virtual key for that address instead.",
             code="credential_origin_changed",
         )
-    base_url = _custom(claims.custom_host, custom_hosts) if claims.custom_host else target.base_url
-    return Route(
-        target.provider,
-        base_url,
-        model,
-        target.provider.auth_headers(target.secret),
-        target.id,
-        target.secret,
-    )
+    if claims.custom_host:
+        base_url = _custom(claims.custom_host, custom_hosts)
+    return Route(target.provider, base_url, model, target.id, target.secret, settings)
+
+
+def _moved(target: Target, settings: Mapping[str, str]) -> str:
+    """The address under the request's own settings, where the stored one came from the stored settings."""
+    provider = target.provider
+    derived = provider.address(target.settings) == target.base_url
+    return provider.address(settings) if derived and target.base_url else target.base_url
 
 
 def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
@@ -117,21 +157,55 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
             "a virtual key is written with an @, as in '@my-slug'.",
             code="unknown_provider",
         )
-    if provider.needs_secret and not claims.provider_key:
+    settings = _claimed(provider, claims, secrets=True)
+    stated = [settings[one.name] for one in provider.settings if one.secret and one.name in settings]
+    key = claims.provider_key or next(iter(stated), "")
+    if provider.needs_secret and not key:
         raise Unauthorized(
             f"The provider {provider.name} needs its own key in Authorization: Bearer, beside the gateway key in "
             "x-portkey-api-key. To keep the provider's key in Loupe, name a virtual key instead.",
             code="missing_provider_key",
         )
-    base_url = _custom(claims.custom_host, custom_hosts) if claims.custom_host else provider.base_url
+    missing = [one for one in provider.settings if one.required and not settings.get(one.name)]
+    if claims.custom_host:
+        base_url = _custom(claims.custom_host, custom_hosts)
+    elif missing:
+        raise BadRequest(
+            f"The provider {provider.name} needs {' and '.join('x-portkey-' + one.header for one in missing)}.",
+            code="missing_setting",
+        )
+    else:
+        base_url = checked_address(provider, settings)
     if not base_url and not provider.built_in:
         raise BadRequest(
             f"The provider {provider.name} has no address of its own. Send x-portkey-custom-host, or make a virtual "
             "key with a base URL.",
             code="missing_host",
         )
-    key = claims.provider_key
-    return Route(provider, base_url, model, provider.auth_headers(key), None, key)
+    return Route(provider, base_url, model, None, key, settings)
+
+
+def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, str]:
+    """The provider's settings among the request's headers."""
+    known = (one for one in (*provider.settings, *COMMON) if one.header and (secrets or not one.secret))
+    return {one.name: claims.portkey[one.header] for one in known if claims.portkey.get(one.header)}
+
+
+def checked_address(provider: Provider, settings: Mapping[str, str]) -> str:
+    """The provider's base URL. What fills it must be plain names: a slash or an @ would lead to another host.
+
+    Raises:
+        BadRequest: it holds anything else.
+    """
+    for one in provider.settings:
+        value = settings.get(one.name, "")
+        if one.name in ADDRESS_SETTINGS and value and not PLAIN_NAME.fullmatch(value):
+            raise BadRequest(
+                f"{one.title} {value[:60]!r} is not a plain name of letters, digits and hyphens.",
+                code="invalid_setting",
+                param=one.header,
+            )
+    return provider.address(settings)
 
 
 def _custom(url: str, allowed: Collection[str]) -> str:

@@ -18,9 +18,9 @@ import msgspec
 from gateway.cutting import Cutting, Find, cut
 from gateway.decoder import DecodeFailed, Decoder
 from gateway.dialects import CHAT
-from gateway.dialects.base import items, obj, text_of, words
+from gateway.dialects.base import text_of
 from gateway.errors import error_body
-from gateway.jsontext import parse
+from gateway.jsontext import items, obj, parse, words
 from gateway.multipart import boundary_of, parts
 from gateway.wire import HeaderList
 

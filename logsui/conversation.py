@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import bodies, dialects, multipart
-from gateway.dialects import sse
-from gateway.dialects.base import Answer, Dialect, Part, Turn, compact
-from gateway.jsontext import parsed_or_none
+from gateway.dialects.base import Answer, Dialect, Part, Turn
+from gateway.jsontext import compact, parsed_or_none
 from gateway.log_images import form_document
 from gateway.models import LogImage, Payload, RequestLog
 
@@ -44,9 +43,9 @@ class Conversation:
 def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
     if payload is None:
         return Conversation()
-    dialect = dialects.for_endpoint(f"/{log.endpoint}") or dialects.CHAT
-    question = dialect.read_question(_request_document(payload))
-    answer = _read_answer(dialect, payload)
+    asking = dialects.for_endpoint(f"/{log.endpoint}") or dialects.CHAT
+    question = asking.read_question(_request_document(payload))
+    answer = _read_answer(dialects.answering(f"/{log.endpoint}", log.wire) or dialects.CHAT, payload)
     images = list(log.images.all())
     asked = [one for one in images if one.direction == LogImage.Direction.INPUT]
     answered = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
@@ -67,10 +66,10 @@ def _request_document(payload: Payload) -> Any:
 
 
 def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
-    text = bodies.response_text(payload)
-    if payload.response_headers.get("content-type", "").startswith("text/event-stream"):
-        return dialect.read_stream(sse.documents(text)[0])
-    return dialect.read_answer(parsed_or_none(text))
+    content_type = payload.response_headers.get("content-type", "")
+    binary = content_type.startswith("application/vnd.amazon")
+    body = bodies.response_body(payload) if binary else bodies.response_text(payload)
+    return dialects.read_response(dialect, body, content_type)[0]
 
 
 def _shown(turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from gateway.dialects.base import Dialect
+import re
+from typing import Any
+
+from gateway.dialects import sse
+from gateway.dialects.base import Answer, Dialect
+from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI
 from gateway.dialects.openai_chat import OpenAIChat, OpenAICompletions, OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
+from gateway.jsontext import parsed_or_none
+from gateway.translation.framing import AwsEventStream, BadStream
 
 CHAT = OpenAIChat()
-DIALECTS: dict[str, Dialect] = {
+OPENAI: dict[str, Dialect] = {
     "/chat/completions": CHAT,
     "/completions": OpenAICompletions(),
     "/responses": OpenAIResponses(),
@@ -17,8 +24,57 @@ DIALECTS: dict[str, Dialect] = {
     "/images/edits": OpenAIImages(),
     "/images/variations": OpenAIImages(),
 }
+NATIVE: dict[str, Dialect] = {
+    "/messages": ANTHROPIC,
+    "/generateContent": GEMINI,
+    "/streamGenerateContent": GEMINI,
+    "/converse": CONVERSE,
+    "/converse-stream": CONVERSE,
+    "/rawPredict": ANTHROPIC,
+    "/streamRawPredict": ANTHROPIC,
+}
+WIRES: dict[str, Dialect] = {"chat": CHAT, "anthropic": ANTHROPIC, "gemini": GEMINI, "converse": CONVERSE}
+# Google's and Amazon's own paths name the model: /models/<model>:<method>, /model/<model>/<method>.
+MODEL_PATH = re.compile(
+    r"(?P<head>(?:/[^:]*)?/models/|/model/)(?P<model>[^:]+?|[^/]+)(?P<tail>[:/](?P<method>[A-Za-z-]+))"
+)
 
 
 def for_endpoint(endpoint: str) -> Dialect | None:
     """The dialect of a path below /v1; None for a path that is only passed through and recorded."""
-    return DIALECTS.get(endpoint)
+    return OPENAI.get(endpoint) or NATIVE.get(short(endpoint))
+
+
+def short(endpoint: str) -> str:
+    """The path without the model that some providers have in it: `/generateContent`, `/converse`."""
+    match = MODEL_PATH.fullmatch(endpoint)
+    return f"/{match['method']}" if match and f"/{match['method']}" in NATIVE else endpoint
+
+
+def answering(endpoint: str, wire: str) -> Dialect | None:
+    """Who reads the provider's answer: that of its own format when the call was translated."""
+    return WIRES.get(wire) or for_endpoint(endpoint)
+
+
+def is_stream(content_type: str) -> bool:
+    return content_type.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
+
+
+def read_response(dialect: Dialect, body: bytes, content_type: str) -> tuple[Answer, int]:
+    """A whole response body, and how many events of it could not be read."""
+    if content_type.startswith("application/vnd.amazon.eventstream"):
+        return _read_frames(dialect, body)
+    if content_type.startswith("text/event-stream"):
+        documents, bad = sse.documents(body)
+        return dialect.read_stream(documents), bad
+    return dialect.read_answer(parsed_or_none(body)), 0
+
+
+def _read_frames(dialect: Dialect, body: bytes) -> tuple[Answer, int]:
+    documents: list[Any] = []
+    try:
+        framing = AwsEventStream()
+        documents.extend(framing.feed(body))
+    except (BadStream, ImportError):
+        return dialect.read_stream(documents), 1
+    return dialect.read_stream(documents), int(framing.rest())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from gateway.jsontext import obj
+from gateway.openai_fields import Usage
 
 PartKind = Literal["text", "image", "file", "tool", "json"]
 
@@ -27,17 +29,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Token counts; None is unknown. `cached` and `reasoning` are inside `prompt` and `completion`."""
-
-    prompt: int | None = None
-    completion: int | None = None
-    total: int | None = None
-    cached: int | None = None
-    reasoning: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     turns: tuple[Turn, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +41,7 @@ class Answer:
     turns: tuple[Turn, ...] = ()
     model: str = ""
     finish_reason: str = ""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     error: str = ""
     complete: bool = True
 
@@ -76,49 +67,6 @@ def text_of(turns: Iterable[Turn], role: str | None = None) -> str:
         if words and (role is None or turn.role == role):
             return words
     return ""
-
-
-def error_of(doc: Any) -> str:
-    error = obj(doc).get("error")
-    if isinstance(error, str):
-        return error
-    message = obj(error).get("message") or obj(doc).get("message") or obj(doc).get("detail")
-    return message if isinstance(message, str) else ""
-
-
-def openai_usage(doc: Any) -> Usage:
-    """`usage` as chat, Responses and Images spell it."""
-    usage = obj(obj(doc).get("usage"))
-    inside_in = obj(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-    inside_out = obj(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-    return Usage(
-        prompt=number(usage.get("prompt_tokens", usage.get("input_tokens"))),
-        completion=number(usage.get("completion_tokens", usage.get("output_tokens"))),
-        total=number(usage.get("total_tokens")),
-        cached=number(inside_in.get("cached_tokens")),
-        reasoning=number(inside_out.get("reasoning_tokens")),
-    )
-
-
-def obj(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def words(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def number(value: Any) -> int | None:
-    """A token count; anything else, a boolean or a negative number, is unknown."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
 
 
 def settings_of(doc: Any, leave_out: frozenset[str]) -> dict[str, Any]:

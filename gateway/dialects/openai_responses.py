@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gateway.dialects.base import (
-    Answer,
-    Part,
-    Question,
-    Turn,
-    compact,
-    error_of,
-    items,
-    obj,
-    openai_usage,
-    settings_of,
-    words,
-)
+from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
+from gateway.jsontext import compact, items, obj, words
+from gateway.openai_fields import error_of, openai_usage
 
 
 class OpenAIResponses:

@@ -1,29 +1,121 @@
-"""What a vendor is: an address, a way to show a key, and names. Data only; wire formats are in `dialects`."""
+"""What a vendor is: an address, a way to show a key, a wire format, and names. Data only; wire formats are in `translation`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 Headers = list[tuple[str, str]]
+Settings = Mapping[str, str]
+WEB = frozenset({"http", "https"})
+USUAL_IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 
-def bearer(secret: str) -> Headers:
-    return [("authorization", f"Bearer {secret}")] if secret else []
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that a vendor wants to know beside the key. Its header is `x-portkey-` and `header`."""
+
+    name: str
+    title: str
+    header: str
+    help: str = ""
+    required: bool = False
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+# What every virtual key and every request may say, whatever the vendor.
+COMMON = (
+    Setting(
+        "inline_images",
+        "Pictures behind links",
+        "inline-images",
+        "always: the gateway fetches them and sends the bytes, so that the log holds exactly what was sent",
+        choices=("when needed", "always"),
+    ),
+    Setting(
+        "lint",
+        "Flawed pictures",
+        "lint",
+        "refuse: answer 400 instead of sending what the vendor is known to refuse",
+        choices=("warn", "refuse"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the vendor says that it refuses (reference: each vendor's own pages); None is unknown."""
+
+    images: int | None = None
+    image_bytes: int | None = None
+    body_bytes: int | None = None
+    side: int | None = None
+    pixels: int | None = None
+    formats: frozenset[str] = USUAL_IMAGES
+    animated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How chat is spoken with some models of a vendor.
+
+    `dialect` is the format; `path` follows the base URL, with `{model}` where the model stands, and is empty where the
+    caller's own endpoint is the path. `opens` are the kinds of links that the vendor opens itself: pictures behind any
+    other link are fetched by the gateway and sent inline. `constants` are put into every body.
+    """
+
+    dialect: str = "chat"
+    path: str = ""
+    stream_path: str = ""
+    opens: frozenset[str] = WEB
+    limits: Limits = Limits()
+    constants: Mapping[str, str] = field(default_factory=dict)
+    names_model: bool = True
+
+
+CHAT = Wire()
+Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "aws", "google", "azure", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One vendor.
 
-    `base_url` ends before the path that follows `/v1`; an empty one must come with the virtual key.
-    `prices` is the vendor's id in genai-prices. `built_in` vendors are answered by Loupe itself.
+    `base_url` ends before the path that follows `/v1`; `{name}` in it is filled from the settings, and an empty one must
+    come with the virtual key. `wires` are tried in order: the first whose prefix the model begins with. `speaks` are the
+    OpenAI endpoints that it answers as they are; others are translated to its chat. `place` answers the path and query
+    for an endpoint where the base URL and the endpoint do not do. `prices` is the vendor's id in genai-prices.
     """
 
     name: str
     title: str
-    base_url: str = ""
-    auth_headers: Callable[[str], Headers] = bearer
+    base_url: str | Callable[[Settings], str] = ""
+    auth: Auth = "bearer"
+    wires: tuple[tuple[str, Wire], ...] = (("", CHAT),)
+    speaks: frozenset[str] = frozenset({"/chat/completions", "/responses"})
+    paths: Mapping[str, str] = field(default_factory=dict)
+    place: Callable[[Settings, str, str], str] | None = None
+    rename: Callable[[Settings, str], str] | None = None
+    settings: tuple[Setting, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
     prices: str | None = None
     needs_secret: bool = True
+    key_title: str = "API key"
+    completes_choices: bool = False
     built_in: bool = False
+
+    def address(self, settings: Settings) -> str:
+        """The base URL for these settings; empty when one that it needs is missing."""
+        if not isinstance(self.base_url, str):
+            return self.base_url(settings)
+        try:
+            return self.base_url.format_map(settings)
+        except KeyError:
+            return ""
+
+    def wire_for(self, model: str) -> Wire:
+        bare = model.rpartition("/")[2]
+        return next((wire for prefix, wire in self.wires if bare.startswith(prefix)), CHAT)

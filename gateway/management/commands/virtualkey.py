@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 def _secret(options: dict[str, Any]) -> str:
     if options["secret_stdin"]:
-        return sys.stdin.readline().strip()
+        return sys.stdin.read().strip()
     name = options["secret_env"]
     if not name:
         return ""

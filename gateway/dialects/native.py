@@ -1,0 +1,180 @@
+"""The bodies of Anthropic's Messages, Google's generateContent and Bedrock's Converse, read for the log.
+
+Answers go through the readers that translate them; questions are read here, with the path of every picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
+from gateway.jsontext import compact, items, obj, words
+from gateway.openai_fields import Usage, error_of
+from gateway.translation.neutral import CallDelta, Event, Failure, Finish, Start, TextDelta, ThoughtDelta, UsageDelta
+from gateway.translation.translator import READERS
+
+
+class Native:
+    """A provider's own format."""
+
+    def __init__(
+        self, name: str, title: str, end_marks: tuple[bytes, ...], question: Callable[[Any], Iterable[Turn]]
+    ) -> None:
+        self.name, self.title, self.end_marks = name, title, end_marks
+        self.question = question
+
+    def read_question(self, doc: Any) -> Question:
+        left_out = frozenset({"messages", "contents", "system", "systemInstruction", "system_instruction"})
+        return Question(tuple(self.question(obj(doc))), settings_of(doc, left_out))
+
+    def read_answer(self, doc: Any) -> Answer:
+        if isinstance(doc, list) and doc and obj(doc[0]).get("error"):
+            doc = doc[0]
+        error = error_of(doc)
+        return Answer(error=error) if error else _answer(READERS[self.name]().whole(doc), complete=True)
+
+    def read_stream(self, events: Iterable[Any]) -> Answer:
+        reader = READERS[self.name]()
+        found = [event for document in events for event in reader.event(document)]
+        found += reader.end() if hasattr(reader, "end") else ()
+        return _answer(found, complete=reader.finished)
+
+
+def _answer(events: Iterable[Event], *, complete: bool) -> Answer:
+    model = finish = error = ""
+    usage = Usage()
+    said: dict[tuple[str, int, int], list[str]] = {}
+    for event in events:
+        if isinstance(event, Start):
+            model = event.model
+        elif isinstance(event, TextDelta):
+            said.setdefault(("text", event.choice, 0), []).append(event.text)
+        elif isinstance(event, ThoughtDelta):
+            said.setdefault(("thought", event.choice, 0), []).append(event.text)
+        elif isinstance(event, CallDelta):
+            name = f"{event.name} " if event.name else ""
+            said.setdefault(("tool", event.choice, event.slot), []).append(name + event.arguments)
+        elif isinstance(event, Finish):
+            finish = event.native or event.reason
+        elif isinstance(event, UsageDelta):
+            usage = event.usage
+        elif isinstance(event, Failure):
+            error = event.message
+    turns = [
+        Turn("assistant", (Part("tool" if kind == "tool" else "text", "".join(texts)),))
+        for (kind, _, _), texts in said.items()
+        if any(texts)
+    ]
+    return Answer(tuple(turns), model, finish, usage, error, complete)
+
+
+def anthropic_turns(doc: dict[str, Any]) -> Iterator[Turn]:
+    if doc.get("system"):
+        yield Turn("system", tuple(_blocks(doc["system"], "system", _anthropic_block)))
+    for at, message in enumerate(items(doc.get("messages"))):
+        content = obj(message).get("content")
+        yield Turn(
+            words(obj(message).get("role")) or "user",
+            tuple(_blocks(content, f"messages[{at}].content", _anthropic_block)),
+        )
+
+
+def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
+    system = obj(doc.get("systemInstruction", doc.get("system_instruction")))
+    if system:
+        yield Turn("system", tuple(_blocks(system.get("parts"), "systemInstruction.parts", _gemini_block)))
+    for at, content in enumerate(items(doc.get("contents"))):
+        role = {"model": "assistant", "function": "tool"}.get(words(obj(content).get("role")), "user")
+        yield Turn(role, tuple(_blocks(obj(content).get("parts"), f"contents[{at}].parts", _gemini_block)))
+
+
+def converse_turns(doc: dict[str, Any]) -> Iterator[Turn]:
+    if doc.get("system"):
+        yield Turn("system", tuple(_blocks(doc["system"], "system", _converse_block)))
+    for at, message in enumerate(items(doc.get("messages"))):
+        content = obj(message).get("content")
+        yield Turn(
+            words(obj(message).get("role")) or "user",
+            tuple(_blocks(content, f"messages[{at}].content", _converse_block)),
+        )
+
+
+def _blocks(content: Any, path: str, read: Callable[[dict[str, Any], str], Iterator[Part]]) -> Iterator[Part]:
+    if isinstance(content, str):
+        yield Part("text", content)
+    for at, block in enumerate(items(content)):
+        yield from read(obj(block), f"{path}[{at}]")
+
+
+def _anthropic_block(block: dict[str, Any], path: str) -> Iterator[Part]:
+    kind, source = block.get("type"), obj(block.get("source"))
+    if isinstance(block.get("text"), str):
+        yield Part("text", block["text"])
+    elif kind in ("image", "document"):
+        key = "url" if source.get("url") else "data"
+        yield Part("image" if kind == "image" else "file", words(source.get(key)), f"{path}.source.{key}")
+    elif kind == "tool_use":
+        yield Part("tool", f"{words(block.get('name'))} {compact(block.get('input'))}")
+    elif kind == "tool_result":
+        yield from _blocks(block.get("content"), f"{path}.content", _anthropic_block)
+    elif kind == "thinking":
+        yield Part("text", words(block.get("thinking")))
+    else:
+        yield Part("json", compact(block))
+
+
+def _gemini_block(part: dict[str, Any], path: str) -> Iterator[Part]:
+    for key, inner in (
+        ("inlineData", "data"),
+        ("inline_data", "data"),
+        ("fileData", "fileUri"),
+        ("file_data", "file_uri"),
+    ):
+        if isinstance(part.get(key), dict):
+            detail = words(obj(part.get("mediaResolution")).get("level")).rpartition("_")[2].lower()
+            yield Part("image", words(part[key].get(inner)), f"{path}.{key}.{inner}", detail)
+            return
+    call, result = (
+        part.get("functionCall", part.get("function_call")),
+        part.get("functionResponse", part.get("function_response")),
+    )
+    if isinstance(part.get("text"), str):
+        yield Part("text", part["text"])
+    elif isinstance(call, dict):
+        yield Part("tool", f"{words(call.get('name'))} {compact(call.get('args'))}")
+    elif isinstance(result, dict):
+        yield Part("tool", f"{words(result.get('name'))} {compact(result.get('response'))}")
+        key = "functionResponse" if "functionResponse" in part else "function_response"
+        yield from _blocks(result.get("parts"), f"{path}.{key}.parts", _gemini_block)
+    else:
+        yield Part("json", compact(part))
+
+
+def _converse_block(block: dict[str, Any], path: str) -> Iterator[Part]:
+    for kind in ("image", "document", "video", "audio"):
+        if isinstance(block.get(kind), dict):
+            source = obj(block[kind].get("source"))
+            where, text = (
+                ("bytes", words(source.get("bytes")))
+                if "bytes" in source
+                else ("s3Location.uri", words(obj(source.get("s3Location")).get("uri")))
+            )
+            yield Part("image" if kind == "image" else "file", text, f"{path}.{kind}.source.{where}")
+            return
+    call, result, thought = obj(block.get("toolUse")), obj(block.get("toolResult")), obj(block.get("reasoningContent"))
+    if isinstance(block.get("text"), str):
+        yield Part("text", block["text"])
+    elif call:
+        yield Part("tool", f"{words(call.get('name'))} {compact(call.get('input'))}")
+    elif result:
+        yield from _blocks(result.get("content"), f"{path}.toolResult.content", _converse_block)
+    elif thought:
+        yield Part("text", words(obj(thought.get("reasoningText")).get("text")))
+    else:
+        yield Part("json", compact(block.get("json", block)))
+
+
+ANTHROPIC = Native("anthropic", "Message", (b"event: message_stop", b'"type":"message_stop"'), anthropic_turns)
+GEMINI = Native("gemini", "Generate content", (), gemini_turns)
+CONVERSE = Native("converse", "Converse", (), converse_turns)

@@ -1,0 +1,181 @@
+"""Makes a routed call ready to be sent: its body in the provider's format, pictures behind links, warnings, its credential.
+
+Everything here happens after `begin` is in the journal and before the provider gets a byte; what came of it is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from gateway import lint
+from gateway.call import Call
+from gateway.credentials import Credentials, plain_headers
+from gateway.errors import BadRequest
+from gateway.fetch import Fetcher, FetchFailed
+from gateway.image_places import linked_images
+from gateway.jsonedit import Edit, apply, difference
+from gateway.translation.media import from_bytes
+from gateway.translation.neutral import Media, Message, Request, ToolResult
+from gateway.translation.translator import WRITE, Translator
+
+FETCHES_AT_ONCE = 16
+LONG_PIECE = 1024
+
+
+@dataclass(slots=True)
+class Fetching:
+    """How pictures behind links are fetched: limits as for the copies in the log."""
+
+    max_bytes: int
+    seconds: float
+    open_hosts: tuple[str, ...]
+    pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch")
+    )
+
+    async def all(self, links: dict[str, str]) -> dict[str, bytes]:
+        """The bytes behind links that stand at positions; each address is fetched once.
+
+        Raises:
+            BadRequest: one was not got; names its position and why.
+        """
+        loop = asyncio.get_running_loop()
+        urls = list(dict.fromkeys(links.values()))
+        got = await asyncio.gather(*(loop.run_in_executor(self.pool, self._one, url) for url in urls))
+        found = dict(zip(urls, got, strict=True))
+        for position, url in links.items():
+            problem = found[url]
+            if isinstance(problem, FetchFailed):
+                raise BadRequest(
+                    f"{position}: the picture behind the link was not fetched: {problem}. "
+                    "Send the picture as a data URL, or a link that anyone can open.",
+                    code="image_not_fetched",
+                    param=position,
+                )
+        return {position: found[url] for position, url in links.items()}  # type: ignore[misc]
+
+    def _one(self, url: str) -> bytes | FetchFailed:
+        fetcher = Fetcher(max_bytes=self.max_bytes, seconds=self.seconds, open_hosts=self.open_hosts)
+        try:
+            return fetcher.get(url)
+        except FetchFailed as error:
+            return error
+
+
+class Outbound:
+    """One a process."""
+
+    def __init__(self, fetching: Fetching, credentials: Credentials) -> None:
+        self.fetching, self.credentials = fetching, credentials
+
+    def look_at_pictures(self, call: Call) -> None:
+        """Warn of the pictures of a body that goes out in the caller's own format. Raises BadRequest, see `lint`."""
+        if call.request is None and not call.native:
+            lint.check_size(len(call.sent_body), call)
+            call.warnings += lint.check(lint.pictures_in(call.sent_body), call)
+            call.begin_meta["warnings"] = call.warnings
+
+    def is_ready(self, call: Call) -> bool:
+        """Whether nothing is left to do: the usual call, whose body goes out as it came."""
+        return call.request is None and not call.inline and call.credential is not None
+
+    async def prepare(self, call: Call) -> None:
+        """Do what is left.
+
+        Raises:
+            GatewayError: it cannot be sent; names the part, the rule and the cure.
+        """
+        if call.request is not None:
+            await self._translate(call, call.request)
+        elif call.inline:
+            await self._inline(call)
+        if call.credential is None:
+            call.credential = plain_headers(call.route)
+        if call.credential is None:
+            call.credential = await self.credentials.headers(
+                call.route, call.method, call.url, call.headers, call.sent_body
+            )
+
+    async def _translate(self, call: Call, request: Request) -> None:
+        wire = call.route.wire
+        links = {media.position: media.url for media in request.media() if _scheme(media.url) not in wire.opens}
+        if call.always_inline:
+            links |= {m.position: m.url for m in request.media() if m.kind == "image" and _scheme(m.url) in WEB}
+        fetchable = {position: url for position, url in links.items() if _scheme(url) in WEB}
+        if fetchable:
+            fetched = await self.fetching.all(fetchable)
+            request = _with_bytes(request, fetched)
+            call.inlined = {position: hashlib.sha256(data).hexdigest() for position, data in fetched.items()}
+        call.warnings += lint.check(
+            [lint.picture_of(media) for media in request.media() if media.kind == "image"], call
+        )
+        written = WRITE[wire.dialect](request)
+        body = _final(written.body, call)
+        call.warnings += written.warnings
+        call.sent_body = msgspec.json.encode(body)
+        call.sent_edits = difference(call.body, call.sent_body, _long_pieces(request))
+        lint.check_size(len(call.sent_body), call)
+        call.translator = Translator(
+            endpoint=call.endpoint,
+            wire=wire.dialect,
+            id=call.id.hex,
+            created=call.created,
+            model=call.route.model,
+            include_usage=request.include_usage,
+            strict=call.strict,
+        )
+
+    async def _inline(self, call: Call) -> None:
+        """The same body with the bytes in the place of each link."""
+        places = linked_images(call.sent_body)
+        if not places:
+            return
+        fetched = await self.fetching.all({place.path: place.url for place in places})
+        edits: list[Edit] = []
+        for place in places:
+            data = fetched[place.path]
+            media = from_bytes(data, Media("image", place.path, url=place.url))
+            edits.append((place.start, place.end, media.data_url))
+        call.inlined = {position: hashlib.sha256(data).hexdigest() for position, data in fetched.items()}
+        call.sent_edits = edits
+        call.sent_body = apply(call.sent_body, edits)
+
+
+WEB = frozenset({"http", "https"})
+
+
+def _scheme(url: str) -> str:
+    """Empty for a part that is no link, which every provider opens."""
+    return url.partition("://")[0].lower() if url else ""
+
+
+def _with_bytes(request: Request, fetched: dict[str, bytes]) -> Request:
+    return replace(request, messages=tuple(_message_with_bytes(message, fetched) for message in request.messages))
+
+
+def _message_with_bytes(message: Message, fetched: dict[str, bytes]) -> Message:
+    def filled(part: Any) -> Any:
+        if isinstance(part, ToolResult):
+            return replace(part, parts=tuple(filled(inner) for inner in part.parts))
+        if isinstance(part, Media) and part.position in fetched:
+            return from_bytes(fetched[part.position], part)
+        return part
+
+    return replace(message, parts=tuple(filled(part) for part in message.parts))
+
+
+def _final(body: dict[str, Any], call: Call) -> dict[str, Any]:
+    wire = call.route.wire
+    if not wire.names_model:
+        body.pop("model", None)
+    return {**wire.constants, **body}
+
+
+def _long_pieces(request: Request) -> list[bytes]:
+    return [media.base64.encode() for media in request.media() if len(media.base64) > LONG_PIECE]

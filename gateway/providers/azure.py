@@ -1,0 +1,101 @@
+"""Azure OpenAI, by deployment with an API version or in its `v1` form, and the models of Azure AI Foundry."""
+
+from __future__ import annotations
+
+from gateway.providers.base import CHAT, Provider, Setting, Settings
+
+CLASSIC_VERSION = "2024-10-21"
+FOUNDRY_VERSION = "2024-05-01-preview"
+# Endpoints that belong to the resource, not to one of its deployments.
+RESOURCE_ENDPOINTS = ("/responses", "/models", "/files", "/batches")
+
+
+def deployment(settings: Settings, model: str) -> str:
+    """The deployment for a model: by alias from `deployments`, else the only one, else the model's own name."""
+    pairs = (pair.partition("=") for pair in settings.get("deployments", "").replace("\n", ",").split(","))
+    named = {alias.strip(): name.strip() for alias, _, name in pairs if name.strip()}
+    found = named.get(model) or settings.get("deployment_id") or model
+    return found.partition("@")[0]
+
+
+def version(settings: Settings, model: str) -> str:
+    """`alias=deployment@api-version` gives one deployment a version of its own."""
+    pairs = (pair.partition("=") for pair in settings.get("deployments", "").replace("\n", ",").split(","))
+    own = {alias.strip(): name.partition("@")[2].strip() for alias, _, name in pairs}
+    return own.get(model) or settings.get("api_version") or "v1"
+
+
+def is_v1(api_version: str) -> bool:
+    return api_version in ("v1", "preview", "latest")
+
+
+def body_model(settings: Settings, model: str) -> str:
+    """In the v1 form the body's model is the deployment; before it, the path names it and the body's is not read."""
+    return deployment(settings, model) if is_v1(version(settings, model)) else model
+
+
+def place(settings: Settings, endpoint: str, model: str) -> str:
+    api_version = version(settings, model)
+    if is_v1(api_version):
+        return f"/openai/v1{endpoint}"
+    if endpoint.startswith(RESOURCE_ENDPOINTS):
+        return f"/openai{endpoint}?api-version={api_version}"
+    return f"/openai/deployments/{deployment(settings, model)}{endpoint}?api-version={api_version}"
+
+
+def foundry_place(settings: Settings, endpoint: str, model: str) -> str:
+    return f"/models{endpoint}?api-version={settings.get('api_version') or FOUNDRY_VERSION}"
+
+
+ENTRA = (
+    Setting(
+        "auth_mode",
+        "Sign in with",
+        "azure-auth-mode",
+        "key: the resource's key; token: an Entra token; entra: a client's id and secret",
+        choices=("key", "token", "entra"),
+    ),
+    Setting("tenant_id", "Entra tenant", "azure-entra-tenant-id", "for entra"),
+    Setting("client_id", "Entra client id", "azure-entra-client-id", "for entra"),
+    Setting("client_secret", "Entra client secret", "azure-entra-client-secret", secret=True),
+    Setting("ad_token", "Entra token", "azure-ad-token", secret=True),
+)
+
+AZURE_OPENAI = Provider(
+    name="azure-openai",
+    title="Azure OpenAI",
+    base_url="https://{resource_name}.openai.azure.com",
+    auth="azure",
+    place=place,
+    rename=body_model,
+    settings=(
+        Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
+        Setting("deployment_id", "Deployment", "azure-deployment-id", "for a key with one deployment"),
+        Setting("deployments", "Deployments", "azure-deployments", "alias=deployment, alias=deployment@api-version, …"),
+        Setting("api_version", "API version", "azure-api-version", f"v1, or a date such as {CLASSIC_VERSION}"),
+        *ENTRA,
+    ),
+    aliases=("azure",),
+    prices="azure",
+    key_title="Key, Entra token or client secret",
+    completes_choices=True,
+)
+
+AZURE_FOUNDRY = Provider(
+    name="azure-ai",
+    title="Azure AI Foundry",
+    base_url="https://{resource_name}.services.ai.azure.com",
+    auth="azure",
+    wires=(("", CHAT),),
+    speaks=frozenset({"/chat/completions"}),
+    place=foundry_place,
+    settings=(
+        Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
+        Setting("api_version", "API version", "azure-api-version", f"empty is {FOUNDRY_VERSION}"),
+        *ENTRA,
+    ),
+    aliases=("azure-foundry",),
+    prices="azure",
+    key_title="Key, Entra token or client secret",
+    completes_choices=True,
+)

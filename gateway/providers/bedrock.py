@@ -1,0 +1,37 @@
+"""Amazon Bedrock through Converse, signed with an access key or shown a Bedrock API key."""
+
+from __future__ import annotations
+
+from gateway.providers.base import Limits, Provider, Setting, Settings, Wire
+
+CONVERSE = Wire(
+    "converse",
+    "/model/{model}/converse",
+    "/model/{model}/converse-stream",
+    opens=frozenset({"s3"}),
+    limits=Limits(images=20, image_bytes=3_932_160, side=8000),
+    names_model=False,
+)
+
+
+def base_url(settings: Settings) -> str:
+    return f"https://bedrock-runtime.{settings.get('region') or 'us-east-1'}.amazonaws.com"
+
+
+BEDROCK = Provider(
+    name="bedrock",
+    title="Amazon Bedrock",
+    base_url=base_url,
+    auth="aws",
+    wires=(("", CONVERSE),),
+    speaks=frozenset(),
+    settings=(
+        Setting("region", "Region", "aws-region", "such as us-east-1", required=True),
+        Setting("access_key_id", "Access key id", "aws-access-key-id", "empty when the secret is a Bedrock API key"),
+        Setting("secret_access_key", "Secret access key", "aws-secret-access-key", secret=True),
+        Setting("session_token", "Session token", "aws-session-token", "of temporary credentials", secret=True),
+    ),
+    aliases=("aws-bedrock",),
+    prices="aws",
+    key_title="Secret access key, or a Bedrock API key",
+)

@@ -1,0 +1,28 @@
+"""Gemini through AI Studio's API. It opens links of its own Files API and YouTube only."""
+
+from __future__ import annotations
+
+from gateway.providers.base import Limits, Provider, Wire
+
+MB = 1024 * 1024
+IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
+LIMITS = Limits(images=3000, body_bytes=100 * MB, formats=IMAGES)
+GENERATE = Wire(
+    "gemini",
+    "/models/{model}:generateContent",
+    "/models/{model}:streamGenerateContent?alt=sse",
+    opens=frozenset(),
+    limits=LIMITS,
+    names_model=False,
+)
+
+GOOGLE = Provider(
+    name="google",
+    title="Gemini (AI Studio)",
+    base_url="https://generativelanguage.googleapis.com/v1beta",
+    auth="x-goog-api-key",
+    wires=(("", GENERATE),),
+    speaks=frozenset(),
+    aliases=("gemini", "google-ai-studio"),
+    prices="google",
+)

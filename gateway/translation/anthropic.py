@@ -1,0 +1,265 @@
+"""Anthropic's Messages API: a neutral request written for it, its answers and streams read into events.
+
+Source: platform.claude.com API reference, messages/create, and the types of Anthropic's own SDK.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.errors import BadRequest
+from gateway.jsontext import items, number, obj, words
+from gateway.openai_fields import Usage
+from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.neutral import (
+    CallDelta,
+    Event,
+    Failure,
+    Finish,
+    FinishReason,
+    Media,
+    Part,
+    Request,
+    Start,
+    Text,
+    TextDelta,
+    Thought,
+    ThoughtDelta,
+    Tool,
+    ToolCall,
+    ToolResult,
+    UsageDelta,
+    Written,
+    refuse,
+)
+from gateway.translation.turns import merged, split_system, take_settings
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+# The API wants a limit in every request. This one is within that of every model since Claude 3.
+MAX_TOKENS = 4096
+SETTINGS = {
+    "max_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "stop": "stop_sequences",
+    "reasoning_effort": "output_config.effort",
+    "user": "metadata.user_id",
+}
+NO_PLACE = frozenset(
+    ["seed", "presence_penalty", "frequency_penalty", "logit_bias", "store", "prediction", "service_tier", "verbosity"]
+)
+FINISHES: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+def write(request: Request) -> Written:
+    """The Messages body.
+
+    Raises:
+        BadRequest: a part, tool or setting that this API cannot take; names it.
+    """
+    system, messages = split_system(request)
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_turn(role, parts) for role, parts in merged(messages)],
+    }
+    if system:
+        body["system"] = [_text(part) for part in system]
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    choice = _tool_choice(request)
+    if choice:
+        body["tool_choice"] = choice
+    if request.stream:
+        body["stream"] = True
+    written = Written(body)
+    take_settings(written, request, provider="Anthropic", names=SETTINGS, no_place=NO_PLACE)
+    if body.get("output_config", {}).get("effort") in ("minimal", "none"):
+        body["output_config"]["effort"] = "low"
+    if request.format:
+        body.setdefault("output_config", {})["format"] = _format(request)
+    if "max_tokens" not in body:
+        body["max_tokens"] = MAX_TOKENS
+        written.warnings.append(f"max_tokens: Anthropic needs one and the request has none; {MAX_TOKENS} was sent")
+    return written
+
+
+def _turn(role: str, parts: list[Part]) -> dict[str, Any]:
+    """Results of tools must stand first in their turn."""
+    parts = sorted(parts, key=lambda part: not isinstance(part, ToolResult)) if role == "user" else parts
+    return {
+        "role": role,
+        "content": [_block(part, role) for part in parts if not (isinstance(part, Text) and not part.text)],
+    }
+
+
+def _block(part: Part, role: str) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return _text(part)
+    if isinstance(part, Media):
+        if role == "assistant":
+            raise refuse(
+                part.position, "Anthropic takes no picture in an assistant's message", "Move it to a user message"
+            )
+        return _media(part)
+    if isinstance(part, ToolCall):
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": parsed_arguments(part)}
+    if isinstance(part, Thought):
+        if part.sealed:
+            return {"type": "redacted_thinking", "data": part.sealed}
+        return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+    content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in part.parts]
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.id, "content": content}
+    return result | ({"is_error": True} if part.is_error else {})
+
+
+def _text(part: Text) -> dict[str, Any]:
+    return _cached({"type": "text", "text": part.text}, part.cache_control)
+
+
+def _cached(block: dict[str, Any], cache_control: Any) -> dict[str, Any]:
+    return block | {"cache_control": cache_control} if cache_control else block
+
+
+def _media(media: Media) -> dict[str, Any]:
+    if media.kind not in ("image", "document") or media.url.startswith(("gs:", "s3:")):
+        what = media.url[:5] + " links" if media.url.startswith(("gs:", "s3:")) else media.kind
+        raise refuse(media.position, f"Anthropic takes no {what}", "It takes images and PDF, as base64 or http(s) link")
+    if media.kind == "image" and media.base64 and media.media_type not in IMAGE_TYPES:
+        raise refuse(
+            media.position,
+            f"the picture is {media.media_type}, and Anthropic takes {', '.join(IMAGE_TYPES)}",
+            "Convert it",
+            code="unsupported_image_format",
+        )
+    block: dict[str, Any] = {"type": media.kind, "source": _source(media)}
+    if media.kind == "document" and media.name:
+        block["title"] = media.name
+    return _cached(block, media.cache_control)
+
+
+def _source(media: Media) -> dict[str, Any]:
+    if media.file_id:
+        return {"type": "file", "file_id": media.file_id}
+    if media.url:
+        return {"type": "url", "url": media.url}
+    return {"type": "base64", "media_type": media.media_type, "data": media.base64}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": tool.name, "input_schema": tool.schema or {"type": "object", "properties": {}}}
+    if tool.description:
+        written["description"] = tool.description
+    if tool.strict:
+        written["strict"] = True
+    return _cached(written, tool.cache_control)
+
+
+def _tool_choice(request: Request) -> dict[str, Any]:
+    if request.tool_choice.startswith("="):
+        choice: dict[str, Any] = {"type": "tool", "name": request.tool_choice[1:]}
+    elif request.tool_choice or (request.tools and request.parallel_tools is False):
+        choice = {"type": {"required": "any", "none": "none"}.get(request.tool_choice, "auto")}
+    else:
+        return {}
+    if request.parallel_tools is False and choice["type"] != "none":
+        choice["disable_parallel_tool_use"] = True
+    return choice
+
+
+def _format(request: Request) -> dict[str, Any]:
+    if request.format is None or request.format.schema is None:
+        raise BadRequest(
+            "response_format: Anthropic has no json_object mode. Send json_schema with a schema instead.",
+            code="unsupported_response_format",
+            param="response_format",
+        )
+    return {"type": "json_schema", "schema": request.format.schema}
+
+
+class Reader:
+    """An answer, whole or event by event. `finished` once the answer is complete."""
+
+    def __init__(self) -> None:
+        self.finished = False
+        self.usage: dict[str, Any] = {}
+        self.slots: dict[int, int] = {}
+
+    def whole(self, doc: Any) -> Iterator[Event]:
+        doc = obj(doc)
+        yield Start(words(doc.get("id")), words(doc.get("model")))
+        for at, block in enumerate(items(doc.get("content"))):
+            yield from self._block(at, obj(block), whole=True)
+        yield from self._finish(doc.get("stop_reason"))
+        yield UsageDelta(read_usage(obj(doc.get("usage"))))
+
+    def event(self, doc: Any) -> Iterator[Event]:
+        doc = obj(doc)
+        kind = doc.get("type")
+        if kind == "message_start":
+            message = obj(doc.get("message"))
+            self.usage |= obj(message.get("usage"))
+            yield Start(words(message.get("id")), words(message.get("model")))
+        elif kind == "content_block_start":
+            yield from self._block(number(doc.get("index")) or 0, obj(doc.get("content_block")), whole=False)
+        elif kind == "content_block_delta":
+            yield from self._delta(number(doc.get("index")) or 0, obj(doc.get("delta")))
+        elif kind == "message_delta":
+            self.usage |= {key: value for key, value in obj(doc.get("usage")).items() if value is not None}
+            yield from self._finish(obj(doc.get("delta")).get("stop_reason"))
+        elif kind == "message_stop":
+            self.finished = True
+            yield UsageDelta(read_usage(self.usage))
+        elif kind == "error":
+            self.finished = True
+            error = obj(doc.get("error"))
+            yield Failure(words(error.get("message")) or "the stream broke off", words(error.get("type")))
+
+    def _block(self, at: int, block: dict[str, Any], *, whole: bool) -> Iterator[Event]:
+        kind = block.get("type")
+        if kind == "text" and words(block.get("text")):
+            yield TextDelta(block["text"])
+        elif kind == "thinking" and (block.get("thinking") or block.get("signature")):
+            yield ThoughtDelta(words(block.get("thinking")), words(block.get("signature")))
+        elif kind == "redacted_thinking":
+            yield ThoughtDelta(sealed=words(block.get("data")))
+        elif kind == "tool_use":
+            slot = self.slots.setdefault(at, len(self.slots))
+            arguments = _json(block.get("input")) if whole else ""
+            yield CallDelta(slot, words(block.get("id")), words(block.get("name")), arguments)
+
+    def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
+        kind = delta.get("type")
+        if kind == "text_delta":
+            yield TextDelta(words(delta.get("text")))
+        elif kind == "input_json_delta" and at in self.slots:
+            yield CallDelta(self.slots[at], arguments=words(delta.get("partial_json")))
+        elif kind == "thinking_delta":
+            yield ThoughtDelta(words(delta.get("thinking")))
+        elif kind == "signature_delta":
+            yield ThoughtDelta(signature=words(delta.get("signature")))
+
+    def _finish(self, reason: Any) -> Iterator[Event]:
+        if words(reason):
+            yield Finish(FINISHES.get(reason, "stop"), reason)
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """Anthropic's `input_tokens` leave out what was read from or written to its cache; ours is the sum of the three."""
+    fresh, out = number(usage.get("input_tokens")), number(usage.get("output_tokens"))
+    read, written = number(usage.get("cache_read_input_tokens")), number(usage.get("cache_creation_input_tokens"))
+    prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
+    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value if isinstance(value, dict) else {}, ensure_ascii=False)

@@ -1,0 +1,316 @@
+"""OpenAI chat answers: events written as a completion or as chunks, and a chat provider's answer read into events.
+
+Pictures come back in `message.images[]`, the form that OpenRouter made common, and in `content_blocks` too when the caller
+switched strict mode off. Reasoning comes as `reasoning_content`, with what must be given back in `reasoning_details`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from gateway.jsontext import items, number, obj, parsed_or_none, words
+from gateway.openai_fields import Usage, error_of, openai_usage
+from gateway.translation.neutral import (
+    CallDelta,
+    Event,
+    Events,
+    Failure,
+    Finish,
+    FinishReason,
+    ImageDelta,
+    LogprobsDelta,
+    Start,
+    TextDelta,
+    ThoughtDelta,
+    UsageDelta,
+)
+
+FINISHES: dict[str, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One choice so far."""
+
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[ThoughtDelta] = field(default_factory=list)
+    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    finish: Finish | None = None
+
+
+class Writer:
+    """Writes one answer. `id` and `model` stand in for those that the provider does not give."""
+
+    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, strict: bool) -> None:
+        self.id, self.created, self.model = id, created, model
+        self.include_usage, self.strict = include_usage, strict
+        self.usage: Usage | None = None
+        self.opened: set[int] = set()
+        self.images: dict[int, int] = {}
+
+    def whole(self, events: Events) -> dict[str, Any]:
+        """The completion."""
+        choices: dict[int, _Choice] = {}
+        for event in events:
+            if isinstance(event, Start):
+                self._start(event)
+            elif isinstance(event, UsageDelta):
+                self.usage = event.usage
+            elif not isinstance(event, Failure):
+                _gather(choices.setdefault(event.choice, _Choice()), event)
+        return {
+            "id": self.id,
+            "object": "chat.completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": [self._choice(index, choice) for index, choice in sorted(choices.items())],
+            "usage": usage_document(self.usage or Usage()),
+        }
+
+    def chunks(self, event: Event) -> Iterator[dict[str, Any]]:
+        """What one event adds to a stream."""
+        if isinstance(event, Start):
+            self._start(event)
+        elif isinstance(event, UsageDelta):
+            self.usage = event.usage
+        elif isinstance(event, Failure):
+            yield failure_document(event)
+        else:
+            yield self._chunk(event)
+
+    def last(self) -> Iterator[dict[str, Any]]:
+        """The usage chunk that the caller asked for with `stream_options`."""
+        if self.include_usage and self.usage:
+            yield self._frame([]) | {"usage": usage_document(self.usage)}
+
+    def _start(self, event: Start) -> None:
+        self.id, self.model = event.id or self.id, event.model or self.model
+
+    def _choice(self, index: int, choice: _Choice) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.texts) or None, "refusal": None}
+        if choice.thoughts:
+            message["reasoning_content"] = "".join(thought.text for thought in choice.thoughts)
+            message["reasoning_details"] = _reasoning(choice.thoughts)
+        if choice.calls:
+            message["tool_calls"] = [call for _, call in sorted(choice.calls.items())]
+        if choice.images:
+            message["images"] = choice.images
+        if not self.strict:
+            message["content_blocks"] = choice.blocks
+        finish = choice.finish or Finish("stop")
+        logprobs = {"content": choice.logprobs, "refusal": None} if choice.logprobs else None
+        return {
+            "index": index,
+            "message": message,
+            "logprobs": logprobs,
+            "finish_reason": finish.reason,
+            "native_finish_reason": finish.native or finish.reason,
+        }
+
+    def _chunk(
+        self, event: TextDelta | ThoughtDelta | CallDelta | ImageDelta | LogprobsDelta | Finish
+    ) -> dict[str, Any]:
+        delta: dict[str, Any] = {}
+        choice: dict[str, Any] = {"index": event.choice, "delta": delta, "finish_reason": None}
+        if event.choice not in self.opened:
+            self.opened.add(event.choice)
+            delta |= {"role": "assistant", "content": ""}
+        if isinstance(event, TextDelta):
+            delta["content"] = event.text
+        elif isinstance(event, ThoughtDelta):
+            delta |= {"reasoning_content": event.text, "reasoning_details": _reasoning([event])}
+        elif isinstance(event, CallDelta):
+            delta["tool_calls"] = [_call_piece(event)]
+        elif isinstance(event, ImageDelta):
+            at = self.images.get(event.choice, 0)
+            self.images[event.choice] = at + 1
+            delta["images"] = [image_part(event, at)]
+        elif isinstance(event, LogprobsDelta):
+            choice["logprobs"] = {"content": event.content, "refusal": None}
+        else:
+            choice |= {"finish_reason": event.reason, "native_finish_reason": event.native or event.reason}
+        if not self.strict and isinstance(event, TextDelta | ThoughtDelta | ImageDelta):
+            delta["content_blocks"] = [{"index": event.choice, "delta": _block(event)}]
+        return self._frame([choice])
+
+    def _frame(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
+
+def _gather(choice: _Choice, event: TextDelta | ThoughtDelta | CallDelta | ImageDelta | LogprobsDelta | Finish) -> None:
+    if isinstance(event, TextDelta):
+        choice.texts.append(event.text)
+        choice.blocks.append(_block(event))
+    elif isinstance(event, ThoughtDelta):
+        choice.thoughts.append(event)
+        choice.blocks.append(_block(event))
+    elif isinstance(event, ImageDelta):
+        choice.images.append(image_part(event, len(choice.images)))
+        choice.blocks.append(_block(event))
+    elif isinstance(event, LogprobsDelta):
+        choice.logprobs += event.content
+    elif isinstance(event, Finish):
+        choice.finish = event
+    else:
+        _gather_call(choice.calls, event)
+
+
+def _gather_call(calls: dict[int, dict[str, Any]], event: CallDelta) -> None:
+    call = calls.setdefault(event.slot, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    call["id"] = call["id"] or event.id
+    call["function"]["name"] += event.name
+    call["function"]["arguments"] += event.arguments
+    if event.signature:
+        call["extra_content"] = {"google": {"thought_signature": event.signature}}
+
+
+def _call_piece(event: CallDelta) -> dict[str, Any]:
+    piece: dict[str, Any] = {"index": event.slot, "function": {"arguments": event.arguments}}
+    if event.name:
+        piece |= {"id": event.id, "type": "function"}
+        piece["function"]["name"] = event.name
+    if event.signature:
+        piece["extra_content"] = {"google": {"thought_signature": event.signature}}
+    return piece
+
+
+def _reasoning(thoughts: list[ThoughtDelta]) -> list[dict[str, Any]]:
+    """One entry a stretch of reasoning; a signature ends it."""
+    details: list[dict[str, Any]] = []
+    text = ""
+    for thought in thoughts:
+        text += thought.text
+        if thought.sealed:
+            details.append({"type": "reasoning.encrypted", "data": thought.sealed})
+        if thought.signature:
+            details.append({"type": "reasoning.text", "text": text, "signature": thought.signature})
+            text = ""
+    return [*details, {"type": "reasoning.text", "text": text}] if text else details
+
+
+def image_part(image: ImageDelta, index: int) -> dict[str, Any]:
+    url = f"data:{image.media_type};base64,{image.base64}"
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}
+
+
+def _block(event: TextDelta | ThoughtDelta | ImageDelta) -> dict[str, Any]:
+    if isinstance(event, TextDelta):
+        return {"type": "text", "text": event.text}
+    if isinstance(event, ThoughtDelta):
+        return {"type": "thinking", "thinking": event.text, "signature": event.signature}
+    return {"type": "image_url", "image_url": {"url": f"data:{event.media_type};base64,{event.base64}"}}
+
+
+def failure_document(failure: Failure) -> dict[str, Any]:
+    error = {"message": failure.message, "type": failure.type, "param": None, "code": failure.code or None}
+    return {"error": error, "message": failure.message, "status": "failure"}
+
+
+def usage_document(usage: Usage) -> dict[str, Any]:
+    """`usage` in chat's shape; counts that are not known are zero, as the SDKs' types ask for numbers."""
+    prompt, completion = usage.prompt or 0, usage.completion or 0
+    inside_in = {"cached_tokens": usage.cached or 0, "audio_tokens": usage.audio_in or 0}
+    inside_out = {"reasoning_tokens": usage.reasoning or 0, "audio_tokens": usage.audio_out or 0}
+    if usage.image_in is not None:
+        inside_in["image_tokens"] = usage.image_in
+    if usage.image_out is not None:
+        inside_out["image_tokens"] = usage.image_out
+    if usage.cache_write:
+        inside_in["cache_write_tokens"] = usage.cache_write
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": usage.total if usage.total is not None else prompt + completion,
+        "prompt_tokens_details": inside_in,
+        "completion_tokens_details": inside_out,
+    }
+
+
+class Reader:
+    """A chat provider's answer, whole or chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.started = self.finished = False
+
+    def whole(self, doc: Any) -> Iterator[Event]:
+        for choice in items(obj(doc).get("choices")):
+            choice = obj(choice)
+            yield from self.event({**doc, "choices": [{**choice, "delta": choice.get("message")}], "usage": None})
+        if obj(doc).get("usage"):
+            yield UsageDelta(openai_usage(doc))
+
+    def event(self, doc: Any) -> Iterator[Event]:
+        doc = obj(doc)
+        if doc.get("error"):
+            self.finished = True
+            yield Failure(error_of(doc), code=str(obj(doc["error"]).get("code") or ""))
+            return
+        if not self.started and words(doc.get("id")):
+            self.started = True
+            yield Start(words(doc.get("id")), words(doc.get("model")))
+        for choice in items(doc.get("choices")):
+            yield from self._choice(obj(choice))
+        if doc.get("usage") or obj(doc.get("x_groq")).get("usage"):
+            yield UsageDelta(openai_usage(doc))
+
+    def _choice(self, choice: dict[str, Any]) -> Iterator[Event]:
+        index, delta = number(choice.get("index")) or 0, obj(choice.get("delta"))
+        reasoning = words(delta.get("reasoning_content")) or words(delta.get("reasoning"))
+        if reasoning:
+            yield ThoughtDelta(reasoning, choice=index)
+        text = delta.get("content")
+        if isinstance(text, list):
+            text = "".join(words(obj(part).get("text")) for part in text)
+        if text or delta.get("refusal"):
+            yield TextDelta(text or words(delta.get("refusal")), index)
+        for at, call in enumerate(items(delta.get("tool_calls"))):
+            call, function = obj(call), obj(obj(call).get("function"))
+            slot = number(call.get("index"))
+            name, arguments = words(function.get("name")), words(function.get("arguments"))
+            yield CallDelta(at if slot is None else slot, words(call.get("id")), name, arguments, choice=index)
+        for image in items(delta.get("images")):
+            yield from _read_image(image, index)
+        reason = words(choice.get("finish_reason"))
+        if reason:
+            self.finished = True
+            yield Finish(FINISHES.get(reason, "stop"), reason, index)
+
+
+def _read_image(image: Any, choice: int) -> Iterator[Event]:
+    url = words(obj(obj(image).get("image_url")).get("url"))
+    head, _, data = url.partition(",")
+    if head.startswith("data:") and data:
+        yield ImageDelta(head[5:].partition(";")[0], data, choice)
+    elif url:
+        yield TextDelta(f"![image]({url})", choice)
+
+
+def completed(body: bytes) -> bytes:
+    """The same completion with a `message` in every choice: Azure leaves it out when its filter took the answer."""
+    if b'"message"' in body or b'"choices"' not in body:
+        return body
+    doc = parsed_or_none(body)
+    for choice in items(obj(doc).get("choices")):
+        if isinstance(choice, dict) and "text" not in choice:
+            choice.setdefault("message", {"role": "assistant", "content": None})
+    return msgspec.json.encode(doc)

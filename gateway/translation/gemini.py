@@ -1,0 +1,206 @@
+"""Google's generateContent, as AI Studio and Vertex AI speak it: a neutral request written for it.
+
+Source: ai.google.dev API reference, models.generateContent, and the types of Google's own SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.errors import BadRequest
+from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.media import type_by_ending
+from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse
+from gateway.translation.turns import merged, put, split_system, take_settings
+
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
+CONFIG = "generationConfig"
+SETTINGS = {
+    "max_tokens": f"{CONFIG}.maxOutputTokens",
+    "temperature": f"{CONFIG}.temperature",
+    "top_p": f"{CONFIG}.topP",
+    "top_k": f"{CONFIG}.topK",
+    "stop": f"{CONFIG}.stopSequences",
+    "seed": f"{CONFIG}.seed",
+    "n": f"{CONFIG}.candidateCount",
+    "presence_penalty": f"{CONFIG}.presencePenalty",
+    "frequency_penalty": f"{CONFIG}.frequencyPenalty",
+    "logprobs": f"{CONFIG}.responseLogprobs",
+    "top_logprobs": f"{CONFIG}.logprobs",
+    "image_config": f"{CONFIG}.imageConfig",
+    "imageConfig": f"{CONFIG}.imageConfig",
+    "media_resolution": f"{CONFIG}.mediaResolution",
+    "mediaResolution": f"{CONFIG}.mediaResolution",
+    "thinking_config": f"{CONFIG}.thinkingConfig",
+    "thinkingConfig": f"{CONFIG}.thinkingConfig",
+    "speech_config": f"{CONFIG}.speechConfig",
+    "speechConfig": f"{CONFIG}.speechConfig",
+    "safety_settings": "safetySettings",
+    "cached_content": "cachedContent",
+    "generation_config": CONFIG,
+}
+NO_PLACE = frozenset(
+    ["logit_bias", "user", "metadata", "store", "prediction", "service_tier", "verbosity", "parallel_tool_calls"]
+)
+# OpenAI's `detail` in Gemini's words.
+RESOLUTIONS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "original": "ULTRA_HIGH"}
+RANKS = ("low", "medium", "high", "original")
+# The budgets that Google's own OpenAI endpoint uses for models before Gemini 3 (ai.google.dev, OpenAI compatibility).
+THINKING_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+VERSION = re.compile(r"gemini-(\d+)")
+
+
+def write(request: Request) -> Written:
+    """The generateContent body. The model is in the path.
+
+    Raises:
+        BadRequest: a part, tool or setting that this API cannot take; names it.
+    """
+    system, messages = split_system(request)
+    newest = _version(request.model) >= 3
+    turns = [
+        (role, [block for part in parts for block in _blocks(part, newest=newest)]) for role, parts in merged(messages)
+    ]
+    body: dict[str, Any] = {
+        "contents": [{"role": "model" if role == "assistant" else "user", "parts": parts} for role, parts in turns]
+    }
+    if system:
+        body["systemInstruction"] = {"parts": [{"text": part.text} for part in system]}
+    if request.tools:
+        body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
+    if request.tool_choice:
+        body["toolConfig"] = {"functionCallingConfig": _tool_choice(request)}
+    if request.format:
+        put(body, f"{CONFIG}.responseMimeType", "application/json")
+        if request.format.schema is not None:
+            put(body, f"{CONFIG}.responseJsonSchema", request.format.schema)
+    written = Written(body)
+    mapped = frozenset({"modalities", "reasoning_effort"})
+    take_settings(written, request, provider="Gemini", names=SETTINGS, no_place=NO_PLACE, features=mapped)
+    _tidy(written, request, newest=newest)
+    return written
+
+
+def _version(model: str) -> int:
+    match = VERSION.search(model)
+    return int(match[1]) if match else 3
+
+
+def _tidy(written: Written, request: Request, *, newest: bool) -> None:
+    """The settings that have no one-to-one name."""
+    body, settings = written.body, request.settings
+    modalities = settings.get("modalities")
+    if isinstance(modalities, list) and modalities != ["text"]:
+        put(body, f"{CONFIG}.responseModalities", [str(one).upper() for one in modalities])
+    effort = settings.get("reasoning_effort")
+    if isinstance(effort, str):
+        thinking = {"thinkingLevel": effort.upper()} if newest else {"thinkingBudget": THINKING_BUDGETS.get(effort, -1)}
+        if effort == "none":
+            thinking = {"thinkingLevel": "MINIMAL"} if newest else {"thinkingBudget": 0}
+        put(body, f"{CONFIG}.thinkingConfig", thinking)
+    image = body.get(CONFIG, {}).get("imageConfig")
+    if isinstance(image, dict):
+        body[CONFIG]["imageConfig"] = {_camel(name): value for name, value in image.items()}
+    details = {media.detail for media in request.media() if media.kind == "image" and media.detail in RANKS}
+    if details and not newest:
+        best = max(details, key=RANKS.index)
+        put(
+            body, f"{CONFIG}.mediaResolution", f"MEDIA_RESOLUTION_{RESOLUTIONS['high' if best == 'original' else best]}"
+        )
+        if len(details) > 1:
+            written.warnings.append(f"detail: this model takes one resolution for all pictures; {best} was sent")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _blocks(part: Part, *, newest: bool) -> Iterator[dict[str, Any]]:
+    if isinstance(part, Text):
+        if part.text:
+            yield {"text": part.text}
+    elif isinstance(part, Media):
+        yield _media(part, newest=newest)
+    elif isinstance(part, ToolCall):
+        call = {"functionCall": {"name": part.name, "args": parsed_arguments(part)}}
+        yield call | ({"thoughtSignature": part.signature} if part.signature else {})
+    elif isinstance(part, ToolResult):
+        yield from _result(part, newest=newest)
+    elif part.text:
+        yield {"text": part.text, "thought": True} | ({"thoughtSignature": part.signature} if part.signature else {})
+
+
+def _result(result: ToolResult, *, newest: bool) -> Iterator[dict[str, Any]]:
+    """Gemini 3 takes pictures inside the response; older models beside it, in the same turn."""
+    text = "".join(part.text for part in result.parts if isinstance(part, Text))
+    media = [_media(part, newest=False) for part in result.parts if isinstance(part, Media)]
+    response: dict[str, Any] = {"name": result.name or result.id, "response": _response(text)}
+    if newest and media:
+        response["parts"] = media
+    yield {"functionResponse": response}
+    if not newest:
+        yield from media
+
+
+def _response(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"result": text}
+
+
+def _media(media: Media, *, newest: bool) -> dict[str, Any]:
+    if media.kind == "image" and media.media_type and media.media_type not in IMAGE_TYPES:
+        raise refuse(
+            media.position,
+            f"the picture is {media.media_type}, and Gemini takes {', '.join(IMAGE_TYPES)}",
+            "Convert it, a GIF's first frame to PNG for example",
+            code="unsupported_image_format",
+        )
+    if media.base64:
+        part: dict[str, Any] = {"inlineData": {"mimeType": media.media_type, "data": media.base64}}
+    else:
+        part = {"fileData": _file(media)}
+    if newest and media.kind == "image" and media.detail in RESOLUTIONS:
+        part["mediaResolution"] = {"level": f"MEDIA_RESOLUTION_{RESOLUTIONS[media.detail]}"}
+    return part
+
+
+def _file(media: Media) -> dict[str, Any]:
+    if media.url.startswith("s3:"):
+        raise refuse(media.position, "Gemini opens no s3:// links", "Send an https link or the bytes")
+    uri = media.url or media.file_id
+    media_type = media.media_type or type_by_ending(uri)
+    if not media_type and not uri.startswith("https://generativelanguage.googleapis.com/"):
+        raise refuse(
+            media.position,
+            "the link's path does not tell the type of the file, and Google wants it told",
+            "Add mime_type beside the url",
+            code="unknown_media_type",
+        )
+    return {"fileUri": uri} | ({"mimeType": media_type} if media_type else {})
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        written["description"] = tool.description
+    if tool.schema:
+        written["parametersJsonSchema"] = tool.schema
+    return written
+
+
+def _tool_choice(request: Request) -> dict[str, Any]:
+    if request.tool_choice.startswith("="):
+        return {"mode": "ANY", "allowedFunctionNames": [request.tool_choice[1:]]}
+    mode = {"auto": "AUTO", "none": "NONE", "required": "ANY"}.get(request.tool_choice)
+    if mode is None:
+        raise BadRequest(
+            f"tool_choice {request.tool_choice!r} is not known.", code="unsupported_tool_choice", param="tool_choice"
+        )
+    return {"mode": mode}

@@ -1,0 +1,161 @@
+"""One translated call: its body on the way out, its answer on the way back, whole or as it streams."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.jsontext import parse
+from gateway.translation import (
+    anthropic,
+    chat_answer,
+    chat_request,
+    converse,
+    gemini,
+    gemini_answer,
+    responses_answer,
+    responses_request,
+)
+from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
+from gateway.translation.neutral import Event, Events, Failure, Request, Start, Written
+
+READ: dict[str, Callable[[Any, str], Request]] = {
+    "/chat/completions": chat_request.read,
+    "/responses": responses_request.read,
+}
+WRITE: dict[str, Callable[[Request], Written]] = {
+    "chat": chat_request.write,
+    "anthropic": anthropic.write,
+    "gemini": gemini.write,
+    "converse": converse.write,
+}
+
+
+class Reader(Protocol):
+    finished: bool
+
+    def whole(self, doc: Any) -> Iterator[Event]: ...
+
+    def event(self, doc: Any) -> Iterator[Event]: ...
+
+
+READERS: dict[str, Callable[[], Reader]] = {
+    "chat": chat_answer.Reader,
+    "anthropic": anthropic.Reader,
+    "gemini": gemini_answer.Reader,
+    "converse": converse.Reader,
+}
+
+
+class Writer(Protocol):
+    def whole(self, events: Events) -> dict[str, Any]: ...
+
+
+class AnswerUnreadable(Exception):
+    """The provider's answer is not what its format says; the text tells the caller."""
+
+
+@dataclass(slots=True)
+class Translator:
+    """Turns one provider's answer into what the caller's endpoint promises.
+
+    Args:
+        endpoint: the caller's, below /v1. `wire` is the provider's format, `id` and `created` are this call's.
+        strict: the caller wants nothing but OpenAI's own fields, as far as that loses no picture.
+    """
+
+    endpoint: str
+    wire: str
+    id: str
+    created: int
+    model: str
+    include_usage: bool = False
+    strict: bool = True
+    reader: Reader = field(init=False)
+    framing: ServerSentEvents | AwsEventStream = field(init=False)
+    chat: chat_answer.Writer = field(init=False)
+    responses: responses_answer.Writer = field(init=False)
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.reader = READERS[self.wire]()
+        self.framing = AwsEventStream() if self.wire == "converse" else ServerSentEvents()
+        self.chat = chat_answer.Writer(
+            id=f"chatcmpl-{self.id}",
+            created=self.created,
+            model=self.model,
+            include_usage=self.include_usage,
+            strict=self.strict,
+        )
+        self.responses = responses_answer.Writer(id=self.id, created=self.created, model=self.model)
+
+    def whole(self, body: bytes) -> bytes:
+        """The answer for the caller.
+
+        Raises:
+            AnswerUnreadable: empty, no JSON, an error where an answer was promised, or nothing that we know.
+        """
+        events = self._events(body)
+        writer: Writer = self.responses if self.endpoint == "/responses" else self.chat
+        return msgspec.json.encode(writer.whole(events))
+
+    def as_stream(self, body: bytes) -> bytes:
+        """A whole answer for a caller who asked for a stream. Raises AnswerUnreadable."""
+        told = b"".join(self._told(event) for event in self._events(body))
+        return told + self._end()
+
+    def _events(self, body: bytes) -> list[Event]:
+        try:
+            doc = parse(body)
+        except ValueError as error:
+            raise AnswerUnreadable(f"the answer is {f'no JSON ({error})' if body.strip() else 'empty'}") from None
+        events = list(self.reader.whole(doc))
+        failure = next((event for event in events if isinstance(event, Failure)), None)
+        if failure is not None:
+            raise AnswerUnreadable(failure.message)
+        if all(isinstance(event, Start) for event in events):
+            raise AnswerUnreadable("the answer holds neither text nor anything else that is known")
+        return events
+
+    @property
+    def done(self) -> bool:
+        """Whether what was fed so far completes the answer."""
+        return self.reader.finished
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the caller gets for these bytes of the provider's stream."""
+        try:
+            return b"".join(self._told(event) for doc in self.framing.feed(chunk) for event in self.reader.event(doc))
+        except BadStream as error:
+            self.failed = True
+            return self._told(Failure(str(error), code="invalid_stream"))
+
+    def finish(self) -> bytes:
+        """The end of the caller's stream; with an error when the provider's stopped before its own end."""
+        told = b""
+        if not self.failed:
+            with contextlib.suppress(BadStream):  # half a message, which is told below
+                told = b"".join(self._told(event) for doc in self.framing.finish() for event in self.reader.event(doc))
+        if isinstance(self.reader, gemini_answer.Reader):
+            told += b"".join(self._told(event) for event in self.reader.end())
+        if not self.reader.finished and not self.failed:
+            told += self._told(Failure("the provider's stream ended before its answer was complete", code="broken_off"))
+        return told + self._end()
+
+    def _end(self) -> bytes:
+        frames = self.responses.last() if self.endpoint == "/responses" else self.chat.last()
+        told = b"".join(self._framed(frame) for frame in frames)
+        return told if self.endpoint == "/responses" else told + b"data: [DONE]\n\n"
+
+    def _told(self, event: Event) -> bytes:
+        self.failed = self.failed or isinstance(event, Failure)
+        writer = self.responses.frames if self.endpoint == "/responses" else self.chat.chunks
+        return b"".join(self._framed(frame) for frame in writer(event))
+
+    def _framed(self, frame: dict[str, Any]) -> bytes:
+        data = b"data: " + msgspec.json.encode(frame) + b"\n\n"
+        return b"event: " + frame["type"].encode() + b"\n" + data if self.endpoint == "/responses" else data

@@ -1,0 +1,96 @@
+"""What the formats that are not chat have in common: system text apart, turns in alternation, settings by a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import BadRequest
+from gateway.translation.neutral import Message, Part, Request, Text, Written, refuse
+
+# Settings that only say what the answer looks like anyway.
+HARMLESS = {"n": 1, "logprobs": False, "modalities": ["text"], "store": False, "top_logprobs": 0}
+# Settings that ask for something which the caller would miss in the answer.
+FEATURES = {
+    "n": "gives one answer a request; ask again for another",
+    "logprobs": "gives no log probabilities",
+    "top_logprobs": "gives no log probabilities",
+    "modalities": "answers in text only",
+    "audio": "answers in text only",
+    "web_search_options": "is reached without OpenAI's web search; describe a tool instead",
+}
+
+
+def split_system(request: Request) -> tuple[list[Text], list[Message]]:
+    """The text of all system messages, and the other messages. A picture among the text is refused."""
+    system: list[Text] = []
+    others: list[Message] = []
+    for message in request.messages:
+        if message.role != "system":
+            others.append(message)
+            continue
+        for part in message.parts:
+            if not isinstance(part, Text):
+                raise refuse(
+                    getattr(part, "position", message.position),
+                    "a system message can hold only text for this provider",
+                    "Move the picture or file to a user message",
+                )
+            system += [part] if part.text else []
+    return system, others
+
+
+def merged(messages: list[Message]) -> list[tuple[str, list[Part]]]:
+    """User and assistant in turn: neighbours of one role become one turn, results of tools are the user's."""
+    turns: list[tuple[str, list[Part]]] = []
+    for message in messages:
+        role = "assistant" if message.role == "assistant" else "user"
+        if turns and turns[-1][0] == role:
+            turns[-1][1].extend(message.parts)
+        else:
+            turns.append((role, list(message.parts)))
+    return turns
+
+
+def take_settings(
+    written: Written,
+    request: Request,
+    *,
+    provider: str,
+    names: Mapping[str, str],
+    no_place: frozenset[str],
+    features: frozenset[str] = frozenset(),
+    others: str = "",
+) -> None:
+    """Put each setting where the format wants it.
+
+    Args:
+        names: OpenAI's name to a dotted path in the body.
+        no_place: settings that the format lacks and that only tune: left out, with a warning.
+        features: of `FEATURES`, those that the format has after all and the caller handles.
+        others: a dotted path for settings that nobody knows; empty is the body itself.
+
+    Raises:
+        BadRequest: a setting asks for something that this provider cannot do.
+    """
+    for name, value in request.settings.items():
+        if name in features or HARMLESS.get(name, ...) == value:
+            continue
+        if name in names:
+            put(written.body, names[name], value)
+        elif name in FEATURES:
+            raise BadRequest(f"{name}: {provider} {FEATURES[name]}.", code="unsupported_feature", param=name)
+        elif name in no_place:
+            written.warnings.append(f"{name}: {provider} has no such setting; it was not sent")
+        else:
+            put(written.body, f"{others}.{name}" if others else name, value)
+
+
+def put(body: dict[str, Any], path: str, value: Any) -> None:
+    *folders, name = path.split(".")
+    for folder in folders:
+        body = body.setdefault(folder, {})
+    if isinstance(value, dict) and isinstance(body.get(name), dict):
+        body[name] |= value
+    else:
+        body[name] = value

@@ -1,0 +1,53 @@
+"""The estimator against what providers counted, row by row of the recorded measurements."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.image_tokens import estimate
+from tests.conftest import SHARED
+
+MEASURED = SHARED / "reference/image_tokens_measured.tsv"
+
+
+def measurements(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return [row for row in csv.DictReader(file, delimiter="\t") if row["formula_prediction"]]
+
+
+@pytest.mark.skipif(not MEASURED.exists(), reason="the measurements are not beside this checkout (shared/reference)")
+def test_every_measurement_with_a_known_rule_is_met() -> None:
+    rows = measurements(MEASURED)
+    for row in rows:
+        sizes = [size.strip().split("x") for size in row["images_wxh"].split(";")]
+        details = [detail.strip().removeprefix("-") for detail in row["detail"].split(";")]
+        each = [estimate(row["model"], int(w), int(h), d) for (w, h), d in zip(sizes, details, strict=True)]
+        assert None not in each, row
+        total = sum(one for one in each if one is not None)
+        assert total == int(row["formula_prediction"]), (row, total)
+        if row["image_tokens_reported"]:
+            assert total == int(row["image_tokens_reported"]), row
+    assert len(rows) > 50
+
+
+@given(
+    st.sampled_from(
+        ["gpt-4o", "gpt-5-mini", "claude-opus-5", "gemini-2.0-flash", "gemini-3-pro", "pixtral-12b", "qwen2.5-vl"]
+    ),
+    st.integers(1, 60_000),
+    st.integers(1, 60_000),
+)
+def test_any_size_has_a_bounded_estimate(model: str, width: int, height: int) -> None:
+    found = estimate(model, width, height)
+    assert found is not None
+    assert 0 <= found < 200_000
+
+
+def test_a_model_without_a_known_rule_has_no_estimate() -> None:
+    assert estimate("llava-13b", 100, 100) is None
+    assert estimate("gpt-4o", 0, 100) is None
