@@ -179,8 +179,13 @@ def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_ur
     for name, value in given.items():
         if known[name].choices and value not in known[name].choices:
             raise ValidationError(f"{known[name].title} is one of {', '.join(known[name].choices)}, not {value!r}.")
-    missing = [one.title for one in vendor.settings if one.required and not given.get(one.name)]
-    if missing and not has_base_url:
+    in_paths = "".join(wire.path for _, wire in vendor.wires)
+    missing = [
+        one.title
+        for one in vendor.settings
+        if one.required and not given.get(one.name) and (not has_base_url or f"{{{one.name}}}" in in_paths)
+    ]
+    if missing:
         raise ValidationError(f"{vendor.title} needs {' and '.join(missing)}.")
     return given
 

@@ -66,7 +66,15 @@ class Route:
             return self.url(endpoint, "")
         model = quote(self.model.removeprefix("models/"), safe="@.-_~")
         region = self.settings.get("region") or "global"
-        return self.base_url + path.format_map({**self.settings, "region": region, "model": model})
+        try:
+            return self.base_url + path.format_map({**self.settings, "region": region, "model": model})
+        except KeyError as missing:
+            one = next(one for one in self.provider.settings if one.name == missing.args[0])
+            raise BadRequest(
+                f"{self.provider.title} needs {one.title}: set it in the virtual key, or send x-portkey-{one.header}.",
+                code="missing_setting",
+                param=one.header,
+            ) from None
 
     def setting(self, name: str) -> str:
         return self.settings.get(name, "")

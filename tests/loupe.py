@@ -107,12 +107,17 @@ class Loupe:
         return done.stdout.strip()
 
     def add_virtual_key(
-        self, slug: str, base_url: str, secret: str = "sk-upstream-secret", provider: str = "openai"
+        self,
+        slug: str,
+        base_url: str,
+        secret: str = "sk-upstream-secret",
+        provider: str = "openai",
+        **settings: str,
     ) -> None:
         """A virtual key; returns when the running gateway knows it."""
-        self.manage(
-            "virtualkey", "add", slug, "--provider", provider, "--secret-stdin", "--base-url", base_url, stdin=secret
-        )
+        given = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        address = ["--base-url", base_url] if base_url else []
+        self.manage("virtualkey", "add", slug, "--provider", provider, "--secret-stdin", *address, *given, stdin=secret)
         until(lambda: f"@{slug}" in self._unknown_slug_error(), f"the gateway knows @{slug}")
 
     def call(

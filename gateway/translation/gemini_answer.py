@@ -105,11 +105,15 @@ class Reader:
             arguments = json.dumps(obj(call.get("args")), ensure_ascii=False)
             id = words(call.get("id")) or f"call_{choice}_{slot}_{words(call.get('name'))}"[:40]
             yield CallDelta(slot, id, words(call.get("name")), arguments, signature, choice)
-        elif part.get("executableCode"):
-            code = obj(part["executableCode"])
-            yield TextDelta(f"\n```{words(code.get('language')).lower()}\n{words(code.get('code'))}\n```\n", choice)
-        elif part.get("codeExecutionResult"):
-            yield TextDelta(f"\n```\n{words(obj(part['codeExecutionResult']).get('output'))}\n```\n", choice)
+        elif part.get("executableCode") or part.get("codeExecutionResult"):
+            yield ThoughtDelta(_code(part), choice=choice)  # Google ran it on the way to the answer
+
+
+def _code(part: dict[str, Any]) -> str:
+    code, result = obj(part.get("executableCode")), obj(part.get("codeExecutionResult"))
+    return (
+        f"\n```{words(code.get('language')).lower()}\n{words(code.get('code')) or words(result.get('output'))}\n```\n"
+    )
 
 
 def _logprobs(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -135,7 +139,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     into, out = _by_kind(usage.get("promptTokensDetails")), _by_kind(usage.get("candidatesTokensDetails"))
     return Usage(
         prompt=None if prompt is None else prompt + (tools or 0),
-        completion=None if prompt is None else (answer or 0) + (thoughts or 0),
+        completion=None if answer is None and thoughts is None and prompt is None else (answer or 0) + (thoughts or 0),
         total=total,
         cached=number(usage.get("cachedContentTokenCount")),
         reasoning=thoughts,
