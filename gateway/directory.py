@@ -104,13 +104,14 @@ def _load_keys() -> dict[str, KeyHolder]:
 def _load_targets() -> dict[int, dict[str, Target]]:
     targets: dict[int, dict[str, Target]] = {}
     for row in VirtualKey.objects.live():
-        target = _target(row)
+        target = target_of(row)
         if target is not None:
             targets.setdefault(row.workspace_id, {})[row.slug] = target
     return targets
 
 
-def _target(row: VirtualKey) -> Target | None:
+def target_of(row: VirtualKey) -> Target | None:
+    """A stored virtual key, opened; None when its provider is not known to this version."""
     provider = by_name(row.provider)
     if provider is None:
         log.warning("virtual key @%s names the provider %r, which this version does not know", row.slug, row.provider)

@@ -24,8 +24,9 @@ from gateway.jsontext import parse
 from gateway.plaintext import storable
 from gateway.providers.base import Provider
 from gateway.routing import Route, check_model, route
+from gateway.translation import images
 from gateway.translation.neutral import Request
-from gateway.translation.translator import READ
+from gateway.translation.translator import READ, translates
 from gateway.wire import HeaderList
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ NEVER_FORWARDED = frozenset(
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 USER_AGENT = "loupe/0.1"
 WIRE_ENDPOINT = "/chat/completions"
+INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
 
 
@@ -123,16 +125,17 @@ class Draft:
         if self.method != "POST" or self.endpoint not in OPENAI:
             return None
         chat = way.wire.dialect == "chat"
-        if chat and (self.endpoint not in READ or self.endpoint in way.provider.speaks):
+        if chat and (self.endpoint not in INLINED or self.endpoint in way.provider.speaks):
             return None
-        if self.endpoint not in READ:
+        if not translates(self.endpoint, way.wire.dialect):
+            known = [f"/v1{endpoint}" for endpoint in READ if translates(endpoint, way.wire.dialect)]
             raise NotFound(
-                f"{way.provider.title} has no {self.endpoint} that Loupe knows. It answers "
-                f"{' and '.join('/v1' + endpoint for endpoint in READ)}.",
+                f"{way.provider.title} has no {self.endpoint} that Loupe knows. It answers {' and '.join(known)}.",
                 code="unsupported_endpoint",
             )
         try:
-            return READ[self.endpoint](parse(self.body), way.model)
+            doc = images.form(self.body, self.boundary) if self.boundary else parse(self.body)
+            return READ[self.endpoint](doc, way.model)
         except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}.", code="invalid_json") from None
 
@@ -270,7 +273,7 @@ class Draft:
             begin_meta=self._meta(way, edits, url, way.wire.dialect if request else ""),
             credential=plain_headers(way),
             request=request,
-            inline=self.endpoint in READ and (always or not opens) and b"http" in self.body,
+            inline=self.endpoint in INLINED and (always or not opens) and b"http" in self.body,
             always_inline=always,
             strict=self.claims.strict,
             lint_refuses=way.setting("lint") == "refuse",

@@ -173,6 +173,12 @@ def summary(log: RequestLog) -> dict[str, Any]:
         "total_units": log.total_tokens,
         "cost": float(log.cost) if log.cost is not None else None,
         "cost_currency": "USD",
+        "provider_cost": float(log.provider_cost) if log.provider_cost is not None else None,
+        "token_kinds": log.token_kinds,
+        "image_tokens_estimate": log.image_tokens,
+        "image_tokens_disagree": log.tokens_disagree,
+        "wire": log.wire or None,
+        "warnings": log.warnings,
         "response_time": log.total_ms,
         "time_to_first_byte": log.first_byte_ms,
         "upstream_response_time": log.upstream_ms,
@@ -203,6 +209,13 @@ def whole(log: RequestLog, request: HttpRequest) -> dict[str, Any]:
         }
         if payload
         else None,
+        "transformedRequest": {
+            "url": payload.url,
+            "method": log.method,
+            "body": _readable(bodies.sent_text(payload)),
+        }
+        if payload and payload.sent_body
+        else None,
         "response": {
             "status": log.status,
             "headers": payload.response_headers,
@@ -229,6 +242,8 @@ def _image(one: LogImage, request: HttpRequest) -> dict[str, Any]:
         "source": one.source,
         "source_url": one.url or None,
         "detail": one.detail or None,
+        "tokens_estimate": one.tokens,
+        "inlined": one.inlined,
         "snapshot": f"failed: {one.snapshot_reason}" if one.snapshot == LogImage.Snapshot.FAILED else one.snapshot,
         "problem": (image.thumbnail_problem if image else one.snapshot_reason) or None,
         "url": request.build_absolute_uri(reverse("api-image", kwargs=where)) if image else None,

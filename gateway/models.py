@@ -255,7 +255,10 @@ class Image(models.Model):
 
 
 class LogImage(models.Model):
-    """That a file stood in a request or an answer: where, how it was given, and whether a copy is kept."""
+    """That a file stood in a request or an answer: where, how it was given, and whether a copy is kept.
+
+    `inlined` is a link that the gateway opened itself, so that its copy is what the provider got.
+    """
 
     class Direction(models.TextChoices):
         INPUT = "input"
@@ -283,6 +286,7 @@ class LogImage(models.Model):
     declared_type = models.CharField(max_length=100, blank=True)
     detail = models.CharField(max_length=10, blank=True)
     tokens = models.PositiveIntegerField(null=True)
+    inlined = models.BooleanField(default=False)
     snapshot = models.CharField(max_length=7, choices=Snapshot.choices, default=Snapshot.KEPT)
     snapshot_reason = models.CharField(max_length=200, blank=True)
     snapshot_at = models.DateTimeField(null=True)

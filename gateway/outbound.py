@@ -137,14 +137,15 @@ class Outbound:
         if not places:
             return
         fetched = await self.fetching.all({place.path: place.url for place in places})
-        edits: list[Edit] = []
-        for place in places:
-            data = fetched[place.path]
-            media = from_bytes(data, Media("image", place.path, url=place.url))
-            edits.append((place.start, place.end, media.data_url))
+        opened = [from_bytes(fetched[place.path], Media("image", place.path, url=place.url)) for place in places]
+        call.warnings += lint.check([lint.picture_of(media) for media in opened], call)
+        edits: list[Edit] = [
+            (place.start, place.end, media.data_url) for place, media in zip(places, opened, strict=True)
+        ]
         call.inlined = {position: hashlib.sha256(data).hexdigest() for position, data in fetched.items()}
         call.sent_edits = edits
         call.sent_body = apply(call.sent_body, edits)
+        lint.check_size(len(call.sent_body), call)
 
 
 WEB = frozenset({"http", "https"})

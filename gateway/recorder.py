@@ -199,6 +199,7 @@ def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[s
         for position, sha256 in inlined.items():
             if sha256 in images and (row.position == position or row.position.startswith(f"{position}.")):
                 row.image_id, row.snapshot, row.snapshot_at = sha256, LogImage.Snapshot.KEPT, timezone.now()
+                row.inlined = True
 
 
 def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str, Image], usage: Usage) -> None:

@@ -64,6 +64,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "payload": payload,
         "conversation": read_conversation(log, payload),
         "request_json": pieces(bodies.request_text(payload), log, LogImage.Direction.INPUT) if payload else [],
+        "sent_json": pieces(bodies.sent_text(payload), log, LogImage.Direction.INPUT) if payload else [],
         "response_json": pieces(bodies.response_text(payload), log, LogImage.Direction.OUTPUT) if payload else [],
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),

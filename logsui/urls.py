@@ -22,7 +22,9 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/keys", keys.key_page, name="keys"),
     path("w/<slug:slug>/keys/create", keys.create_key, name="create-key"),
     path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.revoke_key, name="revoke-key"),
+    path("w/<slug:slug>/virtual-keys/fields", keys.provider_fields, name="provider-fields"),
     path("w/<slug:slug>/virtual-keys/create", keys.create_virtual, name="create-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/revoke", keys.revoke_virtual, name="revoke-virtual-key"),
+    path("w/<slug:slug>/virtual-keys/<int:key_id>/test", keys.test_virtual, name="test-virtual-key"),
     path("w/<slug:slug>/connect", keys.connect, name="connect"),
 ]

@@ -38,10 +38,10 @@ def free_port() -> int:
 
 
 class Loupe:
-    """`Loupe(folder).start()`; then `base`, `key`, `link`, and `logs()`."""
+    """`Loupe(folder).start()`; then `base`, `key`, `link`, and `logs()`. `code` is the checkout that is run."""
 
-    def __init__(self, data: Path, **env: str) -> None:
-        self.data = data
+    def __init__(self, data: Path, *, code: Path = ROOT, **env: str) -> None:
+        self.data, self.code = data, code
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOUPE", "DJANGO", "DATABASE"))}
         self.env = clean | {"LOUPE_DATA": str(data), "LOUPE_SNAPSHOT": "off", "PYTHONUNBUFFERED": "1"} | env
         self.port = free_port()
@@ -63,7 +63,7 @@ class Loupe:
         out = self.output_path.open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(self.port)],
-            cwd=ROOT,
+            cwd=self.code,
             env=self.env,
             stdout=out,
             stderr=out,
@@ -95,7 +95,7 @@ class Loupe:
     def manage(self, *args: str, stdin: str | None = None, **env: str) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *args],
-            cwd=ROOT,
+            cwd=self.code,
             env=self.env | env,
             input=stdin,
             capture_output=True,

@@ -64,7 +64,8 @@ def test_modules_are_named_for_their_job() -> None:
 
 
 def test_a_provider_is_a_small_file_of_data() -> None:
-    for path in (ROOT / "gateway" / "providers").glob("*.py"):
+    vendors = [path for path in (ROOT / "gateway" / "providers").glob("*.py") if path.name != "base.py"]
+    for path in vendors:
         assert path.read_text().count("\n") <= 80, path
 
 

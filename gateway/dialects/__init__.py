@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect
-from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI
+from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN
 from gateway.dialects.openai_chat import OpenAIChat, OpenAICompletions, OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -33,7 +33,13 @@ NATIVE: dict[str, Dialect] = {
     "/rawPredict": ANTHROPIC,
     "/streamRawPredict": ANTHROPIC,
 }
-WIRES: dict[str, Dialect] = {"chat": CHAT, "anthropic": ANTHROPIC, "gemini": GEMINI, "converse": CONVERSE}
+WIRES: dict[str, Dialect] = {
+    "chat": CHAT,
+    "anthropic": ANTHROPIC,
+    "gemini": GEMINI,
+    "converse": CONVERSE,
+    "imagen": IMAGEN,
+}
 # Google's and Amazon's own paths name the model: /models/<model>:<method>, /model/<model>/<method>.
 MODEL_PATH = re.compile(
     r"(?P<head>(?:/[^:]*)?/models/|/model/)(?P<model>[^:]+?|[^/]+)(?P<tail>[:/](?P<method>[A-Za-z-]+))"

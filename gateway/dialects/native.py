@@ -178,3 +178,4 @@ def _converse_block(block: dict[str, Any], path: str) -> Iterator[Part]:
 ANTHROPIC = Native("anthropic", "Message", (b"event: message_stop", b'"type":"message_stop"'), anthropic_turns)
 GEMINI = Native("gemini", "Generate content", (), gemini_turns)
 CONVERSE = Native("converse", "Converse", (), converse_turns)
+IMAGEN = Native("imagen", "Predict", (), lambda doc: ())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gateway.providers.anthropic import ANTHROPIC
-from gateway.providers.azure import AZURE_FOUNDRY, AZURE_OPENAI
+from gateway.providers.azure import AZURE_OPENAI
 from gateway.providers.base import Provider
 from gateway.providers.bedrock import BEDROCK
 from gateway.providers.cohere import COHERE
 from gateway.providers.deepinfra import DEEPINFRA
 from gateway.providers.deepseek import DEEPSEEK
 from gateway.providers.fireworks import FIREWORKS
+from gateway.providers.foundry import FOUNDRY
 from gateway.providers.google import GOOGLE
 from gateway.providers.groq import GROQ
 from gateway.providers.mistral import MISTRAL
@@ -26,7 +27,7 @@ from gateway.providers.xai import XAI
 PROVIDERS: tuple[Provider, ...] = (
     OPENAI,
     AZURE_OPENAI,
-    AZURE_FOUNDRY,
+    FOUNDRY,
     GOOGLE,
     VERTEX,
     ANTHROPIC,

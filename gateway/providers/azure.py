@@ -1,11 +1,10 @@
-"""Azure OpenAI, by deployment with an API version or in its `v1` form, and the models of Azure AI Foundry."""
+"""Azure OpenAI, by deployment with an API version or in its `v1` form."""
 
 from __future__ import annotations
 
-from gateway.providers.base import CHAT, Provider, Setting, Settings
+from gateway.providers.base import Provider, Setting, Settings
 
 CLASSIC_VERSION = "2024-10-21"
-FOUNDRY_VERSION = "2024-05-01-preview"
 # Endpoints that belong to the resource, not to one of its deployments.
 RESOURCE_ENDPOINTS = ("/responses", "/models", "/files", "/batches")
 
@@ -43,10 +42,6 @@ def place(settings: Settings, endpoint: str, model: str) -> str:
     return f"/openai/deployments/{deployment(settings, model)}{endpoint}?api-version={api_version}"
 
 
-def foundry_place(settings: Settings, endpoint: str, model: str) -> str:
-    return f"/models{endpoint}?api-version={settings.get('api_version') or FOUNDRY_VERSION}"
-
-
 ENTRA = (
     Setting(
         "auth_mode",
@@ -58,6 +53,8 @@ ENTRA = (
     Setting("tenant_id", "Entra tenant", "azure-entra-tenant-id", "for entra"),
     Setting("client_id", "Entra client id", "azure-entra-client-id", "for entra"),
     Setting("client_secret", "Entra client secret", "azure-entra-client-secret", secret=True),
+    Setting("authority", "Entra address", "", "empty is login.microsoftonline.com; a government cloud has its own"),
+    Setting("scope", "Entra scope", "", "empty is Azure's cognitive services"),
     Setting("ad_token", "Entra token", "azure-ad-token", secret=True),
 )
 
@@ -76,25 +73,6 @@ AZURE_OPENAI = Provider(
         *ENTRA,
     ),
     aliases=("azure",),
-    prices="azure",
-    key_title="Key, Entra token or client secret",
-    completes_choices=True,
-)
-
-AZURE_FOUNDRY = Provider(
-    name="azure-ai",
-    title="Azure AI Foundry",
-    base_url="https://{resource_name}.services.ai.azure.com",
-    auth="azure",
-    wires=(("", CHAT),),
-    speaks=frozenset({"/chat/completions"}),
-    place=foundry_place,
-    settings=(
-        Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
-        Setting("api_version", "API version", "azure-api-version", f"empty is {FOUNDRY_VERSION}"),
-        *ENTRA,
-    ),
-    aliases=("azure-foundry",),
     prices="azure",
     key_title="Key, Entra token or client secret",
     completes_choices=True,

@@ -75,6 +75,19 @@ class Wire:
     names_model: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What to ask a vendor to learn whether a credential works: a path to GET, or a body for a model's chat.
+
+    `proves` are the statuses that only a caller with a good credential is told, beside success.
+    """
+
+    path: str = "/models"
+    model: str = ""
+    body: Mapping[str, object] | None = None
+    proves: frozenset[int] = frozenset()
+
+
 CHAT = Wire()
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "aws", "google", "azure", "none"]
 
@@ -100,6 +113,7 @@ class Provider:
     rename: Callable[[Settings, str], str] | None = None
     settings: tuple[Setting, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    probe: Probe = Probe()
     aliases: tuple[str, ...] = ()
     prices: str | None = None
     needs_secret: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.providers.base import Limits, Provider, Setting, Settings, Wire
+from gateway.providers.base import Limits, Probe, Provider, Setting, Settings, Wire
 
 CONVERSE = Wire(
     "converse",
@@ -25,6 +25,7 @@ BEDROCK = Provider(
     auth="aws",
     wires=(("", CONVERSE),),
     speaks=frozenset(),
+    probe=Probe(model="amazon.nova-micro-v1:0", body={"messages": []}, proves=frozenset({400})),
     settings=(
         Setting("region", "Region", "aws-region", "such as us-east-1", required=True),
         Setting("access_key_id", "Access key id", "aws-access-key-id", "empty when the secret is a Bedrock API key"),

@@ -16,12 +16,14 @@ GENERATE = Wire(
     names_model=False,
 )
 
+PREDICT = Wire("imagen", "/models/{model}:predict", opens=frozenset(), limits=LIMITS, names_model=False)
+
 GOOGLE = Provider(
     name="google",
     title="Gemini (AI Studio)",
     base_url="https://generativelanguage.googleapis.com/v1beta",
     auth="x-goog-api-key",
-    wires=(("", GENERATE),),
+    wires=(("imagen", PREDICT), ("", GENERATE)),
     speaks=frozenset(),
     aliases=("gemini", "google-ai-studio"),
     prices="google",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.providers.base import Limits, Provider, Setting, Settings, Wire
+from gateway.providers.base import Limits, Probe, Provider, Setting, Settings, Wire
 from gateway.providers.google import IMAGES
 
 MB = 1024 * 1024
@@ -12,6 +12,12 @@ GEMINI = Wire(
     "/v1/projects/{project_id}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
     opens=frozenset({"gs", "https"}),
     limits=Limits(images=3000, image_bytes=7 * MB, formats=IMAGES),
+    names_model=False,
+)
+IMAGEN = Wire(
+    "imagen",
+    "/v1/projects/{project_id}/locations/{region}/publishers/google/models/{model}:predict",
+    opens=frozenset(),
     names_model=False,
 )
 CLAUDE = Wire(
@@ -40,9 +46,10 @@ VERTEX = Provider(
     title="Vertex AI",
     base_url=base_url,
     auth="google",
-    wires=(("claude", CLAUDE), ("", GEMINI)),
+    wires=(("claude", CLAUDE), ("imagen", IMAGEN), ("", GEMINI)),
     speaks=frozenset(),
     place=place,
+    probe=Probe(model="gemini-2.5-flash", body={"contents": []}, proves=frozenset({400})),
     settings=(
         Setting("project_id", "Project", "vertex-project-id", "the project's id, as in my-project-123", required=True),
         Setting("region", "Region", "vertex-region", "such as us-central1; empty is global"),

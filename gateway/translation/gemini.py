@@ -43,7 +43,23 @@ SETTINGS = {
     "generation_config": CONFIG,
 }
 NO_PLACE = frozenset(
-    ["logit_bias", "user", "metadata", "store", "prediction", "service_tier", "verbosity", "parallel_tool_calls"]
+    [
+        "quality",
+        "background",
+        "style",
+        "moderation",
+        "output_format",
+        "output_compression",
+        "input_fidelity",
+        "logit_bias",
+        "user",
+        "metadata",
+        "store",
+        "prediction",
+        "service_tier",
+        "verbosity",
+        "parallel_tool_calls",
+    ]
 )
 # OpenAI's `detail` in Gemini's words.
 RESOLUTIONS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "original": "ULTRA_HIGH"}

@@ -17,21 +17,27 @@ from gateway.translation import (
     converse,
     gemini,
     gemini_answer,
+    images,
     responses_answer,
     responses_request,
 )
 from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
-from gateway.translation.neutral import Event, Events, Failure, Request, Start, Written
+from gateway.translation.neutral import Event, Events, Failure, ImageDelta, Request, Start, TextDelta, Written
 
 READ: dict[str, Callable[[Any, str], Request]] = {
     "/chat/completions": chat_request.read,
     "/responses": responses_request.read,
+    "/images/generations": images.read,
+    "/images/edits": images.read,
 }
+DRAWING = ("/images/generations", "/images/edits")
+DRAWING_WIRES = ("gemini", "imagen")
 WRITE: dict[str, Callable[[Request], Written]] = {
     "chat": chat_request.write,
     "anthropic": anthropic.write,
     "gemini": gemini.write,
     "converse": converse.write,
+    "imagen": images.write_imagen,
 }
 
 
@@ -48,6 +54,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "anthropic": anthropic.Reader,
     "gemini": gemini_answer.Reader,
     "converse": converse.Reader,
+    "imagen": images.ImagenReader,
 }
 
 
@@ -101,6 +108,10 @@ class Translator:
         """
         events = self._events(body)
         writer: Writer = self.responses if self.endpoint == "/responses" else self.chat
+        if self.endpoint in DRAWING:
+            writer = images.Writer(created=self.created)
+            if not any(isinstance(event, ImageDelta) for event in events):
+                raise AnswerUnreadable(f"no picture came, but words: {_words_of(events)}")
         return msgspec.json.encode(writer.whole(events))
 
     def as_stream(self, body: bytes) -> bytes:
@@ -159,3 +170,12 @@ class Translator:
     def _framed(self, frame: dict[str, Any]) -> bytes:
         data = b"data: " + msgspec.json.encode(frame) + b"\n\n"
         return b"event: " + frame["type"].encode() + b"\n" + data if self.endpoint == "/responses" else data
+
+
+def _words_of(events: Events) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))[:500] or "none"
+
+
+def translates(endpoint: str, wire: str) -> bool:
+    """Whether a caller's endpoint can be carried in a provider's format."""
+    return endpoint in READ and (endpoint not in DRAWING or wire in DRAWING_WIRES)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from django import template
+
+from gateway.providers.base import Provider
 
 register = template.Library()
 
@@ -45,3 +48,37 @@ def money(cost: Decimal | None) -> str:
 def share(part: float | None, whole: float | None) -> str:
     """A percentage for the width of a bar."""
     return f"{100 * part / whole:.1f}" if part and whole else "0"
+
+
+@register.filter
+def item(mapping: Mapping[str, str] | None, key: str) -> str:
+    return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def address(provider: Provider) -> str:
+    """A provider's own address, with what its settings fill in shown by name."""
+    if isinstance(provider.base_url, str):
+        return provider.base_url
+    return provider.base_url({one.name: f"<{one.name}>" for one in provider.settings})
+
+
+@register.filter
+def token_kinds(counts: Mapping[str, int]) -> str:
+    """`image_in: 258` as people say it. What is cached and reasoned stands with the sums already."""
+    return ", ".join(
+        f"{count:,} {KINDS.get(name, name)}"
+        for name, count in counts.items()
+        if count and name not in ("cached", "reasoning")
+    )
+
+
+KINDS = {
+    "cache_write": "written to cache",
+    "text_in": "text in",
+    "image_in": "image in",
+    "audio_in": "audio in",
+    "text_out": "text out",
+    "image_out": "image out",
+    "audio_out": "audio out",
+}
