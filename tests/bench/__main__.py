@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.bench.bodies import make_bodies
 from tests.bench.gateways import Gateway, Rig
-from tests.bench.loupe import loupe
+from tests.bench.loupe import loupe, translating
 from tests.bench.measure import measure, measure_straight
 from tests.bench.peers import PEERS
 from tests.bench.processes import Bystanders, Unavailable, divide_cores
@@ -34,7 +34,7 @@ DISK_PER_SECOND = 2.5 * 1024**3
 
 
 def arguments() -> argparse.Namespace:
-    names = ["loupe", *(peer.name for peer in PEERS)]
+    names = ["loupe", "loupe to gemini", "loupe to anthropic", *(peer.name for peer in PEERS)]
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -99,7 +99,7 @@ async def bench(options: argparse.Namespace, loop_name: str) -> Results:
     straight = await measure_straight(port, bodies, options.seconds)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     results = Results(today, cores.count, options.seconds, loop_name, options.note, bodies, straight)
-    for gateway in [loupe(bodies[0]), *PEERS]:
+    for gateway in [loupe(bodies[0]), *translating(bodies[1]), *PEERS]:
         if not options.only or gateway.name in options.only:
             await _one(gateway, rig, results, options.quiet_wait)
     server.close()
@@ -112,7 +112,8 @@ async def _one(gateway: Gateway, rig: Rig, results: Results, quiet_wait: float) 
         results.versions[gateway.name] = gateway.prepare(rig)
         await Bystanders.leave(quiet_wait)
         bystanders = Bystanders()
-        results.rows[gateway.name] = await measure(gateway, rig, results.bodies, results.straight, results.seconds)
+        bodies = results.bodies if gateway.links else results.bodies[1:]
+        results.rows[gateway.name] = await measure(gateway, rig, bodies, results.straight, results.seconds)
         results.bystanders[gateway.name] = bystanders.share()
         shutil.rmtree(rig.scratch / "runs" / gateway.name, ignore_errors=True)
     except (Unavailable, OSError) as error:

@@ -64,6 +64,8 @@ class Gateway:
     prepare: Callable[[Rig], str]
     """Installs what is missing and answers the version."""
     start: Callable[[Rig], Started]
+    links: bool = True
+    """Whether it is measured with a picture behind a link, which nobody here can open."""
 
 
 def clean_env(**more: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOUSE = Path(__file__).resolve().parents[2]
 LAG_LIMIT = 120.0
+JOURNAL_MB = 8192
 POLL_SECONDS = 0.25
 
 
@@ -30,22 +31,23 @@ def prepare(rig: Rig) -> str:
     return str(project["version"])
 
 
-def start_with(mark: Body) -> Callable[[Rig], Started]:
+def start_with(mark: Body, provider: str) -> Callable[[Rig], Started]:
     def start(rig: Rig) -> Started:
-        return _start(rig, mark)
+        return _start(rig, mark, provider)
 
     return start
 
 
-def _start(rig: Rig, mark: Body) -> Started:
+def _start(rig: Rig, mark: Body, provider: str) -> Started:
     folder = rig.folder("loupe")
     data = folder / "data"
     shutil.rmtree(data, ignore_errors=True)
     env = clean_env(LOUPE_DATA=str(data), LOUPE_SNAPSHOT="off", BENCH_SECRET="sk-bench")
+    env["LOUPE_JOURNAL_LIMIT_MB"] = str(JOURNAL_MB)
     manage = [sys.executable, str(HOUSE / "manage.py")]
-    provider = [
+    credential = [
         "--provider",
-        "openai",
+        provider,
         "--secret-env",
         "BENCH_SECRET",
         "--base-url",
@@ -55,7 +57,7 @@ def _start(rig: Rig, mark: Body) -> Started:
     if not printed:
         raise Unavailable("`manage.py apikey create` printed no key")
     key = printed.splitlines()[-1]
-    run([*manage, "virtualkey", "add", "bench", *provider], env=env, folder=HOUSE)
+    run([*manage, "virtualkey", "add", "bench", *credential], env=env, folder=HOUSE)
     port = free_port()
     serve = [*manage, "serve", "--port", str(port), "--workers", "1"]
     server = Running(serve, core=rig.cores.gateway, log=folder / "serve.txt", env=env, folder=HOUSE)
@@ -96,4 +98,12 @@ def _catching_up(target: Target, worker: Running, mark: Body) -> Callable[[], Aw
 
 
 def loupe(mark: Body) -> Gateway:
-    return Gateway("loupe", prepare, start_with(mark))
+    return Gateway("loupe", prepare, start_with(mark, "openai"))
+
+
+def translating(mark: Body) -> list[Gateway]:
+    """Loupe before providers that do not speak the caller's format."""
+    return [
+        Gateway("loupe to gemini", prepare, start_with(mark, "google"), links=False),
+        Gateway("loupe to anthropic", prepare, start_with(mark, "anthropic"), links=False),
+    ]

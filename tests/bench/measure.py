@@ -44,6 +44,10 @@ class Row:
     lag: float | None = None
     errors: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def server_cpu(self) -> float:
+        return self.cpu - (self.ingest_cpu or 0.0)
+
 
 async def measure_straight(port: int, bodies: list[Body], seconds: float) -> dict[str, Straight]:
     target = Target(port, {"authorization": "Bearer sk-bench"})

@@ -122,7 +122,19 @@ def _ratio(row: Row, results: Results, peer: str) -> str:
     return NOTHING
 
 
+def _translating(results: Results) -> Iterable[str]:
+    """What the server's CPU per request is, over that of passing the same body on."""
+    plain = {row.body: row.server_cpu for row in results.rows.get("loupe", [])}
+    for name, rows in results.rows.items():
+        if name.startswith("loupe to "):
+            costs = ", ".join(
+                f"{row.server_cpu / plain[row.body]:.2f} times ({row.body})" for row in rows if plain.get(row.body)
+            )
+            yield f"{name}: the server's CPU for a call, over passing the same body on: {costs}. "
+
+
 def _notes(results: Results) -> Iterable[str]:
+    yield from _translating(results)
     yield (
         "The gateway has one core to itself; the load generator, the fake upstream and Loupe's ingest share the other. "
         f"requests/s: {CONNECTIONS} keep-alive connections that never pause, after {WARM_UP_SECONDS:.0f} s of warm-up. "

@@ -1,4 +1,4 @@
-"""A model provider that answers one chat completion, always the same, as cheaply as Python can."""
+"""A model provider that answers always the same, in the format of the path, as cheaply as Python can."""
 
 from __future__ import annotations
 
@@ -12,34 +12,53 @@ LAST_CHUNK = b"0\r\n\r\n"
 HEAD_LIMIT = 64 * 1024
 
 
-def _answer() -> bytes:
-    said = (
-        "The mug has a chipped rim and a hairline crack that runs from the handle to the base, so yes, "
-        "I would send it back to the seller."
-    )
-    message: dict[str, object] = {"role": "assistant", "content": said, "refusal": None, "annotations": []}
-    body = {
-        "id": "chatcmpl-BenchBenchBenchBenchBenchBench",
-        "object": "chat.completion",
-        "created": 1780000000,
-        "model": "gpt-4o-mini-2024-07-18",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": {
-            "prompt_tokens": 1124,
-            "completion_tokens": 31,
-            "total_tokens": 1155,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        },
-        "service_tier": "default",
-        "system_fingerprint": "fp_bench",
-    }
+SAID = (
+    "The mug has a chipped rim and a hairline crack that runs from the handle to the base, so yes, "
+    "I would send it back to the seller."
+)
+MESSAGE = {"role": "assistant", "content": SAID, "refusal": None, "annotations": []}
+COMPLETION = {
+    "id": "chatcmpl-BenchBenchBenchBenchBenchBench",
+    "object": "chat.completion",
+    "created": 1780000000,
+    "model": "gpt-4o-mini-2024-07-18",
+    "choices": [{"index": 0, "message": MESSAGE, "logprobs": None, "finish_reason": "stop"}],
+    "usage": {
+        "prompt_tokens": 1124,
+        "completion_tokens": 31,
+        "total_tokens": 1155,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    },
+    "service_tier": "default",
+    "system_fingerprint": "fp_bench",
+}
+GEMINI = {
+    "candidates": [{"content": {"parts": [{"text": SAID}], "role": "model"}, "finishReason": "STOP", "index": 0}],
+    "usageMetadata": {"promptTokenCount": 1124, "candidatesTokenCount": 31, "totalTokenCount": 1155},
+    "modelVersion": "gemini-2.5-flash",
+    "responseId": "BenchBenchBenchBench",
+}
+ANTHROPIC = {
+    "id": "msg_BenchBenchBenchBench",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4-5",
+    "content": [{"type": "text", "text": SAID}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1124, "output_tokens": 31},
+}
+
+
+def _answer(body: dict[str, object]) -> bytes:
     text = json.dumps(body).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(text)}\r\nx-request-id: req_bench\r\n\r\n"
     return head.encode() + text
 
 
-ANSWER = _answer()
+# By what stands in the request's first line.
+ANSWERS = {b"generateContent": _answer(GEMINI), b"/messages": _answer(ANTHROPIC), b"": _answer(COMPLETION)}
+LINE_LIMIT = 120
 _shared = bytearray(512 * 1024)
 """Every connection reads into the same buffer: its bytes are counted at once and never kept."""
 
@@ -55,6 +74,7 @@ class Upstream(asyncio.BufferedProtocol):
         self.chunked = False
         self.tail = b""
         self.head = b""
+        self.answer = ANSWERS[b""]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -84,6 +104,8 @@ class Upstream(asyncio.BufferedProtocol):
                 self.transport.abort()
             return
         self.head = b""
+        line = bytes(data[:LINE_LIMIT])
+        self.answer = next(answer for mark, answer in ANSWERS.items() if mark in line)
         found = TRANSFER_LENGTH.search(data, 0, end)
         if found:
             self.missing = int(found[1]) - (nbytes - end - 4)
@@ -106,7 +128,7 @@ class Upstream(asyncio.BufferedProtocol):
         self.tail = b""
         Upstream.served += 1
         if self.transport:
-            self.transport.write(ANSWER)
+            self.transport.write(self.answer)
 
 
 async def start_upstream() -> tuple[asyncio.Server, int]:
