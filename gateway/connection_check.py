@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -66,8 +67,9 @@ def _judged(route: Route, probe: Probe, answer: httpx.Response, milliseconds: fl
     if status < 300 or status in probe.proves:
         return Finding("ok", f"{title} accepts it ({milliseconds:.0f} ms).")
     told, _ = retold(status, answer.content[:100_000], dict(answer.headers), route.provider.name)
-    reason = without_secrets(str(obj(parsed_or_none(told)).get("message")), route.secrets)[:300]
-    if status in (401, 403) or "key" in reason.lower() or "credential" in reason.lower():
+    said = str(obj(parsed_or_none(told)).get("message")).removeprefix(f"{route.provider.name} answered {status}: ")
+    reason = without_secrets(said, route.secrets)[:300]
+    if status in (401, 403) or (status == 400 and re.search(r"key|credential|token", reason, re.IGNORECASE)):
         return Finding("failed", f"{title} refuses the secret ({status}): {reason}")
     if status == 404:
         return Finding(
