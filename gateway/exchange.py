@@ -42,8 +42,8 @@ class Exchange:
         call = self.call
         pieces = [text.encode() if isinstance(text, str) else text for _, _, text in call.sent_edits]
         edits = [(start, end, len(piece)) for (start, end, _), piece in zip(call.sent_edits, pieces, strict=True)]
-        meta = {"url": call.url, "edits": edits, "inlined": call.inlined, "warnings": call.warnings}
-        data = b"".join(pieces) if call.keep_bodies else b""
+        meta = {"url": redaction.safe_url(call.url), "edits": edits, "inlined": call.inlined, "warnings": call.warnings}
+        data = redaction.masked_fields(b"".join(pieces)) if call.keep_bodies else b""
         try:
             self._write(Kind.SENT, msgspec.json.encode(meta), data)
         except JournalUnavailable as error:

@@ -16,7 +16,7 @@ import msgspec
 from gateway import lint
 from gateway.call import Call
 from gateway.credentials import Credentials, plain_headers
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, TooLarge
 from gateway.fetch import Fetcher, FetchFailed
 from gateway.image_places import linked_images
 from gateway.jsonedit import Edit, apply, difference
@@ -25,16 +25,18 @@ from gateway.translation.neutral import Media, Message, Request, ToolResult
 from gateway.translation.translator import WRITE, Translator
 
 FETCHES_AT_ONCE = 16
+MOST_LINKS = 100
 LONG_PIECE = 1024
 
 
 @dataclass(slots=True)
 class Fetching:
-    """How pictures behind links are fetched: limits as for the copies in the log."""
+    """How pictures behind links are fetched: limits as for the copies in the log, and `total_bytes` for one request."""
 
     max_bytes: int
     seconds: float
     open_hosts: tuple[str, ...]
+    total_bytes: int
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch")
     )
@@ -47,6 +49,11 @@ class Fetching:
         """
         loop = asyncio.get_running_loop()
         urls = list(dict.fromkeys(links.values()))
+        if len(urls) > MOST_LINKS:
+            raise BadRequest(
+                f"{len(urls)} links to pictures; the gateway opens {MOST_LINKS} a request. Send the rest as data URLs.",
+                code="too_many_links",
+            )
         got = await asyncio.gather(*(loop.run_in_executor(self.pool, self._one, url) for url in urls))
         found = dict(zip(urls, got, strict=True))
         for position, url in links.items():
@@ -58,6 +65,11 @@ class Fetching:
                     code="image_not_fetched",
                     param=position,
                 )
+        size = sum(len(data) for data in got if isinstance(data, bytes))
+        if size > self.total_bytes:
+            raise TooLarge(
+                f"The pictures behind the links are {size >> 20} MiB; {self.total_bytes >> 20} MiB is the limit."
+            )
         return {position: found[url] for position, url in links.items()}  # type: ignore[misc]
 
     def _one(self, url: str) -> bytes | FetchFailed:

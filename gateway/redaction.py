@@ -36,6 +36,10 @@ KEPT_REQUEST_HEADERS = frozenset(
         "x-portkey-runtime-version",
         "x-portkey-strict-open-ai-compliance",
         "x-portkey-forward-headers",
+        "x-loupe-inline-images",
+        "x-loupe-lint",
+        "anthropic-version",
+        "anthropic-beta",
     ]
 )
 KEPT_RESPONSE_HEADERS = frozenset(
@@ -54,6 +58,10 @@ KEPT_RESPONSE_HEADERS = frozenset(
         "x-ratelimit-reset-requests",
         "x-ratelimit-reset-tokens",
         "cf-ray",
+        "request-id",
+        "apim-request-id",
+        "x-amzn-requestid",
+        "x-amzn-errortype",
     ]
 )
 KEPT_QUERY_NAMES = frozenset(

@@ -73,7 +73,12 @@ class Server:
             pool=self.pool,
             sandbox=Sandbox(self.decoder),
             outbound=Outbound(
-                Fetching(settings.FETCH_MAX_BYTES, settings.FETCH_SECONDS, tuple(settings.FETCH_HOSTS)),
+                Fetching(
+                    settings.FETCH_MAX_BYTES,
+                    settings.FETCH_SECONDS,
+                    tuple(settings.FETCH_HOSTS),
+                    settings.MAX_BODY_BYTES,
+                ),
                 Credentials(settings.CUSTOM_HOSTS),
             ),
             limits=Limits(

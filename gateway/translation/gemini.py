@@ -14,7 +14,7 @@ from gateway.errors import BadRequest
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse
-from gateway.translation.turns import merged, put, split_system, take_settings
+from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_parallel_tools
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 CONFIG = "generationConfig"
@@ -97,6 +97,7 @@ def write(request: Request) -> Written:
     mapped = frozenset({"modalities", "reasoning_effort"})
     take_settings(written, request, provider="Gemini", names=SETTINGS, no_place=NO_PLACE, features=mapped)
     _tidy(written, request, newest=newest)
+    warn_of_parallel_tools(written, request, "Gemini")
     return written
 
 

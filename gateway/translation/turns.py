@@ -86,6 +86,11 @@ def take_settings(
             put(written.body, f"{others}.{name}" if others else name, value)
 
 
+def warn_of_parallel_tools(written: Written, request: Request, provider: str) -> None:
+    if request.tools and request.parallel_tools is False:
+        written.warnings.append(f"parallel_tool_calls: {provider} cannot be kept from calling several tools at once")
+
+
 def put(body: dict[str, Any], path: str, value: Any) -> None:
     *folders, name = path.split(".")
     for folder in folders:
