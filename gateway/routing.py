@@ -56,7 +56,7 @@ class Route:
             path = self.provider.place(self.settings, endpoint, self.model)
         else:
             path = self.provider.paths.get(endpoint, endpoint)
-        return self.base_url + path + (("&" if "?" in path else "?") + query if query else "")
+        return self.base_url + _inside(path) + (("&" if "?" in path else "?") + query if query else "")
 
     def wire_url(self, endpoint: str, *, stream: bool) -> str:
         """The address of the provider's own chat."""
@@ -67,7 +67,7 @@ class Route:
         model = quote(self.model.removeprefix("models/"), safe="@.-_~")
         region = self.settings.get("region") or "global"
         try:
-            return self.base_url + path.format_map({**self.settings, "region": region, "model": model})
+            return self.base_url + _inside(path.format_map({**self.settings, "region": region, "model": model}))
         except KeyError as missing:
             one = next(one for one in self.provider.settings if one.name == missing.args[0])
             raise BadRequest(
@@ -214,6 +214,13 @@ def checked_address(provider: Provider, settings: Mapping[str, str]) -> str:
                 param=one.header,
             )
     return provider.address(settings)
+
+
+def _inside(path: str) -> str:
+    """A path with a model or a setting in it, which must not lead out of the provider's address."""
+    if "/." in path and any(step in (".", "..") for step in path.partition("?")[0].split("/")):
+        raise BadRequest("A model or a deployment cannot be named '.' or '..'.", code="invalid_model", param="model")
+    return path
 
 
 def _custom(url: str, allowed: Collection[str]) -> str:

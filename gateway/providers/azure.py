@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from gateway.providers.base import CHAT, Provider, Setting, Settings
 
 CLASSIC_VERSION = "2024-10-21"
@@ -29,22 +31,21 @@ def is_v1(api_version: str) -> bool:
     return api_version in ("v1", "preview", "latest")
 
 
-def body_model(settings: Settings, model: str) -> str:
-    """In the v1 form the body's model is the deployment; before it, the path names it and the body's is not read."""
-    return deployment(settings, model) if is_v1(version(settings, model)) else model
-
-
 def place(settings: Settings, endpoint: str, model: str) -> str:
+    """The deployment is in the path too before the v1 form, except for what belongs to the whole resource."""
     api_version = version(settings, model)
     if is_v1(api_version):
         return f"/openai/v1{endpoint}"
-    if endpoint.startswith(RESOURCE_ENDPOINTS):
-        return f"/openai{endpoint}?api-version={api_version}"
-    return f"/openai/deployments/{deployment(settings, model)}{endpoint}?api-version={api_version}"
+    step = "" if endpoint.startswith(RESOURCE_ENDPOINTS) else f"/deployments/{_quoted(deployment(settings, model))}"
+    return f"/openai{step}{endpoint}?api-version={_quoted(api_version)}"
 
 
 def foundry_place(settings: Settings, endpoint: str, model: str) -> str:
-    return f"/models{endpoint}?api-version={settings.get('api_version') or FOUNDRY_VERSION}"
+    return f"/models{endpoint}?api-version={_quoted(settings.get('api_version') or FOUNDRY_VERSION)}"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="@.-_~")
 
 
 ENTRA = (
@@ -67,7 +68,7 @@ AZURE_OPENAI = Provider(
     base_url="https://{resource_name}.openai.azure.com",
     auth="azure",
     place=place,
-    rename=body_model,
+    rename=deployment,
     settings=(
         Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
         Setting("deployment_id", "Deployment", "azure-deployment-id", "for a key with one deployment"),
