@@ -179,6 +179,8 @@ def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_ur
     for name, value in given.items():
         if known[name].choices and value not in known[name].choices:
             raise ValidationError(f"{known[name].title} is one of {', '.join(known[name].choices)}, not {value!r}.")
+        if known[name].address:
+            given[name] = _checked_base_url(value, needed=True)
     in_paths = "".join(wire.path for _, wire in vendor.wires)
     missing = [
         one.title

@@ -59,6 +59,8 @@ ENTRA = (
     Setting("tenant_id", "Entra tenant", "azure-entra-tenant-id", "for entra"),
     Setting("client_id", "Entra client id", "azure-entra-client-id", "for entra"),
     Setting("client_secret", "Entra client secret", "azure-entra-client-secret", secret=True),
+    Setting("scope", "Entra scope", "azure-entra-scope", "empty is that of the public cloud"),
+    Setting("authority", "Entra authority", help="empty is login.microsoftonline.com", address=True),
     Setting("ad_token", "Entra token", "azure-ad-token", secret=True),
 )
 
