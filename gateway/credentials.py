@@ -71,6 +71,7 @@ class Credentials:
     def __init__(self, custom_hosts: Collection[str]) -> None:
         self.token_origins = {_origin(host) for host in custom_hosts}
         self.tokens: dict[str, tuple[str, float]] = {}
+        self.buying: dict[str, asyncio.Future[tuple[str, float]]] = {}
 
     async def headers(self, route: Route, method: str, url: str, headers: HeaderList, body: bytes) -> Headers:
         """The headers that make this request acceptable.
@@ -88,8 +89,11 @@ class Credentials:
         token, ends = self.tokens.get(name, ("", 0.0))
         if time.monotonic() < ends - EARLY_SECONDS:
             return token
-        buy = self._google_token if route.provider.auth == "google" else self._entra_token
-        token, seconds = await asyncio.to_thread(buy, route)
+        if name not in self.buying:
+            buy = self._google_token if route.provider.auth == "google" else self._entra_token
+            self.buying[name] = asyncio.ensure_future(asyncio.to_thread(buy, route))
+            self.buying[name].add_done_callback(lambda _: self.buying.pop(name))
+        token, seconds = await asyncio.shield(self.buying[name])  # a caller that leaves does not stop it for the others
         if len(self.tokens) >= MOST_TOKENS:
             self.tokens.clear()
         self.tokens[name] = token, time.monotonic() + seconds
