@@ -56,3 +56,9 @@ class Call:
     inlined: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     translator: Translator | None = None
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log and no error text may show: the caller's or the virtual key's, and a token that was bought."""
+        shown = [value.removeprefix("Bearer ") for name, value in self.credential or () if name == "authorization"]
+        return [*self.route.secrets, *shown]

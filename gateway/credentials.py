@@ -18,11 +18,13 @@ import httpx
 
 from gateway.errors import BadRequest, GatewayError, Unauthorized, UpstreamFailed
 from gateway.providers.base import Headers
+from gateway.redaction import without_secrets
 from gateway.routing import Route
 from gateway.wire import HeaderList
 
 EARLY_SECONDS = 120.0
 TOKEN_SECONDS = 10.0
+USUAL_LIFE = 3600.0
 MOST_TOKENS = 1000
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_TOKEN_HOSTS = frozenset({"oauth2.googleapis.com", "accounts.google.com"})
@@ -36,11 +38,17 @@ def plain_headers(route: Route) -> Headers | None:
     if auth == "none" or not secret:
         return []
     if auth in ("bearer", "aws", "google"):
-        signed = (auth == "aws" and route.setting("access_key_id")) or (auth == "google" and secret.startswith("{"))
+        signed = (auth == "aws" and route.setting("access_key_id")) or (auth == "google" and _account(route))
         return None if signed else [("authorization", f"Bearer {secret}")]
     if auth == "azure":
         return _azure_headers(route)
     return [(auth, secret)]
+
+
+def _account(route: Route) -> str:
+    """The service account, if it is one: a header of its own says more than what an SDK puts into Authorization."""
+    account = route.setting("service_account_json") or route.secret
+    return account if account.startswith("{") else ""
 
 
 def _azure_headers(route: Route) -> Headers | None:
@@ -63,6 +71,7 @@ class Credentials:
     def __init__(self, custom_hosts: Collection[str]) -> None:
         self.token_origins = {_origin(host) for host in custom_hosts}
         self.tokens: dict[str, tuple[str, float]] = {}
+        self.buying: dict[str, asyncio.Future[tuple[str, float]]] = {}
 
     async def headers(self, route: Route, method: str, url: str, headers: HeaderList, body: bytes) -> Headers:
         """The headers that make this request acceptable.
@@ -75,12 +84,16 @@ class Credentials:
         return [("authorization", f"Bearer {await self._token(route)}")]
 
     async def _token(self, route: Route) -> str:
-        name = hashlib.sha256("\0".join([route.provider.auth, *sorted(route.secrets)]).encode()).hexdigest()
+        asked = [route.setting(name) for name in ("authority", "tenant_id", "client_id", "scope")]
+        name = hashlib.sha256("\0".join([route.provider.auth, *asked, *route.secrets]).encode()).hexdigest()
         token, ends = self.tokens.get(name, ("", 0.0))
         if time.monotonic() < ends - EARLY_SECONDS:
             return token
-        buy = self._google_token if route.provider.auth == "google" else self._entra_token
-        token, seconds = await asyncio.to_thread(buy, route)
+        if name not in self.buying:
+            buy = self._google_token if route.provider.auth == "google" else self._entra_token
+            self.buying[name] = asyncio.ensure_future(asyncio.to_thread(buy, route))
+            self.buying[name].add_done_callback(lambda _: self.buying.pop(name))
+        token, seconds = await asyncio.shield(self.buying[name])  # a caller that leaves does not stop it for the others
         if len(self.tokens) >= MOST_TOKENS:
             self.tokens.clear()
         self.tokens[name] = token, time.monotonic() + seconds
@@ -93,15 +106,16 @@ class Credentials:
         except ImportError:
             raise missing_extra("google", "a service account") from None
         try:
-            info = json.loads(route.secret)
+            info = json.loads(_account(route))
             self._check_token_address(str(info.get("token_uri", "")))
             account = ServiceAccount.from_service_account_info(info, scopes=[GOOGLE_SCOPE])  # type: ignore[no-untyped-call]
             account.refresh(_transport())
         except (ValueError, AttributeError, TypeError) as error:
             raise BadRequest(f"The service account cannot be read: {error}.", code="invalid_credential") from None
         except GoogleAuthError as error:
-            raise Unauthorized(f"Google gave no token: {str(error)[:300]}", code="no_token") from None
-        return str(account.token), 3600.0
+            reason = without_secrets(str(error), route.secrets)[:300]
+            raise Unauthorized(f"Google gave no token: {reason}", code="no_token") from None
+        return str(account.token), USUAL_LIFE
 
     def _check_token_address(self, url: str) -> None:
         """A caller's service account may not send the gateway to an address of the caller's choice."""
@@ -129,9 +143,10 @@ class Credentials:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             raise UpstreamFailed("Entra was not reached, or gave no JSON, when asked for a token.") from None
         if not isinstance(found, dict) or "access_token" not in found:
-            reason = str(found.get("error_description") or found.get("error"))[:300] if isinstance(found, dict) else ""
-            raise Unauthorized(f"Entra gave no token: {reason}", code="no_token")
-        return str(found["access_token"]), float(found.get("expires_in", 3600))
+            reason = str(found.get("error_description") or found.get("error")) if isinstance(found, dict) else ""
+            raise Unauthorized(f"Entra gave no token: {without_secrets(reason, route.secrets)[:300]}", code="no_token")
+        lasts = str(found.get("expires_in"))
+        return str(found["access_token"]), float(lasts) if lasts.isdecimal() else USUAL_LIFE
 
 
 def _signature(route: Route, method: str, url: str, headers: HeaderList, body: bytes) -> Headers:
@@ -144,7 +159,8 @@ def _signature(route: Route, method: str, url: str, headers: HeaderList, body: b
         raise missing_extra("aws", "an AWS access key") from None
     kept = {name: value for name, value in headers if name in ("content-type",)}
     request = AWSRequest(method=method, url=url, data=body, headers=kept)
-    keys = Keys(route.setting("access_key_id"), route.secret, route.setting("session_token") or None)
+    secret = route.setting("secret_access_key") or route.secret
+    keys = Keys(route.setting("access_key_id"), secret, route.setting("session_token") or None)
     SigV4Auth(keys, "bedrock", route.setting("region") or "us-east-1").add_auth(request)
     wanted = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
     return [(name.lower(), value) for name, value in request.headers.items() if name.lower() in wanted]

@@ -67,7 +67,7 @@ class Exchange:
             "state": state,
             "status": self.status,
             "failure": failure,
-            "message": redaction.without_secrets(message, call.route.secrets)[:1000],
+            "message": redaction.without_secrets(message, call.secrets)[:1000],
             "headers": redaction.kept_headers(self.headers, redaction.KEPT_RESPONSE_HEADERS),
             "total_ms": total * 1000,
             "upstream_ms": upstream * 1000,

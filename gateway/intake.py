@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
@@ -282,8 +282,15 @@ class Draft:
 
     def _sent_query(self, way: Route) -> str:
         """Google's SDKs may show their key in the query: here that is the gateway's, and goes no further."""
-        pairs = [pair for pair in self.query.split("&") if pair and not pair.startswith("key=")]
-        return "&".join(pairs) if way.provider.auth in ("x-goog-api-key", "google") else self.query
+        if "key=" not in self.query:
+            return self.query
+        google = way.provider.auth in ("x-goog-api-key", "google")
+
+        def is_key(pair: str) -> bool:
+            name, _, value = pair.partition("=")
+            return unquote_plus(name) == "key" and (google or unquote_plus(value) == self.claims.gateway_key)
+
+        return "&".join(pair for pair in self.query.split("&") if pair and not is_key(pair))
 
     def _meta(self, way: Route, edits: list[Edit], url: str, wire: str) -> dict[str, Any]:
         """What the journal says of the request, beside its body. No secret is in here."""

@@ -19,7 +19,7 @@ from gateway.errors import BadRequest
 from gateway.models import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
 from gateway.providers import by_name
 from gateway.providers.base import COMMON, Provider
-from gateway.routing import checked_address
+from gateway.routing import check_plain
 
 DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
 LOGIN_LINK_LIFE = timedelta(hours=12)
@@ -93,7 +93,7 @@ def create_virtual_key(
         raise ValidationError(f"Unknown provider {provider!r}.")
     validate_slug(slug)
     settings = _checked_settings(vendor, settings or {}, has_base_url=bool(base_url))
-    base_url = _checked_base_url(base_url or _address(vendor, settings), needed=not vendor.built_in)
+    base_url = _checked_base_url(base_url or vendor.address(settings), needed=not vendor.built_in)
     secret = secret.strip()
     if not secret.replace("\n", "").replace("\r", "").isprintable():
         raise ValidationError("The secret holds control characters; paste it again.")
@@ -179,6 +179,8 @@ def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_ur
     for name, value in given.items():
         if known[name].choices and value not in known[name].choices:
             raise ValidationError(f"{known[name].title} is one of {', '.join(known[name].choices)}, not {value!r}.")
+        if known[name].address:
+            given[name] = _checked_base_url(value, needed=True)
     in_paths = "".join(wire.path for _, wire in vendor.wires)
     missing = [
         one.title
@@ -187,14 +189,11 @@ def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_ur
     ]
     if missing:
         raise ValidationError(f"{vendor.title} needs {' and '.join(missing)}.")
-    return given
-
-
-def _address(vendor: Provider, settings: dict[str, str]) -> str:
     try:
-        return checked_address(vendor, settings)
+        check_plain(vendor, given)
     except BadRequest as error:
         raise ValidationError(error.message) from None
+    return given
 
 
 def _checked_base_url(url: str, *, needed: bool) -> str:

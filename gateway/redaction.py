@@ -116,6 +116,12 @@ def starred(data: bytes, secret: str) -> bytes:
     return data.replace(secret.encode(), b"*" * len(secret.encode())) if len(secret) >= 4 else data
 
 
+def begun(data: bytes, secret: str) -> int:
+    """How many bytes at the end of `data` may be the beginning of the secret."""
+    whole = secret.encode() if len(secret) >= 4 else b""
+    return next((size for size in range(min(len(whole) - 1, len(data)), 0, -1) if data.endswith(whole[:size])), 0)
+
+
 def mask_keys(text: str) -> str:
     """Anything shaped like a provider's or a gateway key, masked."""
     return KEY_SHAPES.sub(MASK, text)

@@ -62,7 +62,7 @@ class Relay:
         self.started = self.streaming = False
         self.client_left = False
         self.marked = False
-        self.line = b""
+        self.line = self.held = b""
         self.watcher: asyncio.Task[None] | None = None
 
     async def run(self, upstream: Upstream) -> None:
@@ -136,7 +136,7 @@ class Relay:
             await self._carry_translated_stream(reply, call.translator)
         elif call.translator is not None:
             await self._carry_translated(reply, call.translator)
-        elif content_type.startswith("text/event-stream"):
+        elif reply.status < 400 and content_type.startswith("text/event-stream"):
             await self._carry_events(reply)
         else:
             await self._carry_body(reply, whole="json" in content_type)
@@ -256,11 +256,16 @@ class Relay:
         return [("content-type", content_type), *kept]
 
     def _without_secret(self, chunk: bytes) -> bytes:
-        """A provider's error may quote the key it was given; nobody else is to read it."""
-        if (self.exchange.status or 0) >= 400:
-            for secret in self.call.route.secrets:
-                chunk = redaction.starred(chunk, secret)
-        return chunk
+        """A provider's error may quote the key it was given, even in two pieces; nobody else is to read it."""
+        assert self.reply is not None
+        if (self.exchange.status or 0) < 400:
+            return chunk
+        data = self.held + chunk
+        for secret in self.call.secrets:
+            data = redaction.starred(data, secret)
+        kept = 0 if self.reply.finished else max((redaction.begun(data, one) for one in self.call.secrets), default=0)
+        self.held = data[len(data) - kept :]
+        return data[: len(data) - kept]
 
     async def _finish(self, chunk: bytes) -> None:
         self.exchange.upstream_done_at = time.perf_counter()

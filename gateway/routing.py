@@ -13,6 +13,8 @@ from gateway.providers import PROVIDERS, by_name
 from gateway.providers.base import COMMON, Provider, Wire
 
 ADDRESS_SETTINGS = frozenset({"resource_name", "region", "project_id", "deployment_id"})
+# How a stored secret is shown, and to whom: for its virtual key to say, not for a request.
+CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_key_id")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -56,7 +58,7 @@ class Route:
             path = self.provider.place(self.settings, endpoint, self.model)
         else:
             path = self.provider.paths.get(endpoint, endpoint)
-        return self.base_url + path + (("&" if "?" in path else "?") + query if query else "")
+        return self.base_url + _inside(path) + (("&" if "?" in path else "?") + query if query else "")
 
     def wire_url(self, endpoint: str, *, stream: bool) -> str:
         """The address of the provider's own chat."""
@@ -67,7 +69,7 @@ class Route:
         model = quote(self.model.removeprefix("models/"), safe="@.-_~")
         region = self.settings.get("region") or "global"
         try:
-            return self.base_url + path.format_map({**self.settings, "region": region, "model": model})
+            return self.base_url + _inside(path.format_map({**self.settings, "region": region, "model": model}))
         except KeyError as missing:
             one = next(one for one in self.provider.settings if one.name == missing.args[0])
             raise BadRequest(
@@ -136,6 +138,7 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
     if claims.portkey:
         settings = {**settings, **_claimed(target.provider, claims, secrets=False)}
         base_url = _moved(target, settings)
+        _check_shown_alike(target, settings)
     if claims.custom_host:
         base_url = claims.custom_host
     if _origin(base_url) != _origin(target.base_url):
@@ -147,6 +150,17 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
     if claims.custom_host:
         base_url = _custom(claims.custom_host, custom_hosts)
     return Route(target.provider, base_url, model, target.id, target.secret, settings)
+
+
+def _check_shown_alike(target: Target, settings: Mapping[str, str]) -> None:
+    """Another way to sign in would show the secret to another server than the one it was stored for."""
+    changed = [name for name in CREDENTIAL_SETTINGS if settings.get(name) != target.settings.get(name)]
+    if changed:
+        raise Forbidden(
+            f"The request changes {' and '.join(changed)} of @{target.slug}, which say how its secret is shown. "
+            "Make a virtual key for that instead.",
+            code="credential_origin_changed",
+        )
 
 
 def _moved(target: Target, settings: Mapping[str, str]) -> str:
@@ -183,7 +197,7 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
             code="missing_setting",
         )
     else:
-        base_url = checked_address(provider, settings)
+        base_url = provider.address(settings)
     if not base_url and not provider.built_in:
         raise BadRequest(
             f"The provider {provider.name} has no address of its own. Send x-portkey-custom-host, or make a virtual "
@@ -196,11 +210,13 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
 def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, str]:
     """The provider's settings among the request's headers."""
     known = (one for one in (*provider.settings, *COMMON) if one.header and (secrets or not one.secret))
-    return {one.name: claims.portkey[one.header] for one in known if claims.portkey.get(one.header)}
+    settings = {one.name: claims.portkey[one.header] for one in known if claims.portkey.get(one.header)}
+    check_plain(provider, settings)
+    return settings
 
 
-def checked_address(provider: Provider, settings: Mapping[str, str]) -> str:
-    """The provider's base URL. What fills it must be plain names: a slash or an @ would lead to another host.
+def check_plain(provider: Provider, settings: Mapping[str, str]) -> None:
+    """What fills an address must be plain names: a slash or an @ would lead to another host.
 
     Raises:
         BadRequest: it holds anything else.
@@ -213,7 +229,13 @@ def checked_address(provider: Provider, settings: Mapping[str, str]) -> str:
                 code="invalid_setting",
                 param=one.header,
             )
-    return provider.address(settings)
+
+
+def _inside(path: str) -> str:
+    """A path with a model or a setting in it, which must not lead out of the provider's address."""
+    if "/." in path and any(step in (".", "..") for step in path.partition("?")[0].split("/")):
+        raise BadRequest("A model or a deployment cannot be named '.' or '..'.", code="invalid_model", param="model")
+    return path
 
 
 def _custom(url: str, allowed: Collection[str]) -> str:

@@ -40,9 +40,11 @@ WIRES: dict[str, Dialect] = {
     "converse": CONVERSE,
     "imagen": IMAGEN,
 }
-# Google's and Amazon's own paths name the model: /models/<model>:<method>, /model/<model>/<method>.
+# Google's and Amazon's own paths name the model: /models/<model>:<method>, /model/<model>/<method>. The method is looked
+# for first, or a path of many /models/ would take seconds to be found to be none of these.
+METHODS = "|".join(endpoint[1:] for endpoint in NATIVE if endpoint != "/messages")
 MODEL_PATH = re.compile(
-    r"(?P<head>(?:/[^:]*)?/models/|/model/)(?P<model>[^:]+?|[^/]+)(?P<tail>[:/](?P<method>[A-Za-z-]+))"
+    rf"(?=.*[:/](?:{METHODS})\Z)(?P<head>(?:/[^:]*)?/models/|/model/)(?P<model>.+)(?P<tail>[:/](?P<method>{METHODS}))"
 )
 
 

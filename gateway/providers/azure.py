@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from gateway.providers.base import Provider, Setting, Settings
+from gateway.providers.entra import ENTRA
 
 CLASSIC_VERSION = "2024-10-21"
 # Endpoints that belong to the resource, not to one of its deployments.
@@ -28,35 +31,18 @@ def is_v1(api_version: str) -> bool:
     return api_version in ("v1", "preview", "latest")
 
 
-def body_model(settings: Settings, model: str) -> str:
-    """In the v1 form the body's model is the deployment; before it, the path names it and the body's is not read."""
-    return deployment(settings, model) if is_v1(version(settings, model)) else model
-
-
 def place(settings: Settings, endpoint: str, model: str) -> str:
+    """The deployment is in the path too before the v1 form, except for what belongs to the whole resource."""
     api_version = version(settings, model)
     if is_v1(api_version):
         return f"/openai/v1{endpoint}"
-    if endpoint.startswith(RESOURCE_ENDPOINTS):
-        return f"/openai{endpoint}?api-version={api_version}"
-    return f"/openai/deployments/{deployment(settings, model)}{endpoint}?api-version={api_version}"
+    step = "" if endpoint.startswith(RESOURCE_ENDPOINTS) else f"/deployments/{quoted(deployment(settings, model))}"
+    return f"/openai{step}{endpoint}?api-version={quoted(api_version)}"
 
 
-ENTRA = (
-    Setting(
-        "auth_mode",
-        "Sign in with",
-        "azure-auth-mode",
-        "key: the resource's key; token: an Entra token; entra: a client's id and secret",
-        choices=("key", "token", "entra"),
-    ),
-    Setting("tenant_id", "Entra tenant", "azure-entra-tenant-id", "for entra"),
-    Setting("client_id", "Entra client id", "azure-entra-client-id", "for entra"),
-    Setting("client_secret", "Entra client secret", "azure-entra-client-secret", secret=True),
-    Setting("authority", "Entra address", "", "empty is login.microsoftonline.com; a government cloud has its own"),
-    Setting("scope", "Entra scope", "", "empty is Azure's cognitive services"),
-    Setting("ad_token", "Entra token", "azure-ad-token", secret=True),
-)
+def quoted(name: str) -> str:
+    return quote(name, safe="@.-_~")
+
 
 AZURE_OPENAI = Provider(
     name="azure-openai",
@@ -64,7 +50,7 @@ AZURE_OPENAI = Provider(
     base_url="https://{resource_name}.openai.azure.com",
     auth="azure",
     place=place,
-    rename=body_model,
+    rename=deployment,
     settings=(
         Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
         Setting("deployment_id", "Deployment", "azure-deployment-id", "for a key with one deployment"),

@@ -14,15 +14,16 @@ USUAL_IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing that a vendor wants to know beside the key. Its header is `x-portkey-` and `header`."""
+    """One thing that a vendor wants to know beside the key. Its header is `x-portkey-` and `header`; empty is none."""
 
     name: str
     title: str
-    header: str
+    header: str = ""
     help: str = ""
     required: bool = False
     secret: bool = False
     choices: tuple[str, ...] = ()
+    address: bool = False
 
 
 # What every virtual key and every request may say, whatever the vendor.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from gateway.providers.azure import ENTRA
+from gateway.providers.azure import quoted
 from gateway.providers.base import Probe, Provider, Setting, Settings
+from gateway.providers.entra import ENTRA
 
 FOUNDRY_VERSION = "2024-05-01-preview"
 
 
 def place(settings: Settings, endpoint: str, model: str) -> str:
-    return f"/models{endpoint}?api-version={settings.get('api_version') or FOUNDRY_VERSION}"
+    return f"/models{endpoint}?api-version={quoted(settings.get('api_version') or FOUNDRY_VERSION)}"
 
 
 FOUNDRY = Provider(
