@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -115,7 +116,8 @@ class Credentials:
         except GoogleAuthError as error:
             reason = without_secrets(str(error), route.secrets)[:300]
             raise Unauthorized(f"Google gave no token: {reason}", code="no_token") from None
-        return str(account.token), USUAL_LIFE
+        ends = account.expiry.replace(tzinfo=UTC) if account.expiry else None
+        return str(account.token), (ends - datetime.now(UTC)).total_seconds() if ends else USUAL_LIFE
 
     def _check_token_address(self, url: str) -> None:
         """A caller's service account may not send the gateway to an address of the caller's choice."""

@@ -181,6 +181,9 @@ def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_ur
             raise ValidationError(f"{known[name].title} is one of {', '.join(known[name].choices)}, not {value!r}.")
         if known[name].address:
             given[name] = _checked_base_url(value, needed=True)
+    entries = given.get("deployments", "").replace("\n", ",").split(",")
+    if any(entry.strip() and "=" not in entry for entry in entries):
+        raise ValidationError("Deployments are written alias=deployment, separated by commas.")
     in_paths = "".join(wire.path for _, wire in vendor.wires)
     missing = [
         one.title

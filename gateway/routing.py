@@ -209,6 +209,11 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
 
 def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, str]:
     """The provider's settings among the request's headers."""
+    for header, cure in provider.refused_headers.items():
+        if claims.portkey.get(header):
+            raise BadRequest(
+                f"x-portkey-{header} is not something that Loupe does. {cure}.", code="unsupported_header", param=header
+            )
     known = (one for one in (*provider.settings, *COMMON) if one.header and (secrets or not one.secret))
     settings = {one.name: claims.portkey[one.header] for one in known if claims.portkey.get(one.header)}
     check_plain(provider, settings)

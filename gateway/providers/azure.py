@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from gateway.providers.base import Provider, Setting, Settings
-from gateway.providers.entra import ENTRA
+from gateway.providers.entra import ENTRA, REFUSED
 
 CLASSIC_VERSION = "2024-10-21"
 # Endpoints that belong to the resource, not to one of its deployments.
@@ -58,6 +58,7 @@ AZURE_OPENAI = Provider(
         Setting("api_version", "API version", "azure-api-version", f"v1, or a date such as {CLASSIC_VERSION}"),
         *ENTRA,
     ),
+    refused_headers=REFUSED,
     aliases=("azure",),
     prices="azure",
     key_title="Key, Entra token or client secret",

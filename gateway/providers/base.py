@@ -100,7 +100,8 @@ class Provider:
     `base_url` ends before the path that follows `/v1`; `{name}` in it is filled from the settings, and an empty one must
     come with the virtual key. `wires` are tried in order: the first whose prefix the model begins with. `speaks` are the
     OpenAI endpoints that it answers as they are; others are translated to its chat. `place` answers the path and query
-    for an endpoint where the base URL and the endpoint do not do. `prices` is the vendor's id in genai-prices.
+    for an endpoint where the base URL and the endpoint do not do. `refused_headers` are those of Portkey's that ask for what
+    Loupe does not do, with what to do instead. `prices` is the vendor's id in genai-prices.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict)
     probe: Probe = Probe()
     aliases: tuple[str, ...] = ()
+    refused_headers: Mapping[str, str] = field(default_factory=dict)
     prices: str | None = None
     needs_secret: bool = True
     key_title: str = "API key"

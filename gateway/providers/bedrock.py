@@ -32,6 +32,7 @@ BEDROCK = Provider(
         Setting("secret_access_key", "Secret access key", "aws-secret-access-key", secret=True),
         Setting("session_token", "Session token", "aws-session-token", "of temporary credentials", secret=True),
     ),
+    refused_headers={"aws-role-arn": "Send the keys and the session token of the role that you assumed"},
     aliases=("aws-bedrock",),
     prices="aws",
     key_title="Secret access key, or a Bedrock API key",

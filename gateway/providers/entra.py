@@ -19,3 +19,6 @@ ENTRA = (
     Setting("authority", "Entra authority", help="empty is login.microsoftonline.com", address=True),
     Setting("ad_token", "Entra token", "azure-ad-token", secret=True),
 )
+
+MACHINE_IDENTITY = "Use a key, an Entra token, or a client's id and secret; the machine's own identity is not used"
+REFUSED = {"azure-managed-client-id": MACHINE_IDENTITY, "azure-workload-client-id": MACHINE_IDENTITY}

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from gateway.providers.azure import quoted
 from gateway.providers.base import Probe, Provider, Setting, Settings
-from gateway.providers.entra import ENTRA
+from gateway.providers.entra import ENTRA, REFUSED
 
+HOST = ".services.ai.azure.com"
 FOUNDRY_VERSION = "2024-05-01-preview"
+
+
+def base_url(settings: Settings) -> str:
+    """Portkey's header gives the whole address; only its resource counts, so that it cannot lead elsewhere."""
+    host = urlsplit(settings.get("foundry_url", "")).hostname or ""
+    name = host.removesuffix(HOST) if host.endswith(HOST) else settings.get("resource_name", "")
+    return f"https://{name}{HOST}" if name else ""
 
 
 def place(settings: Settings, endpoint: str, model: str) -> str:
@@ -16,16 +26,18 @@ def place(settings: Settings, endpoint: str, model: str) -> str:
 FOUNDRY = Provider(
     name="azure-ai",
     title="Azure AI Foundry",
-    base_url="https://{resource_name}.services.ai.azure.com",
+    base_url=base_url,
     auth="azure",
     speaks=frozenset({"/chat/completions"}),
     place=place,
     probe=Probe(path="/info"),
     settings=(
-        Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address", required=True),
+        Setting("resource_name", "Resource", "azure-resource-name", "the first part of its address"),
+        Setting("foundry_url", "Address", "azure-foundry-url", f"instead of the resource: https://…{HOST}"),
         Setting("api_version", "API version", "azure-api-version", f"empty is {FOUNDRY_VERSION}"),
         *ENTRA,
     ),
+    refused_headers=REFUSED,
     aliases=("azure-foundry",),
     prices="azure",
     key_title="Key, Entra token or client secret",

@@ -56,6 +56,10 @@ def test_an_azure_key_is_made_and_called_through_its_deployments(browser: Browse
         ({"provider": "azure-openai", "secret": "x"}, "Azure OpenAI needs Resource"),
         ({"provider": "vertex-ai", "secret": "x"}, "Vertex AI needs Project"),
         ({"provider": "azure-openai", "secret": "x", "set-resource_name": "evil.example/a"}, "is not a plain name"),
+        (
+            {"provider": "azure-openai", "secret": "x", "set-resource_name": "a", "set-deployments": "b"},
+            "alias=deployment",
+        ),
         ({"provider": "anthropic"}, "Anthropic needs a secret"),
     ],
 )
