@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import Stage, needs
-from tests.fake_upstream import chat_events, stream
+from tests.fake_upstream import FakeUpstream, chat_events, response, stream
 from tests.loupe import Loupe
 from tests.pictures import data_url, picture
 
@@ -200,6 +201,44 @@ def test_the_theme_can_be_chosen(page: Page, loupe: Loupe) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
     page.goto(f"{loupe.root}/w/default/logs")
     assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_a_virtual_key_is_made_in_its_providers_form_and_tried(
+    stage: Stage, page: Page, upstream: FakeUpstream
+) -> None:
+    slug = f"claude-{uuid.uuid4().hex[:8]}"
+    upstream.on(slug).will(response(401, {"type": "error", "error": {"type": "x", "message": "invalid x-api-key"}}))
+    page.goto(f"{stage.loupe.root}/w/default/keys")
+    page.get_by_label("Provider", exact=True).select_option(label="Vertex AI")
+    expect(page.locator("#set-project_id")).to_be_visible()
+    page.get_by_label("Provider", exact=True).select_option(label="Anthropic")
+    expect(page.locator("#set-project_id")).to_have_count(0)
+    page.get_by_label("Slug").fill(slug)
+    page.locator("#secret").fill("sk-ant-not-real")
+    page.locator("#base_url").fill(upstream.url(slug))
+    page.get_by_role("button", name="Add virtual key").click()
+    row = page.get_by_role("row").filter(has_text=f"@{slug}")
+    row.get_by_role("button", name="Test").click()
+    expect(row.get_by_role("status")).to_have_text("Anthropic refuses the secret (401): invalid x-api-key")
+
+
+def test_a_translated_call_is_read_like_any_other(stage: Stage, page: Page, upstream: FakeUpstream) -> None:
+    slug = f"gemini-{uuid.uuid4().hex[:8]}"
+    said = {"candidates": [{"content": {"parts": [{"text": "A red square on white."}]}, "finishReason": "STOP"}]}
+    upstream.on(slug).will(response(body=said))
+    stage.loupe.add_virtual_key(slug, f"http://127.0.0.1:{upstream.port}/{slug}/v1beta", provider="google")
+    part = {"type": "image_url", "image_url": {"url": data_url(picture("JPEG"), "image/png")}}
+    content = [{"type": "text", "text": "What is it?"}, part]
+    stage.chat(
+        {"model": f"@{slug}/gemini-2.5-flash", "messages": [{"role": "user", "content": content}], "user": "ada"}
+    )
+    page.goto(f"{stage.loupe.root}/w/default/logs/{stage.log()['id']}")
+    assert drawn(page, ".talk img")
+    expect(page.locator(".talk")).to_contain_text("A red square on white.")
+    expect(page.locator(".log-head")).to_contain_text("declared as image/png, but the bytes are image/jpeg")
+    page.get_by_text("Body as google got it").click()
+    expect(page.locator("details[open] .chip img")).to_be_visible()
+    expect(page.locator("details[open]")).to_contain_text('"mimeType": "image/jpeg"')
 
 
 def test_a_key_is_made_copied_and_revoked(page: Page, loupe: Loupe) -> None:
