@@ -11,12 +11,14 @@ import base64
 import binascii
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway import multipart
+from gateway.jsonedit import long_strings
 from gateway.sniff import Sniffed, sniff
 
 SHORTEST_BARE = 64
@@ -73,26 +75,125 @@ class _Run(NamedTuple):
     problem: str
 
 
+class Cutter:
+    """Cuts the bodies of one call. A long run that stands in several of them is decoded and hashed once."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, bytes, bytes], tuple[bytes, bytes, str]] = {}
+        self.digests: list[tuple[bytes, str]] = []
+
+    def cut(self, body: bytes, content_type: str = "") -> Cutting:
+        """Replace every file in the body by its hash."""
+        text: list[bytes] = []
+        cuts: list[Cut] = []
+        finds: list[Find] = []
+        done = length = 0
+        for run in self._runs(body, content_type):
+            text.append(body[done : run.start])
+            length += run.start - done
+            digest = self._digest(run.data) if run.data else ""
+            finds.append(Find(length, run.data, sniff(run.data), run.declared, bool(run.encoding), run.problem, digest))
+            token = body[run.start : run.end]
+            if run.encoding:
+                token = f"sha256:{digest}".encode()
+                cuts.append(Cut(length, digest, run.encoding))
+            text.append(token)
+            length += len(token)
+            done = run.end
+        text.append(body[done:])
+        return Cutting(b"".join(text), cuts, finds)
+
+    def _runs(self, body: bytes, content_type: str) -> Iterator[_Run]:
+        boundary = multipart.boundary_of(content_type)
+        if boundary:
+            for part in multipart.parts(body, boundary):
+                content = body[part.start : part.end]
+                if content and (part.filename is not None or sniff(content)):
+                    yield _Run(part.start, part.end, content, part.content_type, "raw", "")
+                else:
+                    yield from self._text_runs(body, part.start, part.end)
+        elif body and (found := sniff(body)) and found.media_type != "image/svg+xml":
+            yield _Run(0, len(body), body, content_type.partition(";")[0], "raw", "")
+        else:
+            yield from self._text_runs(body, 0, len(body))
+
+    def _text_runs(self, body: bytes, at: int, end: int) -> Iterator[_Run]:
+        opaque = _without_commas(body)
+        url = _next_url(body, at, end, opaque)
+        while True:
+            if url and url.start() < at:
+                url = _next_url(body, at, end, opaque)
+            bare = BARE.search(body, at, url.start() if url else end)
+            if bare:
+                run = self._bare(body, bare.end(), end)
+            elif url:
+                run = self._data_url(body, url, end)
+            else:
+                return
+            if run.data or run.problem:
+                yield run
+            at = max(run.end, run.start + 1)
+
+    def _bare(self, body: bytes, start: int, end: int) -> _Run:
+        stop, data, encoding = self._read_run(body, start, end)
+        known = stop - start >= SHORTEST_BARE and data and sniff(data)
+        return _Run(start, stop, data if known else b"", "", encoding, "")
+
+    def _data_url(self, body: bytes, url: re.Match[bytes], end: int) -> _Run:
+        head = url[1].decode("latin-1").lower()
+        declared = head.partition(";")[0].strip().replace("\\/", "/")
+        media = declared.startswith(("image/", "audio/", "video/", "application/pdf"))
+        start = url.end()
+        if not head.endswith(";base64"):
+            match = URL_TEXT.match(body, start, end)
+            stop = match.end() if match else start
+            return _Run(start, stop, unquote_to_bytes(body[start:stop]) if media else b"", declared, "", "")
+        stop, data, encoding = self._read_run(body, start, end)
+        if not data and media:
+            problem = "the data URL is empty" if start == stop else "the data URL does not hold base64"
+            return _Run(start, stop, b"", declared, "", problem)
+        keep = media or (data and sniff(data))
+        return _Run(start, stop, data if keep else b"", declared, encoding, "")
+
+    def _read_run(self, body: bytes, start: int, end: int) -> tuple[int, bytes, str]:
+        """Where the base64 that starts here ends, its bytes, and its encoding ("" when it cannot be written again exactly).
+
+        A long one nearly always fills a JSON string, and decoding up to the quote proves that sooner than a pattern would.
+        """
+        match = PLAIN_RUN.match(body, start, min(end, start + LONG_RUN))
+        if match and match.end() == start + LONG_RUN:
+            quote = body.find(b'"', start, end)
+            data, encoding = self._decoded(body[start:quote]) if quote > 0 else (b"", "")
+            if encoding:
+                return quote, data, encoding
+            match = PLAIN_RUN.match(body, start, end)
+        stop = match.end() if match else start
+        if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:
+            escaped = ESCAPED_RUN.match(body, start, end)
+            stop = escaped.end() if escaped else stop
+        return stop, *self._decoded(body[start:stop])
+
+    def _decoded(self, run: bytes) -> tuple[bytes, str]:
+        if len(run) < LONG_RUN:
+            return _decode(run)
+        key = len(run), run[:64], run[-64:]
+        known, data, encoding = self.seen.get(key, (b"", b"", ""))
+        if known != run:
+            data, encoding = _decode(run)
+            self.seen[key] = run, data, encoding
+        return data, encoding
+
+    def _digest(self, data: bytes) -> str:
+        found = next((digest for kept, digest in self.digests if kept is data), "")
+        if not found:
+            found = hashlib.sha256(data).hexdigest()
+            self.digests.append((data, found))
+        return found
+
+
 def cut(body: bytes, content_type: str = "") -> Cutting:
     """Replace every file in the body by its hash."""
-    text: list[bytes] = []
-    cuts: list[Cut] = []
-    finds: list[Find] = []
-    done = length = 0
-    for run in _runs(body, content_type):
-        text.append(body[done : run.start])
-        length += run.start - done
-        digest = hashlib.sha256(run.data).hexdigest() if run.data else ""
-        finds.append(Find(length, run.data, sniff(run.data), run.declared, bool(run.encoding), run.problem, digest))
-        token = body[run.start : run.end]
-        if run.encoding:
-            token = f"sha256:{digest}".encode()
-            cuts.append(Cut(length, digest, run.encoding))
-        text.append(token)
-        length += len(token)
-        done = run.end
-    text.append(body[done:])
-    return Cutting(b"".join(text), cuts, finds)
+    return Cutter().cut(body, content_type)
 
 
 def rebuild(text: bytes, cuts: Sequence[Cut], load: Callable[[str], bytes]) -> bytes:
@@ -104,78 +205,20 @@ def rebuild(text: bytes, cuts: Sequence[Cut], load: Callable[[str], bytes]) -> b
     return b"".join([*pieces, text[done:]])
 
 
-def _runs(body: bytes, content_type: str) -> Iterator[_Run]:
-    boundary = multipart.boundary_of(content_type)
-    if boundary:
-        for part in multipart.parts(body, boundary):
-            content = body[part.start : part.end]
-            if content and (part.filename is not None or sniff(content)):
-                yield _Run(part.start, part.end, content, part.content_type, "raw", "")
-            else:
-                yield from _text_runs(body, part.start, part.end)
-    elif body and (found := sniff(body)) and found.media_type != "image/svg+xml":
-        yield _Run(0, len(body), body, content_type.partition(";")[0], "raw", "")
-    else:
-        yield from _text_runs(body, 0, len(body))
+def _without_commas(body: bytes) -> list[tuple[int, int]]:
+    """The long strings in which no data URL can be, since each has a comma. Base64 has none."""
+    return [(start, end) for start, end in long_strings(body) if body.find(b",", start, end) < 0]
 
 
-def _text_runs(body: bytes, at: int, end: int) -> Iterator[_Run]:
-    url = DATA_URL.search(body, at, end)
-    while True:
-        if url and url.start() < at:
-            url = DATA_URL.search(body, at, end)
-        bare = BARE.search(body, at, url.start() if url else end)
-        if bare:
-            run = _bare(body, bare.end(), end)
-        elif url:
-            run = _data_url(body, url, end)
-        else:
-            return
-        if run.data or run.problem:
-            yield run
-        at = max(run.end, run.start + 1)
-
-
-def _bare(body: bytes, start: int, end: int) -> _Run:
-    stop, data, encoding = _read_run(body, start, end)
-    known = stop - start >= SHORTEST_BARE and data and sniff(data)
-    return _Run(start, stop, data if known else b"", "", encoding, "")
-
-
-def _data_url(body: bytes, url: re.Match[bytes], end: int) -> _Run:
-    head = url[1].decode("latin-1").lower()
-    declared = head.partition(";")[0].strip().replace("\\/", "/")
-    media = declared.startswith(("image/", "audio/", "video/", "application/pdf"))
-    start = url.end()
-    if not head.endswith(";base64"):
-        match = URL_TEXT.match(body, start, end)
-        stop = match.end() if match else start
-        return _Run(start, stop, unquote_to_bytes(body[start:stop]) if media else b"", declared, "", "")
-    stop, data, encoding = _read_run(body, start, end)
-    if not data and media:
-        problem = "the data URL is empty" if start == stop else "the data URL does not hold base64"
-        return _Run(start, stop, b"", declared, "", problem)
-    keep = media or (data and sniff(data))
-    return _Run(start, stop, data if keep else b"", declared, encoding, "")
-
-
-def _read_run(body: bytes, start: int, end: int) -> tuple[int, bytes, str]:
-    """Where the base64 that starts here ends, its bytes, and its encoding ("" when it cannot be written again exactly).
-
-    A long one nearly always fills a JSON string, and decoding up to the quote proves that sooner than a pattern would.
-    """
-    match = PLAIN_RUN.match(body, start, min(end, start + LONG_RUN))
-    if match and match.end() == start + LONG_RUN:
-        quote = body.find(b'"', start, end)
-        data, encoding = _decode(body[start:quote]) if quote > 0 else (b"", "")
-        if encoding:
-            return quote, data, encoding
-        match = PLAIN_RUN.match(body, start, end)
-    stop = match.end() if match else start
-    if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:
-        escaped = ESCAPED_RUN.match(body, start, end)
-        stop = escaped.end() if escaped else stop
-    return stop, *_decode(body[start:stop])
+def _next_url(body: bytes, at: int, end: int, opaque: list[tuple[int, int]]) -> re.Match[bytes] | None:
+    for start, stop in opaque[bisect_left(opaque, (at, 0)) :]:
+        if start >= end:
+            break
+        found = DATA_URL.search(body, at, start)
+        if found:
+            return found
+        at = stop
+    return DATA_URL.search(body, at, end) if at < end else None
 
 
 def _decode(run: bytes) -> tuple[bytes, str]:

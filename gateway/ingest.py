@@ -102,7 +102,7 @@ class Ingest:
             return
         folder.touched[record.id].add(segment.name)
         if record.kind is Kind.SENT:
-            flow.sent, flow.sent_pieces = record.meta, record.body
+            flow.sent, flow.sent_pieces, flow.sent_cut = record.meta, record.body, None
             return
         if flow.end is None:
             flow.parts.append(record.body)

@@ -16,7 +16,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from gateway import dialects, ids, image_tokens, multipart, pricing
-from gateway.cutting import Cutting, cut
+from gateway.cutting import Cutter, Cutting, cut
 from gateway.dialects.base import Answer, Dialect, Question, text_of
 from gateway.encodings import unpack
 from gateway.jsonedit import apply
@@ -46,7 +46,9 @@ class Flow:
     parts: list[bytes] = field(default_factory=list)
     end: bytes | None = None
     announced: bool = False
+    cutter: Cutter = field(default_factory=Cutter)
     request_cut: Cutting | None = None
+    sent_cut: Cutting | None = None
 
     def outgoing(self) -> Outgoing:
         """What became of the body on its way out; all empty when it went as it came."""
@@ -162,7 +164,7 @@ def _read(flow: Flow) -> Rows:
     row.warnings = [storable(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
     asking = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
     _note_ending(row, end, response)
-    request_cut = flow.request_cut = flow.request_cut or cut(flow.request, meta["content_type"])
+    request_cut = flow.request_cut = flow.request_cut or flow.cutter.cut(flow.request, meta["content_type"])
     headers = end.get("headers", {})
     readable = unpack(response, headers.get("content-encoding", ""))
     answer_type = headers.get("content-type", "")
@@ -175,7 +177,8 @@ def _read(flow: Flow) -> Rows:
     rows = Rows(row)
     if meta["keep_bodies"]:
         kept = response_cut if readable is response else Cutting(response, [], [])
-        sent_cut = cut(outgoing.body, "application/json")
+        sent_cut = flow.sent_cut = flow.sent_cut or flow.cutter.cut(outgoing.body, "application/json")
+        flow.cutter = Cutter()  # it remembers whole pictures, and both bodies are cut
         rows.payload = _payload(row, meta, end, request_cut, kept)
         rows.payload.url = storable(outgoing.url, 1000) or rows.payload.url
         rows.payload.sent_body = zlib.compress(sent_cut.text, 6) if sent_cut.text else b""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import cutting
 from gateway.cutting import Cut, cut, rebuild
 from gateway.jsontext import strings
 from gateway.sniff import sniff
@@ -227,3 +228,16 @@ def test_hostile_json_is_placed_in_one_pass(text: bytes) -> None:
 )
 def test_svg_is_known_by_its_first_element(text: bytes, is_svg: bool) -> None:
     assert (sniff(text) is not None) is is_svg
+
+
+def test_a_picture_that_stands_in_two_bodies_is_decoded_once_and_cut_from_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400)
+    asked, sent = b'{"url":"data:image/png;base64,' + run + b'"}', b'{"data":"' + run + b'","mimeType":"image/png"}'
+    decoded: list[int] = []
+    decode = cutting._decode
+    monkeypatch.setattr(cutting, "_decode", lambda run: (decoded.append(len(run)), decode(run))[1])
+    cutter = cutting.Cutter()
+    one, other = cutter.cut(asked), cutter.cut(sent)
+    assert decoded == [len(run)]
+    assert one.finds[0].sha256 == other.finds[0].sha256
+    assert rebuild(other.text, other.cuts, lambda _: other.finds[0].data) == sent
