@@ -79,7 +79,7 @@ def read(doc: Any, model: str) -> Request:
 
 def _settings(doc: dict[str, Any]) -> dict[str, Any]:
     settings = {key: value for key, value in doc.items() if key not in FIELDS and value is not None}
-    limit = doc.get("max_completion_tokens", doc.get("max_tokens"))
+    limit = doc.get("max_tokens") if doc.get("max_completion_tokens") is None else doc["max_completion_tokens"]
     if limit is not None:
         settings["max_tokens"] = limit
     stop = doc.get("stop")
