@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -127,24 +127,34 @@ class Translator:
         return self.reader.finished
 
     def feed(self, chunk: bytes) -> bytes:
-        """What the caller gets for these bytes of the provider's stream."""
+        """What the caller gets for these bytes of the provider's stream; nothing more once an error was told."""
+        told: list[bytes] = []
         try:
-            return b"".join(self._told(event) for doc in self.framing.feed(chunk) for event in self.reader.event(doc))
+            self._hear(self.framing.feed(chunk) if not self.failed else (), told)
         except BadStream as error:
-            self.failed = True
-            return self._told(Failure(str(error), code="invalid_stream"))
+            told.append(self._told(Failure(str(error), code="invalid_stream")))
+        return b"".join(told)
+
+    def _hear(self, documents: Iterable[Any], told: list[bytes]) -> None:
+        """Adds to `told`, so that what came before a damaged message is kept. Raises BadStream."""
+        for doc in documents:
+            for event in self.reader.event(doc):
+                told.append(self._told(event))
+                if self.failed:
+                    return
 
     def finish(self) -> bytes:
         """The end of the caller's stream; with an error when the provider's stopped before its own end."""
-        told = b""
+        told: list[bytes] = []
         if not self.failed:
             with contextlib.suppress(BadStream):  # half a message, which is told below
-                told = b"".join(self._told(event) for doc in self.framing.finish() for event in self.reader.event(doc))
+                self._hear(self.framing.finish(), told)
         if isinstance(self.reader, gemini_answer.Reader):
-            told += b"".join(self._told(event) for event in self.reader.end())
+            told += [self._told(event) for event in self.reader.end()]
         if not self.reader.finished and not self.failed:
-            told += self._told(Failure("the provider's stream ended before its answer was complete", code="broken_off"))
-        return told + self._end()
+            broken = Failure("the provider's stream ended before its answer was complete", code="broken_off")
+            told.append(self._told(broken))
+        return b"".join(told) + self._end()
 
     def _end(self) -> bytes:
         frames = self.responses.last() if self.endpoint == "/responses" else self.chat.last()
