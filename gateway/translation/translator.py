@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.jsontext import parse
+from gateway.openai_fields import error_of
 from gateway.translation import (
     anthropic,
     chat_answer,
@@ -21,7 +22,7 @@ from gateway.translation import (
     responses_request,
 )
 from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
-from gateway.translation.neutral import Event, Events, Failure, Request, Start, Written
+from gateway.translation.neutral import Event, Events, Failure, Request, Start, UsageDelta, Written
 
 READ: dict[str, Callable[[Any, str], Request]] = {
     "/chat/completions": chat_request.read,
@@ -117,8 +118,8 @@ class Translator:
         failure = next((event for event in events if isinstance(event, Failure)), None)
         if failure is not None:
             raise AnswerUnreadable(failure.message)
-        if all(isinstance(event, Start) for event in events):
-            raise AnswerUnreadable("the answer holds neither text nor anything else that is known")
+        if all(isinstance(event, Start | UsageDelta) for event in events):
+            raise AnswerUnreadable(error_of(doc) or "the answer holds neither text nor anything else that is known")
         return events
 
     @property
