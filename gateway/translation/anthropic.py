@@ -193,6 +193,7 @@ class Reader:
         self.finished = False
         self.usage: dict[str, Any] = {}
         self.slots: dict[int, int] = {}
+        self.silent: set[int] = set()
 
     def whole(self, doc: Any) -> Iterator[Event]:
         doc = obj(doc)
@@ -213,6 +214,8 @@ class Reader:
             yield from self._block(number(doc.get("index")) or 0, obj(doc.get("content_block")), whole=False)
         elif kind == "content_block_delta":
             yield from self._delta(number(doc.get("index")) or 0, obj(doc.get("delta")))
+        elif kind == "content_block_stop":
+            yield from self._stop(number(doc.get("index")) or 0)
         elif kind == "message_delta":
             self.usage |= {key: value for key, value in obj(doc.get("usage")).items() if value is not None}
             yield from self._finish(obj(doc.get("delta")).get("stop_reason"))
@@ -235,6 +238,7 @@ class Reader:
         elif kind == "tool_use":
             slot = self.slots.setdefault(at, len(self.slots))
             arguments = _json(block.get("input")) if whole else ""
+            self.silent.add(at)
             yield CallDelta(slot, words(block.get("id")), words(block.get("name")), arguments)
 
     def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
@@ -242,11 +246,19 @@ class Reader:
         if kind == "text_delta":
             yield TextDelta(words(delta.get("text")))
         elif kind == "input_json_delta" and at in self.slots:
-            yield CallDelta(self.slots[at], arguments=words(delta.get("partial_json")))
+            arguments = words(delta.get("partial_json"))
+            self.silent -= {at} if arguments else set()
+            yield CallDelta(self.slots[at], arguments=arguments)
         elif kind == "thinking_delta":
             yield ThoughtDelta(words(delta.get("thinking")))
         elif kind == "signature_delta":
             yield ThoughtDelta(signature=words(delta.get("signature")))
+
+    def _stop(self, at: int) -> Iterator[Event]:
+        """A call of a tool that takes nothing streams no arguments; callers parse them, so they must be JSON."""
+        if at in self.silent:
+            self.silent.remove(at)
+            yield CallDelta(self.slots[at], arguments="{}")
 
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):

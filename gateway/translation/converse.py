@@ -229,6 +229,7 @@ class Reader:
     def __init__(self) -> None:
         self.finished = False
         self.slots: dict[int, int] = {}
+        self.silent: set[int] = set()
         self.image_format = "png"
 
     def whole(self, doc: Any) -> Iterator[Event]:
@@ -251,6 +252,9 @@ class Reader:
             yield from self._call_start(at, obj(start.get("toolUse")))
         elif kind == "contentBlockDelta":
             yield from self._delta(at, obj(payload.get("delta")))
+        elif kind == "contentBlockStop" and at in self.silent:
+            self.silent.remove(at)
+            yield CallDelta(self.slots[at], arguments="{}")  # nothing came, and callers parse it
         elif kind == "messageStop":
             yield from self._finish(payload.get("stopReason"))
         elif kind == "metadata":
@@ -283,6 +287,7 @@ class Reader:
     def _call_start(self, at: int, call: dict[str, Any]) -> Iterator[Event]:
         if call:
             slot = self.slots.setdefault(at, len(self.slots))
+            self.silent.add(at)
             yield CallDelta(slot, words(call.get("toolUseId")), words(call.get("name")))
 
     def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
@@ -295,7 +300,9 @@ class Reader:
         if words(image.get("bytes")):
             yield ImageDelta(f"image/{self.image_format}", image["bytes"])
         if obj(delta.get("toolUse")) and at in self.slots:
-            yield CallDelta(self.slots[at], arguments=words(delta["toolUse"].get("input")))
+            arguments = words(delta["toolUse"].get("input"))
+            self.silent -= {at} if arguments else set()
+            yield CallDelta(self.slots[at], arguments=arguments)
 
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):
