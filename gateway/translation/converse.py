@@ -260,7 +260,7 @@ class Reader:
         elif kind == "metadata":
             self.finished = True
             yield UsageDelta(read_usage(obj(payload.get("usage"))))
-        elif kind.lower().endswith("exception"):
+        elif kind.lower().endswith(("exception", "error")):
             self.finished = True
             message = words(payload.get("message")) or words(payload.get("Message"))
             yield Failure(message or kind, kind[:1].upper() + kind[1:])

@@ -83,7 +83,8 @@ class AwsEventStream:
                 self.taken += message.prelude.total_length
                 headers = message.headers
                 kind = headers.get(":exception-type") or headers.get(":event-type") or headers.get(":error-code", "")
-                yield {kind: _parsed(message.payload) if message.payload else {}}
+                told = {"message": headers[":error-message"]} if ":error-message" in headers else {}
+                yield {kind: _parsed(message.payload) if message.payload else told}
         except (EventStreamError, ParserError, ValueError) as error:
             raise BadStream(f"a frame of the event stream is damaged: {error}") from None
 
