@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from gateway.dialects import sse
-from gateway.jsontext import items, obj, parsed_or_none, words
+from gateway.jsontext import encoded, items, obj, parsed_or_none, words
 
 SHOWN_BYTES = 4096
 RETRY_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -65,7 +63,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
         if inner.get(name):
             told[name] = inner[name]
     answer = {"error": told, "message": message, "provider": provider, "status": "failure"}
-    return msgspec.json.encode(answer), _retry_after(inner)
+    return encoded(answer), _retry_after(inner)
 
 
 def _detail(detail: Any) -> str:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from gateway.jsontext import items, number, obj, parsed_or_none, words
+from gateway.jsontext import encoded, items, number, obj, parsed_or_none, words
 from gateway.openai_fields import Usage, error_of, openai_usage
 from gateway.translation.neutral import (
     CallDelta,
@@ -313,4 +311,4 @@ def completed(body: bytes) -> bytes:
     for choice in items(obj(doc).get("choices")):
         if isinstance(choice, dict) and "text" not in choice:
             choice.setdefault("message", {"role": "assistant", "content": None})
-    return msgspec.json.encode(doc)
+    return encoded(doc)

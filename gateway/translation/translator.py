@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
-
-from gateway.jsontext import parse
+from gateway.jsontext import encoded, parse
 from gateway.openai_fields import error_of
 from gateway.translation import (
     anthropic,
@@ -102,7 +100,7 @@ class Translator:
         """
         events = self._events(body)
         writer: Writer = self.responses if self.endpoint == "/responses" else self.chat
-        return msgspec.json.encode(writer.whole(events))
+        return encoded(writer.whole(events))
 
     def as_stream(self, body: bytes) -> bytes:
         """A whole answer for a caller who asked for a stream. Raises AnswerUnreadable."""
@@ -168,5 +166,5 @@ class Translator:
         return b"".join(self._framed(frame) for frame in writer(event))
 
     def _framed(self, frame: dict[str, Any]) -> bytes:
-        data = b"data: " + msgspec.json.encode(frame) + b"\n\n"
+        data = b"data: " + encoded(frame) + b"\n\n"
         return b"event: " + frame["type"].encode() + b"\n" + data if self.endpoint == "/responses" else data
