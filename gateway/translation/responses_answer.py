@@ -181,8 +181,9 @@ class Writer:
 
     def _done(self, item: _Item) -> Iterator[dict[str, Any]]:
         document, text = item.document, "".join(item.text)
+        status = "incomplete" if self.failure else "completed"
         if document["type"] == "message":
-            document["status"] = "completed"
+            document["status"] = status
             part = document["content"][0]
             part["text"] = text
             yield self._frame("response.output_text.done", **self._at(item), content_index=0, text=text, logprobs=[])
@@ -194,7 +195,7 @@ class Writer:
                 "response.reasoning_summary_part.done", **self._at(item), summary_index=0, part=document["summary"][0]
             )
         else:
-            document |= {"status": "completed", "arguments": text}
+            document |= {"status": status, "arguments": text}
             name = document["name"]
             yield self._frame("response.function_call_arguments.done", **self._at(item), arguments=text, name=name)
         yield self._frame("response.output_item.done", output_index=self._at(item)["output_index"], item=document)
