@@ -30,8 +30,12 @@ from gateway.translation.neutral import (
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
+    "complete": "stop",
     "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
@@ -291,7 +295,7 @@ class Reader:
         reason = words(choice.get("finish_reason"))
         if reason:
             self.finished = True
-            yield Finish(FINISHES.get(reason, "stop"), reason, index)
+            yield Finish(FINISHES.get(reason.lower(), "stop"), reason, index)
 
 
 def _read_image(image: Any, choice: int) -> Iterator[Event]:
