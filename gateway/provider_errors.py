@@ -43,7 +43,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
         or (error if isinstance(error, str) else "")
         or words(doc.get("message"))
         or words(doc.get("Message"))
-        or _detail(doc.get("detail"))
+        or _detail(doc.get("detail") or obj(doc.get("message")).get("detail"))
         or f"{provider} answered {status}: {'no reason given' if readable else _plain_text(body)}"
     )
     amazon = headers.get("x-amzn-errortype", "").partition(":")[0]
@@ -52,11 +52,12 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
     if isinstance(code, int) and inner.get("status"):
         code = inner["status"]
     usual = TYPES.get(status, "provider_error") if readable else "provider_error"
-    kind = words(inner.get("type")) or amazon or usual
+    flat = doc if words(doc.get("object")).lower() == "error" else {}  # Mistral's and vLLM's: all fields at the top
+    kind = words(inner.get("type")) or words(flat.get("type")) or amazon or usual
     told: dict[str, Any] = {
         "message": message,
         "type": kind,
-        "param": inner.get("param"),
+        "param": inner.get("param") or flat.get("param"),
         "code": str(code) if code is not None else None,
     }
     for name in ("innererror", "details", "metadata", "failed_generation"):
