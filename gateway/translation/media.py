@@ -60,6 +60,8 @@ def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: 
 def from_base64(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
     """Base64 in any alphabet, padded or not, with or without line breaks."""
     text, declared = _standard(text), _plain_type(declared)
+    if not text:
+        raise refuse(position, "the part holds no data", "Encode the file's bytes again", code="empty_image")
     media_type = sniffed_type(text, position) or declared
     if not media_type:
         raise refuse(
@@ -160,6 +162,8 @@ def _gemini(part: dict[str, Any], position: str) -> Media | None:
     if isinstance(file, dict):
         declared = words(file.get("mimeType")) or words(file.get("mime_type"))
         uri = words(file.get("fileUri")) or words(file.get("file_uri"))
+        if not uri:
+            raise refuse(position, "the part holds no fileUri", "Send the file's URI", code="empty_image")
         kind = _kind(declared or type_by_ending(uri), "image")
         return Media(kind, position, declared, url=uri)
     return None
@@ -173,8 +177,6 @@ def _from_data_url(
     data = text[match.end() :]
     if not any(parameter.strip().lower() == "base64" for parameter in parameters[1:]):
         data = base64.b64encode(unquote_to_bytes(data)).decode()
-    if not data:
-        raise refuse(position, "the data URL holds no data", "Encode the file's bytes again", code="empty_image")
     return from_base64(data, position, kind=kind, declared=declared, detail=detail)
 
 
