@@ -98,7 +98,7 @@ def type_by_ending(url: str) -> str:
 def sniffed_type(text: str, position: str) -> str:
     try:
         found = sniff(_decoded(text[:HEAD_CHARACTERS]))
-    except binascii.Error:
+    except ValueError:  # of which binascii.Error is one
         raise refuse(position, "this is not base64", "Encode the file's bytes again", code="invalid_base64") from None
     return found.media_type if found else ""
 
@@ -192,7 +192,7 @@ def _standard(text: str) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    return binascii.a2b_base64(text[: len(text) - len(text) % 4])
+    return binascii.a2b_base64(text[: len(text) - len(text) % 4], strict_mode=True)
 
 
 def _plain_type(declared: str) -> str:
