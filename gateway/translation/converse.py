@@ -13,6 +13,7 @@ from gateway.errors import BadRequest
 from gateway.jsontext import items, number, obj, words
 from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import (
     CallDelta,
     Event,
@@ -154,15 +155,16 @@ def _block(part: Part, role: str) -> dict[str, Any]:
 
 def _media(media: Media) -> dict[str, Any]:
     known = FORMATS[media.kind]
-    if media.media_type not in known:
-        what = media.media_type or "of a type that is not told"
+    media_type = media.media_type or type_by_ending(media.url)
+    if media_type not in known:
+        what = media_type or "of a type that is not told"
         raise refuse(
             media.position,
             f"the {'picture' if media.kind == 'image' else media.kind} is {what}, and Bedrock takes {', '.join(known.values())}",
-            "Convert it" if media.media_type else "Add mime_type beside the s3:// url",
+            "Convert it" if media_type else "Add mime_type beside the s3:// url",
             code="unsupported_image_format",
         )
-    block: dict[str, Any] = {"format": known[media.media_type], "source": _source(media)}
+    block: dict[str, Any] = {"format": known[media_type], "source": _source(media)}
     if media.kind == "document":
         block["name"] = _document_name(media)
     return {media.kind: block}

@@ -42,8 +42,10 @@ def read_media(part: dict[str, Any], position: str) -> Media | None:
 
 def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
     """A data URL, a link or bare base64."""
-    if LINK.match(text):
-        return Media(kind, position, _plain_type(declared), url=text, detail=detail)
+    link = LINK.match(text)
+    if link:
+        url = link[0].lower() + text[link.end() :]
+        return Media(kind, position, _plain_type(declared), url=url, detail=detail)
     match = DATA_URL.match(text)
     if match:
         return _from_data_url(text, match, position, kind, declared, detail)
