@@ -117,7 +117,8 @@ def _block(part: Part, role: str) -> dict[str, Any]:
         if part.sealed:
             return {"type": "redacted_thinking", "data": part.sealed}
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
-    content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in part.parts]
+    spoken = [inner for inner in part.parts if not (isinstance(inner, Text) and not inner.text)]
+    content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in spoken]
     result: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.id, "content": content}
     return result | ({"is_error": True} if part.is_error else {})
 
