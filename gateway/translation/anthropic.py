@@ -5,6 +5,7 @@ Source: platform.claude.com API reference, messages/create, and the types of Ant
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -153,6 +154,9 @@ def _source(media: Media) -> dict[str, Any]:
         return {"type": "file", "file_id": media.file_id}
     if media.url:
         return {"type": "url", "url": media.url}
+    if media.media_type.startswith("text/"):
+        text = base64.b64decode(media.base64).decode("utf-8", "replace")
+        return {"type": "text", "media_type": "text/plain", "data": text}
     return {"type": "base64", "media_type": media.media_type, "data": media.base64}
 
 
