@@ -21,6 +21,7 @@ from gateway.translation.media import head_of
 from gateway.translation.neutral import Media
 
 HEAD_BASE64 = 64 * 1024
+STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 SAME_TYPES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/heif": "image/heic"}
 
 
@@ -46,12 +47,12 @@ def pictures_in(body: bytes) -> list[Picture]:
     """The pictures that stand as data URLs in a JSON body, numbered as they come. Small ones are passed over."""
     found: list[Picture] = []
     for start, end in long_strings(body):
-        if body[start : start + 11].lower() != b"data:image/":
+        if body[start : start + 10].lower() != b"data:image":
             continue
         comma = body.find(b",", start, start + 200)
         if comma < 0:
             continue
-        declared = body[start + 5 : comma].decode("latin-1").partition(";")[0].lower()
+        declared = body[start + 5 : comma].decode("latin-1").replace("\\", "").partition(";")[0].lower()
         head = _decoded(body[comma + 1 : min(end, comma + 1 + HEAD_BASE64)])
         found.append(Picture(f"picture {len(found) + 1}", declared, (end - comma) * 3 // 4, head))
     return found
@@ -137,7 +138,7 @@ def is_cmyk(head: bytes) -> bool:
 
 
 def _decoded(text: bytes) -> bytes:
-    text = text.replace(b"\\/", b"/")
+    text = text.replace(b"\\/", b"/").translate(STANDARD_ALPHABET)
     try:
         return base64.b64decode(text[: len(text) - len(text) % 4])
     except (binascii.Error, ValueError):
