@@ -123,7 +123,7 @@ def is_animated(head: bytes) -> bool:
         return b"NETSCAPE2.0" in head or head.count(b"\x21\xf9\x04") > 1
     if head[:4] == b"RIFF" and head[12:16] == b"VP8X":
         return bool(head[20:21] and head[20] & 0x02)
-    return head.startswith(b"\x89PNG") and b"acTL" in head[:200]
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 def is_cmyk(head: bytes) -> bool:
@@ -133,6 +133,8 @@ def is_cmyk(head: bytes) -> bool:
         marker, (length,) = head[at + 1], struct.unpack_from(">H", head, at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return head[at + 9] == 4
+        if head.startswith(b"ICC_PROFILE\0", at + 4) and head[at + 34 : at + 38] == b"CMYK":
+            return True  # the profiles of such pictures are so long that the frame header is out of sight
         at += 2 + length
     return False
 
