@@ -113,7 +113,7 @@ def _openai(part: dict[str, Any], position: str) -> Media | None:
     if isinstance(image, dict):
         declared = words(image.get("mime_type")) or words(image.get("format")) or declared
         return from_text(words(image.get("url")), position, declared=declared, detail=words(image.get("detail")))
-    if part.get("type") == "input_image" and part.get("file_id"):
+    if part.get("type") == "input_image" and words(part.get("file_id")):
         return Media("image", position, file_id=words(part["file_id"]), detail=words(part.get("detail")))
     if part.get("type") == "image" and isinstance(part.get("data"), str):
         return from_base64(part["data"], position, declared=declared)
@@ -133,7 +133,7 @@ def _openai_file(part: dict[str, Any], position: str) -> Media | None:
         return None
     name = words(file.get("filename")) or words(file.get("file_name"))
     declared = words(file.get("mime_type")) or type_by_ending(name)
-    if file.get("file_id"):
+    if words(file.get("file_id")):
         return Media("document", position, declared, file_id=words(file["file_id"]), name=name)
     text = words(file.get("file_data")) or words(file.get("file_url"))
     return replace(from_text(text, position, kind="document", declared=declared), name=name)
@@ -147,7 +147,7 @@ def _anthropic(part: dict[str, Any], position: str) -> Media | None:
     declared, name = words(source.get("media_type")), words(part.get("title"))
     if source.get("type") == "url" or isinstance(source.get("url"), str):
         return replace(from_text(words(source.get("url")), position, kind=kind, declared=declared), name=name)
-    if source.get("file_id"):
+    if words(source.get("file_id")):
         return Media(kind, position, declared, file_id=words(source["file_id"]), name=name)
     if source.get("type") == "text":
         data = base64.b64encode(words(source.get("data")).encode()).decode()
