@@ -9,7 +9,6 @@ from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
 from gateway.jsontext import compact, items, obj, words
 from gateway.openai_fields import Usage, error_of, openai_usage
 
-
 # Where Anthropic's and Gemini's own parts hold a picture.
 IMAGE_PLACES = (
     ("source", "data"),
