@@ -23,7 +23,12 @@ from gateway.translation.neutral import Written
 from gateway.translation.translator import WRITE
 from tests.pictures import picture
 
-MODELS = {"anthropic": "claude-sonnet-4-5", "gemini": "gemini-3-pro", "converse": "us.amazon.nova-pro", "chat": "gpt-4o"}
+MODELS = {
+    "anthropic": "claude-sonnet-4-5",
+    "gemini": "gemini-3-pro",
+    "converse": "us.amazon.nova-pro",
+    "chat": "gpt-4o",
+}
 PICTURES = {
     picture(form, (30 + size, 20), (size, 9, 200)): f"image/{form.lower()}"
     for form in ("PNG", "JPEG", "WEBP", "GIF")

@@ -37,7 +37,9 @@ both_ends = pytest.mark.parametrize("endpoint", ENDPOINTS)
 all_wires = pytest.mark.parametrize("wire", WIRES)
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 arguments = st.dictionaries(words, st.none() | st.integers(-9, 9) | words | st.lists(words, max_size=2), max_size=2)
-PICTURES = st.tuples(st.just("image"), st.just("image/png"), st.sampled_from([picture(size=(9, 9)), picture(size=(8, 9))]))
+PICTURES = st.tuples(
+    st.just("image"), st.just("image/png"), st.sampled_from([picture(size=(9, 9)), picture(size=(8, 9))])
+)
 blocks = st.one_of(
     st.tuples(st.just("text"), words),
     st.tuples(st.just("call"), st.sampled_from(["look", "zoom"]), arguments),
@@ -100,6 +102,18 @@ def test_a_stream_in_any_pieces_says_what_the_whole_answer_says(wire: str, endpo
     expected = checked_whole(translator(wire, endpoint).whole(whole(answer, wire)), endpoint)
     as_stream = checked_stream(translator(wire, endpoint).as_stream(whole(answer, wire)), endpoint)
     assert meaning(checked_stream(told, endpoint)) == meaning(expected) == meaning(as_stream)
+
+
+@both_ends
+@settings(max_examples=60, deadline=None)
+@given(answer=answers("gemini"))
+def test_a_stream_that_came_as_one_list_says_the_same(endpoint: str, answer: Said) -> None:
+    """Gemini without alt=sse."""
+    body = json.dumps(documents(stream(answer, "gemini").replace(b"\r\n", b"\n"))).encode()
+    listed = checked_whole(translator("gemini", endpoint).whole(body), endpoint)
+    expected = checked_whole(translator("gemini", endpoint).whole(whole(answer, "gemini")), endpoint)
+    assert meaning(listed) == meaning(expected)
+    assert meaning(checked_stream(translator("gemini", endpoint).as_stream(body), endpoint)) == meaning(expected)
 
 
 @both_ends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import Any
 
@@ -95,7 +96,9 @@ def test_finish_reasons_are_openais_and_the_providers_own_is_kept(wire: str, rea
 
 
 @both_ends
-@pytest.mark.parametrize("feedback", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK"])
+@pytest.mark.parametrize(
+    "feedback", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK"]
+)
 def test_a_prompt_that_gemini_blocks_is_filtered_content(feedback: str, endpoint: str) -> None:
     doc = {"promptFeedback": {"blockReason": feedback}, "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}}
     for answer in (
@@ -205,7 +208,12 @@ def usage_of(wire: str, body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_anthropics_and_amazons_prompts_count_what_the_cache_gave() -> None:
-    claude = {"input_tokens": 3, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 2000, "output_tokens": 9}
+    claude = {
+        "input_tokens": 3,
+        "cache_creation_input_tokens": 100,
+        "cache_read_input_tokens": 2000,
+        "output_tokens": 9,
+    }
     nova = {"inputTokens": 3, "cacheWriteInputTokens": 100, "cacheReadInputTokens": 2000, "outputTokens": 9}
     message = {"content": [{"text": "hi"}]}
     for wire, body in (
@@ -264,10 +272,12 @@ def test_an_error_in_the_middle_of_a_stream_reaches_the_caller_once(case: str, e
     wire = "converse" if case in ("exception", "error") else case
     message, broken = MID_STREAM[case]
     body = stream(Said((("text", "Once upon"),)), wire)
-    begun = aws(("messageStart", {}), ("contentBlockDelta", {"delta": {"text": "Once"}})) if wire == "converse" else body
-    begun = begun[: begun.index(b"finish")].rpartition(b"\n\n")[0] + b"\n\n" if wire == "chat" else begun
-    begun = body[: body.index(b"event: message_delta")] if wire == "anthropic" else begun
-    begun = sse(gemini({"text": "Once"}, finish=None)) if wire == "gemini" else begun
+    begun = {
+        "anthropic": lambda: body[: body.index(b"event: message_delta")],
+        "gemini": lambda: sse(gemini({"text": "Once"}, finish=None)),
+        "converse": lambda: aws(("messageStart", {}), ("contentBlockDelta", {"delta": {"text": "Once"}})),
+        "chat": lambda: body[: body.index(b'"finish_reason": "stop"')].rpartition(b"\n\n")[0] + b"\n\n",
+    }[wire]()
     got = streamed(wire, begun + broken + begun, endpoint)
     events = documents(got)
     assert got.decode().count(message) >= 1
@@ -332,10 +342,8 @@ junk = st.recursive(
 @given(doc=junk)
 def test_no_answer_however_odd_breaks_the_gateway(wire: str, endpoint: str, doc: Any) -> None:
     body = json.dumps(doc).encode()
-    try:
+    with contextlib.suppress(AnswerUnreadable):
         translator(wire, endpoint).whole(body)
-    except AnswerUnreadable:
-        pass
     if wire == "converse":
         body = aws(*((kind, doc) for kind in ("contentBlockStart", "contentBlockDelta", "messageStop", "metadata")))
     assert streamed(wire, body if wire == "converse" else sse(doc), endpoint)
