@@ -123,7 +123,7 @@ class Translator:
     @property
     def done(self) -> bool:
         """Whether what was fed so far completes the answer."""
-        return self.reader.finished
+        return self.reader.finished or self.framing.done
 
     def feed(self, chunk: bytes) -> bytes:
         """What the caller gets for these bytes of the provider's stream; nothing more once an error was told."""
@@ -150,7 +150,7 @@ class Translator:
                 self._hear(self.framing.finish(), told)
         if isinstance(self.reader, gemini_answer.Reader):
             told += [self._told(event) for event in self.reader.end()]
-        if not self.reader.finished and not self.failed:
+        if not self.done and not self.failed:
             broken = Failure("the provider's stream ended before its answer was complete", code="broken_off")
             told.append(self._told(broken))
         return b"".join(told) + self._end()
