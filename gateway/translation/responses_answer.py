@@ -52,7 +52,7 @@ class Writer:
         return self.document()
 
     def document(self, status: str = "") -> dict[str, Any]:
-        cut = self.finish is not None and self.finish.reason in ("length", "content_filter")
+        cut = not self.failure and self.finish is not None and self.finish.reason in ("length", "content_filter")
         reason = {"length": "max_output_tokens"}.get(self.finish.reason if self.finish else "", "content_filter")
         error = {"code": _error_code(self.failure), "message": self.failure.message} if self.failure else None
         return {
