@@ -35,6 +35,14 @@ def parse(text: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def encoded(doc: Any) -> bytes:
+    """The JSON text, of lone surrogates too: half an emoji is JSON as an escape, but not as UTF-8."""
+    try:
+        return msgspec.json.encode(doc)
+    except UnicodeEncodeError:
+        return json.dumps(doc, separators=(",", ":")).encode()
+
+
 def parsed_or_none(text: bytes) -> Any:
     try:
         return parse(text)

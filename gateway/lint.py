@@ -21,6 +21,7 @@ from gateway.translation.media import head_of
 from gateway.translation.neutral import Media
 
 HEAD_BASE64 = 64 * 1024
+STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 SAME_TYPES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/heif": "image/heic"}
 
 
@@ -46,12 +47,12 @@ def pictures_in(body: bytes) -> list[Picture]:
     """The pictures that stand as data URLs in a JSON body, numbered as they come. Small ones are passed over."""
     found: list[Picture] = []
     for start, end in long_strings(body):
-        if body[start : start + 11].lower() != b"data:image/":
+        if body[start : start + 10].lower() != b"data:image":
             continue
         comma = body.find(b",", start, start + 200)
         if comma < 0:
             continue
-        declared = body[start + 5 : comma].decode("latin-1").partition(";")[0].lower()
+        declared = body[start + 5 : comma].decode("latin-1").replace("\\", "").partition(";")[0].lower()
         head = _decoded(body[comma + 1 : min(end, comma + 1 + HEAD_BASE64)])
         found.append(Picture(f"picture {len(found) + 1}", declared, (end - comma) * 3 // 4, head))
     return found
@@ -122,7 +123,7 @@ def is_animated(head: bytes) -> bool:
         return b"NETSCAPE2.0" in head or head.count(b"\x21\xf9\x04") > 1
     if head[:4] == b"RIFF" and head[12:16] == b"VP8X":
         return bool(head[20:21] and head[20] & 0x02)
-    return head.startswith(b"\x89PNG") and b"acTL" in head[:200]
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 def is_cmyk(head: bytes) -> bool:
@@ -132,12 +133,14 @@ def is_cmyk(head: bytes) -> bool:
         marker, (length,) = head[at + 1], struct.unpack_from(">H", head, at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return head[at + 9] == 4
+        if head.startswith(b"ICC_PROFILE\0", at + 4) and head[at + 34 : at + 38] == b"CMYK":
+            return True  # the profiles of such pictures are so long that the frame header is out of sight
         at += 2 + length
     return False
 
 
 def _decoded(text: bytes) -> bytes:
-    text = text.replace(b"\\/", b"/")
+    text = text.replace(b"\\/", b"/").translate(STANDARD_ALPHABET)
     try:
         return base64.b64decode(text[: len(text) - len(text) % 4])
     except (binascii.Error, ValueError):

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from gateway import lint
 from gateway.call import Call
 from gateway.credentials import Credentials, plain_headers
@@ -20,6 +18,7 @@ from gateway.errors import BadRequest, TooLarge
 from gateway.fetch import Fetcher, FetchFailed
 from gateway.image_places import linked_images
 from gateway.jsonedit import Edit, apply, difference
+from gateway.jsontext import encoded
 from gateway.translation.media import from_bytes
 from gateway.translation.neutral import Media, Message, Request, ToolResult
 from gateway.translation.translator import WRITE, Translator
@@ -130,7 +129,7 @@ class Outbound:
         written = WRITE[wire.dialect](request)
         body = _final(written.body, call)
         call.warnings += written.warnings
-        call.sent_body = msgspec.json.encode(body)
+        call.sent_body = encoded(body)
         call.sent_edits = difference(call.body, call.sent_body, _long_pieces(request))
         lint.check_size(len(call.sent_body), call)
         call.translator = Translator(

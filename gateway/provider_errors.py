@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from gateway.dialects import sse
-from gateway.jsontext import items, obj, parsed_or_none, words
+from gateway.jsontext import encoded, items, obj, parsed_or_none, words
 
 SHOWN_BYTES = 4096
 RETRY_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -45,7 +43,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
         or (error if isinstance(error, str) else "")
         or words(doc.get("message"))
         or words(doc.get("Message"))
-        or _detail(doc.get("detail"))
+        or _detail(doc.get("detail") or obj(doc.get("message")).get("detail"))
         or f"{provider} answered {status}: {'no reason given' if readable else _plain_text(body)}"
     )
     amazon = headers.get("x-amzn-errortype", "").partition(":")[0]
@@ -54,18 +52,19 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
     if isinstance(code, int) and inner.get("status"):
         code = inner["status"]
     usual = TYPES.get(status, "provider_error") if readable else "provider_error"
-    kind = words(inner.get("type")) or amazon or usual
+    flat = doc if words(doc.get("object")).lower() == "error" else {}  # Mistral's and vLLM's: all fields at the top
+    kind = words(inner.get("type")) or words(flat.get("type")) or amazon or usual
     told: dict[str, Any] = {
         "message": message,
         "type": kind,
-        "param": inner.get("param"),
+        "param": inner.get("param") or flat.get("param"),
         "code": str(code) if code is not None else None,
     }
     for name in ("innererror", "details", "metadata", "failed_generation"):
         if inner.get(name):
             told[name] = inner[name]
     answer = {"error": told, "message": message, "provider": provider, "status": "failure"}
-    return msgspec.json.encode(answer), _retry_after(inner)
+    return encoded(answer), _retry_after(inner)
 
 
 def _detail(detail: Any) -> str:

@@ -9,6 +9,16 @@ from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
 from gateway.jsontext import compact, items, obj, words
 from gateway.openai_fields import Usage, error_of, openai_usage
 
+# Where Anthropic's and Gemini's own parts hold a picture.
+IMAGE_PLACES = (
+    ("source", "data"),
+    ("source", "url"),
+    ("inlineData", "data"),
+    ("inline_data", "data"),
+    ("fileData", "fileUri"),
+    ("file_data", "file_uri"),
+)
+
 
 class OpenAIChat:
     name = "chat"
@@ -100,6 +110,11 @@ def _part(part: Any, path: str) -> Part:
         return Part("image", image, f"{path}.image_url", words(part.get("detail")))
     if isinstance(image, dict):
         return Part("image", words(image.get("url")), f"{path}.image_url.url", words(image.get("detail")))
+    for holder, key in IMAGE_PLACES:
+        if part.get("type", "image") == "image" and isinstance(obj(part.get(holder)).get(key), str):
+            return Part("image", part[holder][key], f"{path}.{holder}.{key}")
+    if part.get("type") == "image" and isinstance(part.get("data"), str):
+        return Part("image", part["data"], f"{path}.data")
     for holder, key in (
         ("file", "file_data"),
         ("input_audio", "data"),

@@ -5,6 +5,7 @@ Source: platform.claude.com API reference, messages/create, and the types of Ant
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -117,7 +118,8 @@ def _block(part: Part, role: str) -> dict[str, Any]:
         if part.sealed:
             return {"type": "redacted_thinking", "data": part.sealed}
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
-    content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in part.parts]
+    spoken = [inner for inner in part.parts if not (isinstance(inner, Text) and not inner.text)]
+    content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in spoken]
     result: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.id, "content": content}
     return result | ({"is_error": True} if part.is_error else {})
 
@@ -152,6 +154,9 @@ def _source(media: Media) -> dict[str, Any]:
         return {"type": "file", "file_id": media.file_id}
     if media.url:
         return {"type": "url", "url": media.url}
+    if media.media_type.startswith("text/"):
+        text = base64.b64decode(media.base64).decode("utf-8", "replace")
+        return {"type": "text", "media_type": "text/plain", "data": text}
     return {"type": "base64", "media_type": media.media_type, "data": media.base64}
 
 
@@ -193,6 +198,7 @@ class Reader:
         self.finished = False
         self.usage: dict[str, Any] = {}
         self.slots: dict[int, int] = {}
+        self.silent: set[int] = set()
 
     def whole(self, doc: Any) -> Iterator[Event]:
         doc = obj(doc)
@@ -213,6 +219,8 @@ class Reader:
             yield from self._block(number(doc.get("index")) or 0, obj(doc.get("content_block")), whole=False)
         elif kind == "content_block_delta":
             yield from self._delta(number(doc.get("index")) or 0, obj(doc.get("delta")))
+        elif kind == "content_block_stop":
+            yield from self._stop(number(doc.get("index")) or 0)
         elif kind == "message_delta":
             self.usage |= {key: value for key, value in obj(doc.get("usage")).items() if value is not None}
             yield from self._finish(obj(doc.get("delta")).get("stop_reason"))
@@ -235,6 +243,7 @@ class Reader:
         elif kind == "tool_use":
             slot = self.slots.setdefault(at, len(self.slots))
             arguments = _json(block.get("input")) if whole else ""
+            self.silent.add(at)
             yield CallDelta(slot, words(block.get("id")), words(block.get("name")), arguments)
 
     def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
@@ -242,11 +251,19 @@ class Reader:
         if kind == "text_delta":
             yield TextDelta(words(delta.get("text")))
         elif kind == "input_json_delta" and at in self.slots:
-            yield CallDelta(self.slots[at], arguments=words(delta.get("partial_json")))
+            arguments = words(delta.get("partial_json"))
+            self.silent -= {at} if arguments else set()
+            yield CallDelta(self.slots[at], arguments=arguments)
         elif kind == "thinking_delta":
             yield ThoughtDelta(words(delta.get("thinking")))
         elif kind == "signature_delta":
             yield ThoughtDelta(signature=words(delta.get("signature")))
+
+    def _stop(self, at: int) -> Iterator[Event]:
+        """A call of a tool that takes nothing streams no arguments; callers parse them, so they must be JSON."""
+        if at in self.silent:
+            self.silent.remove(at)
+            yield CallDelta(self.slots[at], arguments="{}")
 
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from gateway.jsontext import items, number, obj, parsed_or_none, words
+from gateway.jsontext import encoded, items, number, obj, parsed_or_none, words
 from gateway.openai_fields import Usage, error_of, openai_usage
 from gateway.translation.neutral import (
     CallDelta,
@@ -32,8 +30,12 @@ from gateway.translation.neutral import (
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
+    "complete": "stop",
     "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
@@ -293,7 +295,7 @@ class Reader:
         reason = words(choice.get("finish_reason"))
         if reason:
             self.finished = True
-            yield Finish(FINISHES.get(reason, "stop"), reason, index)
+            yield Finish(FINISHES.get(reason.lower(), "stop"), reason, index)
 
 
 def _read_image(image: Any, choice: int) -> Iterator[Event]:
@@ -313,4 +315,4 @@ def completed(body: bytes) -> bytes:
     for choice in items(obj(doc).get("choices")):
         if isinstance(choice, dict) and "text" not in choice:
             choice.setdefault("message", {"role": "assistant", "content": None})
-    return msgspec.json.encode(doc)
+    return encoded(doc)

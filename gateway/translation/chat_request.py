@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from gateway.errors import BadRequest
@@ -79,7 +80,7 @@ def read(doc: Any, model: str) -> Request:
 
 def _settings(doc: dict[str, Any]) -> dict[str, Any]:
     settings = {key: value for key, value in doc.items() if key not in FIELDS and value is not None}
-    limit = doc.get("max_completion_tokens", doc.get("max_tokens"))
+    limit = doc.get("max_tokens") if doc.get("max_completion_tokens") is None else doc["max_completion_tokens"]
     if limit is not None:
         settings["max_tokens"] = limit
     stop = doc.get("stop")
@@ -247,16 +248,36 @@ def write(request: Request) -> Written:
 
 
 def _messages(request: Request) -> Iterator[dict[str, Any]]:
-    """Pictures of a tool's result follow in a user message: chat takes only text in a tool message."""
-    for message in request.messages:
+    """Chat takes only text in a tool message: pictures of results follow, in a user message behind the last result."""
+    waiting: list[Media] = []
+    for message in _joined(request.messages):
+        if waiting and message.role != "tool":
+            yield {"role": "user", "content": [_written_media(part) for part in waiting]}
+            waiting = []
         for result in [part for part in message.parts if isinstance(part, ToolResult)]:
             text = " ".join(part.text for part in result.parts if isinstance(part, Text))
-            media = [part for part in result.parts if isinstance(part, Media)]
             yield {"role": "tool", "tool_call_id": result.id, "content": text or "See the following message."}
-            if media:
-                yield {"role": "user", "content": [_written_media(part) for part in media]}
+            waiting += [part for part in result.parts if isinstance(part, Media)]
         if message.role != "tool":
             yield _written_message(message)
+    if waiting:
+        yield {"role": "user", "content": [_written_media(part) for part in waiting]}
+
+
+def _joined(messages: Iterable[Message]) -> list[Message]:
+    """The assistant's thoughts, words and calls in one message: Responses sends an item each, chat wants them together."""
+    joined: list[Message] = []
+    for message in messages:
+        last = joined[-1] if joined else message
+        if last.role == message.role == "assistant" and joined and not (_speaks(last) and _speaks(message)):
+            joined[-1] = replace(last, parts=(*last.parts, *message.parts))
+        else:
+            joined.append(message)
+    return joined
+
+
+def _speaks(message: Message) -> bool:
+    return any(isinstance(part, Text | Media) for part in message.parts)
 
 
 def _written_message(message: Message) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gateway.errors import BadRequest
 from gateway.jsontext import items, number, obj, words
 from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import (
     CallDelta,
     Event,
@@ -155,15 +156,16 @@ def _block(part: Part, role: str) -> dict[str, Any]:
 
 def _media(media: Media) -> dict[str, Any]:
     known = FORMATS[media.kind]
-    if media.media_type not in known:
-        what = media.media_type or "of a type that is not told"
+    media_type = media.media_type or type_by_ending(media.url)
+    if media_type not in known:
+        what = media_type or "of a type that is not told"
         raise refuse(
             media.position,
             f"the {'picture' if media.kind == 'image' else media.kind} is {what}, and Bedrock takes {', '.join(known.values())}",
-            "Convert it" if media.media_type else "Add mime_type beside the s3:// url",
+            "Convert it" if media_type else "Add mime_type beside the s3:// url",
             code="unsupported_image_format",
         )
-    block: dict[str, Any] = {"format": known[media.media_type], "source": _source(media)}
+    block: dict[str, Any] = {"format": known[media_type], "source": _source(media)}
     if media.kind == "document":
         block["name"] = _document_name(media)
     return {media.kind: block}
@@ -230,6 +232,7 @@ class Reader:
     def __init__(self) -> None:
         self.finished = False
         self.slots: dict[int, int] = {}
+        self.silent: set[int] = set()
         self.image_format = "png"
 
     def whole(self, doc: Any) -> Iterator[Event]:
@@ -252,12 +255,15 @@ class Reader:
             yield from self._call_start(at, obj(start.get("toolUse")))
         elif kind == "contentBlockDelta":
             yield from self._delta(at, obj(payload.get("delta")))
+        elif kind == "contentBlockStop" and at in self.silent:
+            self.silent.remove(at)
+            yield CallDelta(self.slots[at], arguments="{}")  # nothing came, and callers parse it
         elif kind == "messageStop":
             yield from self._finish(payload.get("stopReason"))
         elif kind == "metadata":
             self.finished = True
             yield UsageDelta(read_usage(obj(payload.get("usage"))))
-        elif kind.lower().endswith("exception"):
+        elif kind.lower().endswith(("exception", "error")):
             self.finished = True
             message = words(payload.get("message")) or words(payload.get("Message"))
             yield Failure(message or kind, kind[:1].upper() + kind[1:])
@@ -284,6 +290,7 @@ class Reader:
     def _call_start(self, at: int, call: dict[str, Any]) -> Iterator[Event]:
         if call:
             slot = self.slots.setdefault(at, len(self.slots))
+            self.silent.add(at)
             yield CallDelta(slot, words(call.get("toolUseId")), words(call.get("name")))
 
     def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
@@ -296,7 +303,9 @@ class Reader:
         if words(image.get("bytes")):
             yield ImageDelta(f"image/{self.image_format}", image["bytes"])
         if obj(delta.get("toolUse")) and at in self.slots:
-            yield CallDelta(self.slots[at], arguments=words(delta["toolUse"].get("input")))
+            arguments = words(delta["toolUse"].get("input"))
+            self.silent -= {at} if arguments else set()
+            yield CallDelta(self.slots[at], arguments=arguments)
 
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):

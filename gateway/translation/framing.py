@@ -15,6 +15,8 @@ class BadStream(Exception):
 
 
 class Framing(Protocol):
+    done: bool  # the stream has said so itself, as OpenAI's do with `[DONE]`
+
     def feed(self, data: bytes) -> Iterator[Any]: ...
 
     def rest(self) -> bool:
@@ -29,6 +31,7 @@ class ServerSentEvents:
         self.buffer = bytearray()
         self.searched = 0
         self.data: list[bytes] = []
+        self.done = False
 
     def feed(self, data: bytes) -> Iterator[Any]:
         self.buffer += data
@@ -60,6 +63,7 @@ class ServerSentEvents:
         elif not line and self.data:
             text = b"\n".join(self.data)
             self.data = []
+            self.done = self.done or text.strip() == b"[DONE]"
             if text.strip() not in (b"[DONE]", b""):
                 yield _parsed(text)
 
@@ -72,6 +76,7 @@ class AwsEventStream:
 
         self.buffer: Any = EventStreamBuffer()
         self.fed = self.taken = 0
+        self.done = False
 
     def feed(self, data: bytes) -> Iterator[Any]:
         from botocore.eventstream import EventStreamError, ParserError
@@ -83,7 +88,8 @@ class AwsEventStream:
                 self.taken += message.prelude.total_length
                 headers = message.headers
                 kind = headers.get(":exception-type") or headers.get(":event-type") or headers.get(":error-code", "")
-                yield {kind: _parsed(message.payload) if message.payload else {}}
+                told = {"message": headers[":error-message"]} if ":error-message" in headers else {}
+                yield {kind: _parsed(message.payload) if message.payload else told}
         except (EventStreamError, ParserError, ValueError) as error:
             raise BadStream(f"a frame of the event stream is damaged: {error}") from None
 

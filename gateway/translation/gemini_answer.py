@@ -41,6 +41,7 @@ class Reader:
         self.finished = self.started = False
         self.slots: dict[int, int] = {}
         self.usage: Usage | None = None
+        self.id = ""
 
     def whole(self, doc: Any) -> Iterator[Event]:
         for one in doc if isinstance(doc, list) else [doc]:
@@ -59,8 +60,8 @@ class Reader:
             )
             return
         if not self.started:
-            self.started = True
-            yield Start(words(doc.get("responseId")), words(doc.get("modelVersion")))
+            self.started, self.id = True, words(doc.get("responseId"))
+            yield Start(self.id, words(doc.get("modelVersion")))
         for at, candidate in enumerate(items(doc.get("candidates"))):
             yield from self._candidate(at, obj(candidate))
         blocked = words(obj(doc.get("promptFeedback")).get("blockReason"))
@@ -103,7 +104,8 @@ class Reader:
             slot = self.slots.get(choice, 0)
             self.slots[choice] = slot + 1
             arguments = json.dumps(obj(call.get("args")), ensure_ascii=False)
-            id = words(call.get("id")) or f"call_{choice}_{slot}_{words(call.get('name'))}"[:40]
+            # Of our own making, and never twice in a conversation: Anthropic refuses that.
+            id = words(call.get("id")) or f"call_{choice}_{slot}_{self.id or words(call.get('name'))}"[:40]
             yield CallDelta(slot, id, words(call.get("name")), arguments, signature, choice)
         elif part.get("executableCode") or part.get("codeExecutionResult"):
             yield ThoughtDelta(_code(part), choice=choice)  # Google ran it on the way to the answer

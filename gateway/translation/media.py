@@ -42,8 +42,10 @@ def read_media(part: dict[str, Any], position: str) -> Media | None:
 
 def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
     """A data URL, a link or bare base64."""
-    if LINK.match(text):
-        return Media(kind, position, _plain_type(declared), url=text, detail=detail)
+    link = LINK.match(text)
+    if link:
+        url = link[0].lower() + text[link.end() :]
+        return Media(kind, position, _plain_type(declared), url=url, detail=detail)
     match = DATA_URL.match(text)
     if match:
         return _from_data_url(text, match, position, kind, declared, detail)
@@ -60,6 +62,8 @@ def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: 
 def from_base64(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
     """Base64 in any alphabet, padded or not, with or without line breaks."""
     text, declared = _standard(text), _plain_type(declared)
+    if not text:
+        raise refuse(position, "the part holds no data", "Encode the file's bytes again", code="empty_image")
     media_type = sniffed_type(text, position) or declared
     if not media_type:
         raise refuse(
@@ -96,7 +100,7 @@ def type_by_ending(url: str) -> str:
 def sniffed_type(text: str, position: str) -> str:
     try:
         found = sniff(_decoded(text[:HEAD_CHARACTERS]))
-    except binascii.Error:
+    except ValueError:  # of which binascii.Error is one
         raise refuse(position, "this is not base64", "Encode the file's bytes again", code="invalid_base64") from None
     return found.media_type if found else ""
 
@@ -109,7 +113,7 @@ def _openai(part: dict[str, Any], position: str) -> Media | None:
     if isinstance(image, dict):
         declared = words(image.get("mime_type")) or words(image.get("format")) or declared
         return from_text(words(image.get("url")), position, declared=declared, detail=words(image.get("detail")))
-    if part.get("type") == "input_image" and part.get("file_id"):
+    if part.get("type") == "input_image" and words(part.get("file_id")):
         return Media("image", position, file_id=words(part["file_id"]), detail=words(part.get("detail")))
     if part.get("type") == "image" and isinstance(part.get("data"), str):
         return from_base64(part["data"], position, declared=declared)
@@ -129,7 +133,7 @@ def _openai_file(part: dict[str, Any], position: str) -> Media | None:
         return None
     name = words(file.get("filename")) or words(file.get("file_name"))
     declared = words(file.get("mime_type")) or type_by_ending(name)
-    if file.get("file_id"):
+    if words(file.get("file_id")):
         return Media("document", position, declared, file_id=words(file["file_id"]), name=name)
     text = words(file.get("file_data")) or words(file.get("file_url"))
     return replace(from_text(text, position, kind="document", declared=declared), name=name)
@@ -143,7 +147,7 @@ def _anthropic(part: dict[str, Any], position: str) -> Media | None:
     declared, name = words(source.get("media_type")), words(part.get("title"))
     if source.get("type") == "url" or isinstance(source.get("url"), str):
         return replace(from_text(words(source.get("url")), position, kind=kind, declared=declared), name=name)
-    if source.get("file_id"):
+    if words(source.get("file_id")):
         return Media(kind, position, declared, file_id=words(source["file_id"]), name=name)
     if source.get("type") == "text":
         data = base64.b64encode(words(source.get("data")).encode()).decode()
@@ -160,6 +164,8 @@ def _gemini(part: dict[str, Any], position: str) -> Media | None:
     if isinstance(file, dict):
         declared = words(file.get("mimeType")) or words(file.get("mime_type"))
         uri = words(file.get("fileUri")) or words(file.get("file_uri"))
+        if not uri:
+            raise refuse(position, "the part holds no fileUri", "Send the file's URI", code="empty_image")
         kind = _kind(declared or type_by_ending(uri), "image")
         return Media(kind, position, declared, url=uri)
     return None
@@ -173,8 +179,6 @@ def _from_data_url(
     data = text[match.end() :]
     if not any(parameter.strip().lower() == "base64" for parameter in parameters[1:]):
         data = base64.b64encode(unquote_to_bytes(data)).decode()
-    if not data:
-        raise refuse(position, "the data URL holds no data", "Encode the file's bytes again", code="empty_image")
     return from_base64(data, position, kind=kind, declared=declared, detail=detail)
 
 
@@ -190,7 +194,7 @@ def _standard(text: str) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    return binascii.a2b_base64(text[: len(text) - len(text) % 4])
+    return binascii.a2b_base64(text[: len(text) - len(text) % 4], strict_mode=True)
 
 
 def _plain_type(declared: str) -> str:

@@ -52,11 +52,9 @@ class Writer:
         return self.document()
 
     def document(self, status: str = "") -> dict[str, Any]:
-        cut = self.finish is not None and self.finish.reason in ("length", "content_filter")
+        cut = not self.failure and self.finish is not None and self.finish.reason in ("length", "content_filter")
         reason = {"length": "max_output_tokens"}.get(self.finish.reason if self.finish else "", "content_filter")
-        error = (
-            {"code": self.failure.code or self.failure.type, "message": self.failure.message} if self.failure else None
-        )
+        error = {"code": _error_code(self.failure), "message": self.failure.message} if self.failure else None
         return {
             "id": self.id,
             "object": "response",
@@ -183,8 +181,9 @@ class Writer:
 
     def _done(self, item: _Item) -> Iterator[dict[str, Any]]:
         document, text = item.document, "".join(item.text)
+        status = "incomplete" if self.failure else "completed"
         if document["type"] == "message":
-            document["status"] = "completed"
+            document["status"] = status
             part = document["content"][0]
             part["text"] = text
             yield self._frame("response.output_text.done", **self._at(item), content_index=0, text=text, logprobs=[])
@@ -196,10 +195,16 @@ class Writer:
                 "response.reasoning_summary_part.done", **self._at(item), summary_index=0, part=document["summary"][0]
             )
         else:
-            document |= {"status": "completed", "arguments": text}
+            document |= {"status": status, "arguments": text}
             name = document["name"]
             yield self._frame("response.function_call_arguments.done", **self._at(item), arguments=text, name=name)
         yield self._frame("response.output_item.done", output_index=self._at(item)["output_index"], item=document)
+
+
+def _error_code(failure: Failure) -> str:
+    """One of the few codes that the API's schema knows: typed clients refuse any other."""
+    limited = {"429", "RESOURCE_EXHAUSTED", "rate_limit_error", "rate_limit_exceeded", "ThrottlingException"}
+    return "rate_limit_exceeded" if {failure.code, failure.type} & limited else "server_error"
 
 
 def usage_document(usage: Usage) -> dict[str, Any]:

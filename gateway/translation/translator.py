@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
-
-from gateway.jsontext import parse
+from gateway.jsontext import encoded, parse
+from gateway.openai_fields import error_of
 from gateway.translation import (
     anthropic,
     chat_answer,
@@ -22,7 +21,17 @@ from gateway.translation import (
     responses_request,
 )
 from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
-from gateway.translation.neutral import Event, Events, Failure, ImageDelta, Request, Start, TextDelta, Written
+from gateway.translation.neutral import (
+    Event,
+    Events,
+    Failure,
+    ImageDelta,
+    Request,
+    Start,
+    TextDelta,
+    UsageDelta,
+    Written,
+)
 
 READ: dict[str, Callable[[Any, str], Request]] = {
     "/chat/completions": chat_request.read,
@@ -112,7 +121,7 @@ class Translator:
             writer = images.Writer(created=self.created)
             if not any(isinstance(event, ImageDelta) for event in events):
                 raise AnswerUnreadable(f"no picture came, but words: {_words_of(events)}")
-        return msgspec.json.encode(writer.whole(events))
+        return encoded(writer.whole(events))
 
     def as_stream(self, body: bytes) -> bytes:
         """A whole answer for a caller who asked for a stream. Raises AnswerUnreadable."""
@@ -128,34 +137,44 @@ class Translator:
         failure = next((event for event in events if isinstance(event, Failure)), None)
         if failure is not None:
             raise AnswerUnreadable(failure.message)
-        if all(isinstance(event, Start) for event in events):
-            raise AnswerUnreadable("the answer holds neither text nor anything else that is known")
+        if all(isinstance(event, Start | UsageDelta) for event in events):
+            raise AnswerUnreadable(error_of(doc) or "the answer holds neither text nor anything else that is known")
         return events
 
     @property
     def done(self) -> bool:
         """Whether what was fed so far completes the answer."""
-        return self.reader.finished
+        return self.reader.finished or self.framing.done
 
     def feed(self, chunk: bytes) -> bytes:
-        """What the caller gets for these bytes of the provider's stream."""
+        """What the caller gets for these bytes of the provider's stream; nothing more once an error was told."""
+        told: list[bytes] = []
         try:
-            return b"".join(self._told(event) for doc in self.framing.feed(chunk) for event in self.reader.event(doc))
+            self._hear(self.framing.feed(chunk) if not self.failed else (), told)
         except BadStream as error:
-            self.failed = True
-            return self._told(Failure(str(error), code="invalid_stream"))
+            told.append(self._told(Failure(str(error), code="invalid_stream")))
+        return b"".join(told)
+
+    def _hear(self, documents: Iterable[Any], told: list[bytes]) -> None:
+        """Adds to `told`, so that what came before a damaged message is kept. Raises BadStream."""
+        for doc in documents:
+            for event in self.reader.event(doc):
+                told.append(self._told(event))
+                if self.failed:
+                    return
 
     def finish(self) -> bytes:
         """The end of the caller's stream; with an error when the provider's stopped before its own end."""
-        told = b""
+        told: list[bytes] = []
         if not self.failed:
             with contextlib.suppress(BadStream):  # half a message, which is told below
-                told = b"".join(self._told(event) for doc in self.framing.finish() for event in self.reader.event(doc))
+                self._hear(self.framing.finish(), told)
         if isinstance(self.reader, gemini_answer.Reader):
-            told += b"".join(self._told(event) for event in self.reader.end())
-        if not self.reader.finished and not self.failed:
-            told += self._told(Failure("the provider's stream ended before its answer was complete", code="broken_off"))
-        return told + self._end()
+            told += [self._told(event) for event in self.reader.end()]
+        if not self.done and not self.failed:
+            broken = Failure("the provider's stream ended before its answer was complete", code="broken_off")
+            told.append(self._told(broken))
+        return b"".join(told) + self._end()
 
     def _end(self) -> bytes:
         frames = self.responses.last() if self.endpoint == "/responses" else self.chat.last()
@@ -168,7 +187,7 @@ class Translator:
         return b"".join(self._framed(frame) for frame in writer(event))
 
     def _framed(self, frame: dict[str, Any]) -> bytes:
-        data = b"data: " + msgspec.json.encode(frame) + b"\n\n"
+        data = b"data: " + encoded(frame) + b"\n\n"
         return b"event: " + frame["type"].encode() + b"\n" + data if self.endpoint == "/responses" else data
 
 
