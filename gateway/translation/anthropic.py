@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from gateway.errors import BadRequest
@@ -83,6 +84,10 @@ def write(request: Request) -> Written:
     if request.stream:
         body["stream"] = True
     written = Written(body)
+    tags = obj(request.settings.get("metadata"))
+    if tags and set(tags) != {"user_id"}:
+        request = replace(request, settings={**request.settings, "metadata": None})
+        written.warnings.append("metadata: Anthropic takes only a user_id there; the tags were not sent")
     take_settings(written, request, provider="Anthropic", names=SETTINGS, no_place=NO_PLACE)
     if body.get("output_config", {}).get("effort") in ("minimal", "none"):
         body["output_config"]["effort"] = "low"

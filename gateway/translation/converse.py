@@ -86,6 +86,7 @@ def write(request: Request) -> Written:
     if any(name in request.model for name in TEXT_RESULTS):
         turns = list(_results_as_text(turns))
     body: dict[str, Any] = {"messages": [_turn(role, parts) for role, parts in turns]}
+    _tell_documents_apart(body["messages"])
     if system:
         body["system"] = [{"text": part.text} for part in system]
     config = _tool_config(request)
@@ -169,6 +170,16 @@ def _media(media: Media) -> dict[str, Any]:
     if media.kind == "document":
         block["name"] = _document_name(media)
     return {media.kind: block}
+
+
+def _tell_documents_apart(messages: list[dict[str, Any]]) -> None:
+    """The API wants the names of a request's documents to differ."""
+    seen: dict[str, int] = {}
+    for document in [block["document"] for message in messages for block in message["content"] if "document" in block]:
+        name = document["name"]
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            document["name"] = f"{name[:190]} ({seen[name]})"
 
 
 def _document_name(media: Media) -> str:

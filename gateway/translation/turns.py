@@ -74,7 +74,7 @@ def take_settings(
         BadRequest: a setting asks for something that this provider cannot do.
     """
     for name, value in request.settings.items():
-        if name in features or HARMLESS.get(name, ...) == value:
+        if value is None or name in features or HARMLESS.get(name, ...) == value:
             continue
         if name in names:
             put(written.body, names[name], value)

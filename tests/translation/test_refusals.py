@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadRequest
-from gateway.translation import chat_request, responses_request
+from gateway.translation import anthropic, chat_request, converse, responses_request
 from gateway.translation.media import from_bytes, read_media
 from gateway.translation.neutral import Media
 from gateway.translation.translator import WRITE
@@ -237,3 +237,17 @@ def test_any_part_is_read_or_refused_by_name(part: dict[str, Any]) -> None:
         named = PART
     assert named == PART
     assert media is None or [bool(media.base64), bool(media.url), bool(media.file_id)].count(True) == 1
+
+
+def test_two_documents_of_one_name_are_told_apart_for_bedrock() -> None:
+    file = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjc="}}
+    request = chat_request.read({"messages": [{"role": "user", "content": [file, file]}]}, "m")
+    blocks = converse.write(request).body["messages"][0]["content"]
+    assert [block["document"]["name"] for block in blocks if "document" in block] == ["a", "a (2)"]
+
+
+def test_openais_tags_are_no_metadata_of_anthropics() -> None:
+    asked = {"messages": [{"role": "user", "content": "hi"}], "metadata": {"team": "eyes"}, "user": "ada"}
+    written = anthropic.write(chat_request.read(asked, "m"))
+    assert written.body["metadata"] == {"user_id": "ada"}
+    assert any(line.startswith("metadata: ") for line in written.warnings)
