@@ -80,6 +80,7 @@ class Translator:
     chat: chat_answer.Writer = field(init=False)
     responses: responses_answer.Writer = field(init=False)
     failed: bool = False
+    damaged: bool = False
 
     def __post_init__(self) -> None:
         self.reader = READERS[self.wire]()
@@ -127,12 +128,17 @@ class Translator:
         return self.reader.finished
 
     def feed(self, chunk: bytes) -> bytes:
-        """What the caller gets for these bytes of the provider's stream."""
+        """What the caller gets for these bytes of the provider's stream. What follows damage is told no more."""
+        told: list[bytes] = []
+        if self.damaged:
+            return b""
         try:
-            return b"".join(self._told(event) for doc in self.framing.feed(chunk) for event in self.reader.event(doc))
+            for doc in self.framing.feed(chunk):
+                told += [self._told(event) for event in self.reader.event(doc)]
         except BadStream as error:
-            self.failed = True
-            return self._told(Failure(str(error), code="invalid_stream"))
+            self.damaged = True
+            told.append(self._told(Failure(str(error), code="invalid_stream")))
+        return b"".join(told)
 
     def finish(self) -> bytes:
         """The end of the caller's stream; with an error when the provider's stopped before its own end."""
