@@ -21,7 +21,7 @@ from gateway.translation import (
     responses_request,
 )
 from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
-from gateway.translation.neutral import Event, Events, Failure, Request, Start, Written
+from gateway.translation.neutral import Event, Events, Failure, Request, Start, UsageDelta, Written
 
 READ: dict[str, Callable[[Any, str], Request]] = {
     "/chat/completions": chat_request.read,
@@ -118,7 +118,7 @@ class Translator:
         failure = next((event for event in events if isinstance(event, Failure)), None)
         if failure is not None:
             raise AnswerUnreadable(failure.message)
-        if all(isinstance(event, Start) for event in events):
+        if all(isinstance(event, Start | UsageDelta) for event in events):
             raise AnswerUnreadable("the answer holds neither text nor anything else that is known")
         return events
 
