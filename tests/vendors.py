@@ -63,9 +63,7 @@ OPENAI = Vendor("a-openai", "openai", "chat", "gpt-4o", "/v1", False, ("/v1/chat
 AZURE = Vendor(
     "a-azure", "azure-openai", "chat", "eyes", "", False, (AZURE_PATH,) * 2, {"deployments": "eyes=dep-eyes@2024-10-21"}
 )
-MISTRAL = Vendor(
-    "a-mistral", "mistral-ai", "chat", "pixtral-12b-latest", "/v1", False, ("/v1/chat/completions",) * 2
-)
+MISTRAL = Vendor("a-mistral", "mistral-ai", "chat", "pixtral-12b-latest", "/v1", False, ("/v1/chat/completions",) * 2)
 GOOGLE = Vendor(
     "a-google", "google", "gemini", "gemini-2.5-flash", "/v1beta", True,
     (f"/v1beta{GOOGLE_PATH}:generateContent", f"/v1beta{GOOGLE_PATH}{STREAMED}"),
@@ -165,7 +163,12 @@ def streamed(dialect: str, *words: str, call: dict[str, Any] | None = None, imag
     if not call:
         return chat_events(*words)
     *said, finish, usage, done = chat_events(*words)
-    piece = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": json.dumps(call)}}
+    piece = {
+        "index": 0,
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "look", "arguments": json.dumps(call)},
+    }
     made = json.loads(finish[6:])
     told = {**made, "choices": [{"index": 0, "delta": {"tool_calls": [piece]}, "finish_reason": None}]}
     made["choices"][0]["finish_reason"] = "tool_calls"
@@ -200,9 +203,7 @@ def _anthropic_stream(words: tuple[str, ...], call: dict[str, Any] | None) -> li
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words
-        ),
+        *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words),
         {"type": "content_block_stop", "index": 0},
     ]
     if call:

@@ -214,15 +214,15 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("listed", [False, True], ids=["object", "list"])
 @pytest.mark.parametrize("streaming", [False, True], ids=["plain", "stream"])
 def test_a_rate_limit_keeps_its_status_its_words_and_how_long_to_wait(
-    stage: Stage, vendor: Vendor, streaming: bool, listed: bool
+    stage: Stage, vendor: Vendor, streaming: bool
 ) -> None:
     headers = {} if vendor is GOOGLE else {"retry-after": "17"}
     headers |= {"x-amzn-errortype": "ThrottlingException:http://internal.amazon.com/"} if vendor is BEDROCK else {}
     error = WORN[vendor.dialect]
-    stage.case.will(response(429, [error] if listed else error, headers))  # Google lists it where it would have streamed
+    listed = streaming and vendor is GOOGLE  # as Google does where the answer would have been a stream
+    stage.case.will(response(429, [error] if listed else error, headers))
     status, got, body = ask(stage, vendor, streaming=streaming)
     assert (status, got["retry-after"]) == (429, "17")
     error = error_in(body)
@@ -260,7 +260,7 @@ def test_a_blocked_prompt_is_an_answer_that_the_filter_took(stage: Stage, vendor
         choice = documents[-1]["choices"][0]
     else:
         choice = json.loads(body)["choices"][0]
-        assert choice["message"] == {"role": "assistant", "content": None}
+        assert choice["message"]["content"] is None
         assert json.loads(body)["usage"]["prompt_tokens"] == 1100
     assert (choice["finish_reason"], choice["native_finish_reason"]) == ("content_filter", "PROHIBITED_CONTENT")
     log = stage.log()
