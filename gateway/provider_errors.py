@@ -31,8 +31,10 @@ def is_openai_shape(body: bytes) -> bool:
     return isinstance(error, dict) and isinstance(error.get("message"), str) and "status" not in error
 
 
-def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> tuple[bytes, str]:
-    """The error's body for the caller, and seconds to wait, if the provider names any in its body."""
+def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> tuple[bytes, str, str]:
+    """The error's body for the caller; seconds to wait, if the provider names any in its body; and for the log, what a
+    body that is no JSON comes to.
+    """
     doc: Any = parsed_or_none(body)
     if doc is None and body.lstrip().startswith((b"event:", b"data:")):
         doc = next(iter(sse.documents(body)[0]), None)
@@ -65,7 +67,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
         if inner.get(name):
             told[name] = inner[name]
     answer = {"error": told, "message": message, "provider": provider, "status": "failure"}
-    return msgspec.json.encode(answer), _retry_after(inner)
+    return msgspec.json.encode(answer), _retry_after(inner), "" if readable else message
 
 
 def _detail(detail: Any) -> str:

@@ -223,14 +223,14 @@ class Relay:
     async def _carry_error(self, reply: Reply, content_type: str) -> None:
         """A provider's error: recorded as it came; told as it came when an SDK can read it, else in the usual shape."""
         chunks = await self._read_whole(reply)
-        await self._finish(chunks[-1])
         body = b"".join(chunks)
         name = self.call.route.provider.name
+        told, retry_after, unreadable = retold(reply.status, body, self.exchange.headers, name)
+        await self._finish(chunks[-1], unreadable if self.call.keep_bodies else "")
         if "json" in content_type and is_openai_shape(body) and self.call.translator is None:
             kept = [(key, value) for key, value in reply.headers if passes(key)]
             await self._answer(reply.status, body, kept)
             return
-        told, retry_after = retold(reply.status, body, self.exchange.headers, name)
         headers = self._kept_headers(JSON)
         if retry_after and "retry-after" not in self.exchange.headers:
             headers.append(("retry-after", retry_after))
@@ -262,11 +262,11 @@ class Relay:
                 chunk = redaction.starred(chunk, secret)
         return chunk
 
-    async def _finish(self, chunk: bytes) -> None:
+    async def _finish(self, chunk: bytes, message: str = "") -> None:
         self.exchange.upstream_done_at = time.perf_counter()
         status = self.exchange.status or 0
         self.exchange.first_byte_at = self.exchange.first_byte_at or time.perf_counter()
-        self.exchange.end("ok" if status < 400 else "error", chunk)
+        self.exchange.end("ok" if status < 400 else "error", chunk, message=message)
         await self.exchange.commit()
 
     def _limit_whole_answer(self, reply: Reply) -> asyncio.TimerHandle | None:
