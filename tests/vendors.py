@@ -194,7 +194,7 @@ def gemini_parts(text: str, call: dict[str, Any] | None, image: bytes) -> list[d
 
 
 def named_event(data: dict[str, Any]) -> bytes:
-    return b"event: " + data["type"].encode() + b"\n" + event(data)
+    return b"event: " + str(data["type"]).encode() + b"\n" + event(data)
 
 
 def _anthropic_stream(words: tuple[str, ...], call: dict[str, Any] | None) -> list[bytes]:

@@ -165,6 +165,8 @@ def test_a_page_of_html_with_an_error_status_becomes_an_error_with_its_words(
     log = stage.log()
     assert (log["state"], log["response_status_code"]) == ("error", status)
     assert "cloud-edge-7" in json.dumps(log["response"]["body"])
+    assert log["failure_message"] == error["message"]
+    assert log["answer_preview"] == error["message"]
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["plain", "stream"])

@@ -203,7 +203,7 @@ def assert_claude_was_asked(stage: Stage, body: dict[str, Any]) -> None:
 def test_anthropics_sdk_asks_and_is_answered(claude: tuple[anthropic.Anthropic, Stage], shown: bytes) -> None:
     client, stage = claude
     message = client.messages.create(**claude_body(shown))
-    assert [(block.type, block.text) for block in message.content] == [("text", SAID)]  # type: ignore[union-attr]
+    assert [(block.type, block.text) for block in message.content] == [("text", SAID)]
     assert (message.stop_reason, message.usage.input_tokens, message.usage.output_tokens) == ("end_turn", 1000, 10)
     assert_claude_was_asked(stage, claude_body(shown))
     assert_logged(stage, ANTHROPIC, shown, streamed=False)

@@ -84,7 +84,7 @@ def at_the_fake(question: Question, upstream: FakeUpstream) -> None:
         return
     upstream.on("pictures").will(response(body=question.picture, headers={"content-type": "text/plain"}))
     question.url = f"http://127.0.0.1:{upstream.port}/pictures/{question.mark}.PNG?size=large&v=%20"
-    part = question.messages[0]["content"][1]
+    part: Any = question.messages[0]["content"][1]
     part["image_url"] = {"url": question.url, "detail": "high"} if question.shot.as_object else question.url
 
 
