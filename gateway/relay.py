@@ -17,7 +17,7 @@ import httpx
 from gateway import redaction
 from gateway.answer_headers import own_headers, passes
 from gateway.call import Receive, Send
-from gateway.dialects import is_stream
+from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent
 from gateway.exchange import Exchange
 from gateway.journal import JournalUnavailable
@@ -332,7 +332,8 @@ class Relay:
         if not self.started:
             await self._answer(problem.status, body, [("content-type", "application/json")])
         elif self.streaming or self.exchange.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            await self._emit(b"\ndata: " + body + b"\n\n", last=True)
+            told = failure_event(self.call.endpoint, body, problem.message, problem.status)
+            await self._emit(b"\n" + told + b"\n\n", last=True)
         else:
             raise AnswerBrokenOff(problem.message)
 
