@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import anthropic
+import openai
 import pytest
 from google import genai
 from google.genai import types
 from openai import OpenAI
 
 from tests.conftest import Stage
-from tests.fake_upstream import FakeUpstream, response
+from tests.fake_upstream import FakeUpstream, reset, response, stream
 from tests.loupe import Loupe
 from tests.pictures import data_url, picture
 from tests.sdk.node import Node
@@ -37,6 +38,7 @@ from tests.vendors import (
     pictures_seen,
     speaking,
     stand,
+    streamed,
     whole,
 )
 
@@ -249,6 +251,18 @@ def test_anthropics_sdk_raises_anthropics_own_error(claude: tuple[anthropic.Anth
     assert (stage.log()["state"], stage.log()["answer_preview"]) == ("error", "Slow down")
 
 
+def test_anthropics_sdk_is_told_when_a_stream_breaks_off(
+    claude: tuple[anthropic.Anthropic, Stage], shown: bytes
+) -> None:
+    client, stage = claude
+    stage.case.will(stream(streamed("anthropic", *WORDS)[:1], ending=reset))
+    said: list[str] = []
+    with pytest.raises(anthropic.AnthropicError), client.messages.stream(**claude_body(shown)) as events:
+        said.extend(events.text_stream)
+    assert said == [WORDS[0]]
+    assert (stage.log()["state"], stage.log()["failure"]) == ("failed", "broken_off")
+
+
 def gemini_client(running: Loupe, stage: Stage, vendor: Vendor) -> genai.Client:
     headers = {"x-portkey-virtual-key": vendor.slug, "x-portkey-trace-id": stage.trace}
     return genai.Client(api_key=running.key, http_options=types.HttpOptions(base_url=running.root, headers=headers))
@@ -304,3 +318,26 @@ def test_googles_sdk_shows_a_picture_that_was_answered_and_so_does_the_log(
     [image] = stage.log()["images"]
     assert image["direction"] == "output"
     assert_viewable(running, image, shown, SIZE)
+
+
+def test_googles_sdk_is_told_when_a_stream_breaks_off(running: Loupe, upstream: FakeUpstream) -> None:
+    stage = corner(running, upstream, GOOGLE)
+    stage.case.will(stream(streamed("gemini", *WORDS)[:1], ending=reset))
+    said: list[str | None] = []
+    with gemini_client(running, stage, GOOGLE) as client, pytest.raises(genai.errors.APIError):
+        said.extend(one.text for one in client.models.generate_content_stream(model=GOOGLE.model, contents="Draw"))
+    assert said == [WORDS[0]]
+    assert (stage.log()["state"], stage.log()["failure"]) == ("failed", "broken_off")
+
+
+def test_openais_sdk_is_told_when_a_responses_stream_breaks_off(
+    running: Loupe, upstream: FakeUpstream, client: OpenAI
+) -> None:
+    stage = corner(running, upstream, GOOGLE)
+    stage.case.will(stream(streamed("gemini", *WORDS)[:1], ending=reset))
+    deltas: list[str] = []
+    events = client.responses.create(model=GOOGLE.named, input="Draw", stream=True)
+    with pytest.raises(openai.APIError) as caught:
+        deltas.extend(event.delta for event in events if event.type == "response.output_text.delta")
+    assert deltas == [WORDS[0]]
+    assert caught.value.code == "broken_off"
