@@ -66,7 +66,7 @@ def _judged(route: Route, probe: Probe, answer: httpx.Response, milliseconds: fl
     title, status = route.provider.title, answer.status_code
     if status < 300 or status in probe.proves:
         return Finding("ok", f"{title} accepts it ({milliseconds:.0f} ms).")
-    told, _ = retold(status, answer.content[:100_000], dict(answer.headers), route.provider.name)
+    told = retold(status, answer.content[:100_000], dict(answer.headers), route.provider.name).body
     said = str(obj(parsed_or_none(told)).get("message")).removeprefix(f"{route.provider.name} answered {status}: ")
     reason = without_secrets(said, route.secrets)[:300]
     if status in (401, 403) or (status == 400 and re.search(r"key|credential|token", reason, re.IGNORECASE)):

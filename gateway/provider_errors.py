@@ -6,7 +6,7 @@ Kept are the status, the provider's own code and type, its words, and how long i
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.dialects import sse
 from gateway.jsontext import encoded, items, obj, parsed_or_none, words
@@ -29,8 +29,18 @@ def is_openai_shape(body: bytes) -> bool:
     return isinstance(error, dict) and isinstance(error.get("message"), str) and "status" not in error
 
 
-def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> tuple[bytes, str]:
-    """The error's body for the caller, and seconds to wait, if the provider names any in its body."""
+class Retold(NamedTuple):
+    """An error's body for the caller; the seconds to wait, if the provider's body names any; and the words of a page that
+    is no JSON, for the log.
+    """
+
+    body: bytes
+    retry_after: str
+    page: str
+
+
+def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> Retold:
+    """The same error in OpenAI's shape."""
     doc: Any = parsed_or_none(body)
     if doc is None and body.lstrip().startswith((b"event:", b"data:")):
         doc = next(iter(sse.documents(body)[0]), None)
@@ -64,7 +74,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
         if inner.get(name):
             told[name] = inner[name]
     answer = {"error": told, "message": message, "provider": provider, "status": "failure"}
-    return encoded(answer), _retry_after(inner)
+    return Retold(encoded(answer), _retry_after(inner), "" if readable else message)
 
 
 def _detail(detail: Any) -> str:

@@ -337,7 +337,18 @@ def _write(rows: Sequence[Rows], *, final: bool) -> None:
         else:
             RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
             Payload.objects.bulk_create(payloads, ignore_conflicts=True)
-        LogImage.objects.bulk_create([one for row in rows for one in row.log_images], ignore_conflicts=True)
+        _write_log_images([one for row in rows for one in row.log_images], final=final)
+
+
+def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
+    """A row that was announced does not know yet what the gateway fetched for it; a copy taken since stays as it is."""
+    fetched = [one for one in images if final and one.snapshot_at]
+    others = [one for one in images if not (final and one.snapshot_at)]
+    fields = ["image", "snapshot", "snapshot_at", "tokens"]
+    LogImage.objects.bulk_create(
+        fetched, update_conflicts=True, unique_fields=["log", "direction", "index"], update_fields=fields
+    )
+    LogImage.objects.bulk_create(others, ignore_conflicts=True)
 
 
 def _note_key_use(logs: Sequence[RequestLog]) -> None:

@@ -17,7 +17,7 @@ import httpx
 from gateway import redaction
 from gateway.answer_headers import own_headers, passes
 from gateway.call import Receive, Send
-from gateway.dialects import is_stream
+from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent
 from gateway.exchange import Exchange
 from gateway.journal import JournalUnavailable
@@ -223,14 +223,14 @@ class Relay:
     async def _carry_error(self, reply: Reply, content_type: str) -> None:
         """A provider's error: recorded as it came; told as it came when an SDK can read it, else in the usual shape."""
         chunks = await self._read_whole(reply)
-        await self._finish(chunks[-1])
         body = b"".join(chunks)
         name = self.call.route.provider.name
+        told, retry_after, unreadable = retold(reply.status, body, self.exchange.headers, name)
+        await self._finish(chunks[-1], unreadable if self.call.keep_bodies else "")
         if "json" in content_type and is_openai_shape(body) and self.call.translator is None:
             kept = [(key, value) for key, value in reply.headers if passes(key)]
             await self._answer(reply.status, body, kept)
             return
-        told, retry_after = retold(reply.status, body, self.exchange.headers, name)
         headers = self._kept_headers(JSON)
         if retry_after and "retry-after" not in self.exchange.headers:
             headers.append(("retry-after", retry_after))
@@ -267,11 +267,11 @@ class Relay:
         self.held = data[len(data) - kept :]
         return data[: len(data) - kept]
 
-    async def _finish(self, chunk: bytes) -> None:
+    async def _finish(self, chunk: bytes, message: str = "") -> None:
         self.exchange.upstream_done_at = time.perf_counter()
         status = self.exchange.status or 0
         self.exchange.first_byte_at = self.exchange.first_byte_at or time.perf_counter()
-        self.exchange.end("ok" if status < 400 else "error", chunk)
+        self.exchange.end("ok" if status < 400 else "error", chunk, message=message)
         await self.exchange.commit()
 
     def _limit_whole_answer(self, reply: Reply) -> asyncio.TimerHandle | None:
@@ -337,7 +337,8 @@ class Relay:
         if not self.started:
             await self._answer(problem.status, body, [("content-type", "application/json")])
         elif self.streaming or self.exchange.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            await self._emit(b"\ndata: " + body + b"\n\n", last=True)
+            told = failure_event(self.call.endpoint, body, problem.message, problem.status)
+            await self._emit(b"\n" + told + b"\n\n", last=True)
         else:
             raise AnswerBrokenOff(problem.message)
 

@@ -71,11 +71,18 @@ def raw(data: bytes, *, then: Script | None = None) -> Script:
     return script
 
 
-def stream(chunks: list[bytes], *, go: threading.Event | None = None, ending: Script | None = None) -> Script:
+def stream(
+    chunks: list[bytes],
+    *,
+    go: threading.Event | None = None,
+    ending: Script | None = None,
+    content_type: str = "text/event-stream",
+) -> Script:
     """Server-sent events in HTTP chunks. After the first chunk it waits for `go`, so a test can look in between."""
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
 
     def script(connection: socket.socket, request: Received) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        connection.sendall(head)
         for number, chunk in enumerate(chunks):
             connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             if number == 0 and go is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.dialects import sse
 from gateway.dialects.base import Answer, Dialect
-from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN
+from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN, anthropic_failure, gemini_failure
 from gateway.dialects.openai_chat import OpenAIChat, OpenAICompletions, OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -62,6 +62,14 @@ def short(endpoint: str) -> str:
 def answering(endpoint: str, wire: str) -> Dialect | None:
     """Who reads the provider's answer: that of its own format when the call was translated."""
     return WIRES.get(wire) or for_endpoint(endpoint)
+
+
+def failure_event(endpoint: str, body: bytes, message: str, status: int) -> bytes:
+    """The event that ends a stream which cannot go on, as the endpoint's own SDK reads it; `body` is OpenAI's form."""
+    dialect = for_endpoint(endpoint)
+    if dialect is ANTHROPIC:
+        return anthropic_failure(message, status)
+    return gemini_failure(message, status) if dialect is GEMINI else b"data: " + body
 
 
 def is_stream(content_type: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
 from gateway.jsontext import compact, items, obj, words
 from gateway.openai_fields import Usage, error_of
@@ -39,6 +41,21 @@ class Native:
         found = [event for document in events for event in reader.event(document)]
         found += reader.end() if hasattr(reader, "end") else ()
         return _answer(found, complete=reader.finished)
+
+
+def anthropic_failure(message: str, status: int) -> bytes:
+    """Anthropic's own SDK passes over events without a name."""
+    document = {
+        "type": "error",
+        "error": {"type": "timeout_error" if status == 504 else "api_error", "message": message},
+    }
+    return b"event: error\ndata: " + msgspec.json.encode(document)
+
+
+def gemini_failure(message: str, status: int) -> bytes:
+    """Google's own SDK counts with the code."""
+    name = "DEADLINE_EXCEEDED" if status in (408, 504) else "UNAVAILABLE"
+    return b"data: " + msgspec.json.encode({"error": {"code": status, "message": message, "status": name}})
 
 
 def _answer(events: Iterable[Event], *, complete: bool) -> Answer:

@@ -207,6 +207,9 @@ class Reader:
 
     def whole(self, doc: Any) -> Iterator[Event]:
         doc = obj(doc)
+        if doc.get("type") == "error":
+            yield from self.event(doc)
+            return
         yield Start(words(doc.get("id")), words(doc.get("model")))
         for at, block in enumerate(items(doc.get("content"))):
             yield from self._block(at, obj(block), whole=True)

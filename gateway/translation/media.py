@@ -76,7 +76,18 @@ def from_base64(text: str, position: str, *, kind: MediaKind = "image", declared
 
 
 def from_bytes(data: bytes, media: Media) -> Media:
-    """The same part with the bytes that its link led to."""
+    """The same part with the bytes that its link led to.
+
+    Raises:
+        BadRequest: they are no picture, and one was meant: a letter, or a page that asks to sign in.
+    """
+    if media.kind == "image" and sniff(data) is None and media.media_type.partition("/")[0] in ("", "image"):
+        raise refuse(
+            media.position,
+            "what the link leads to is of no known image type",
+            "Open it in a browser that is signed in nowhere: it must show the picture alone",
+            code="unknown_media_type",
+        )
     text = base64.b64encode(data).decode()
     return replace(
         from_base64(text, media.position, kind=media.kind, declared=media.media_type or type_by_ending(media.url)),

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Stage
+from tests.conftest import Stage, needs
 from tests.fake_upstream import FakeUpstream
 from tests.loupe import Loupe
+from tests.sdk.node import Node, make
 
+HERE = Path(__file__).parent
 OWN_KEY = "caller-with-a-key"
 
 
@@ -31,3 +34,17 @@ def own_key_stage(open_loupe: Loupe, upstream: FakeUpstream) -> Stage:
     case.requests.clear()
     case.scripts.clear()
     return Stage(open_loupe, case, "", upstream.url(OWN_KEY), f"sk-own-{uuid.uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def node_command() -> list[str]:
+    program = needs("node")
+    if not (HERE / "node_modules").exists():
+        pytest.skip("the Node SDKs are not installed: npm install --prefix tests/sdk (CI does, see .ci/run)")
+    return [program, str(HERE / "sdks.mjs")]
+
+
+@pytest.fixture
+def node(node_command: list[str]) -> Node:
+    """Makes the calls, in order, in one Node process."""
+    return lambda calls: make(node_command, calls)

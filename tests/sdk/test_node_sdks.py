@@ -8,16 +8,16 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.conftest import Stage, needs
+from tests.conftest import Stage
 from tests.fake_upstream import chat_events, response, stream
 from tests.pictures import data_url, picture
 from tests.sdk import forms
+from tests.sdk.node import Call, Node
 from tests.sdk.questions import (
     MODEL,
     SAID,
@@ -32,65 +32,7 @@ from tests.sdk.questions import (
     assert_viewable,
 )
 
-HERE = Path(__file__).parent
-
 pytestmark = pytest.mark.node
-
-
-@dataclass
-class Result:
-    """What became of one call: the value or the chunks of its stream, or the error that the SDK threw."""
-
-    ok: bool
-    value: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    error: str = ""
-    status: int = 0
-    code: str = ""
-    message: str = ""
-    chunks: list[Any] = field(default_factory=list)
-
-    @property
-    def words(self) -> list[str]:
-        if not self.chunks:
-            return [self.value["choices"][0]["message"]["content"]]
-        deltas = [chunk["choices"][0]["delta"] for chunk in self.chunks if chunk["choices"]]
-        return [delta["content"] for delta in deltas if delta.get("content")]
-
-
-Call = dict[str, Any]
-Node = Callable[[list[Call]], list[Result]]
-
-
-@pytest.fixture(scope="session")
-def node_command() -> list[str]:
-    program = needs("node")
-    if not (HERE / "node_modules").exists():
-        pytest.skip("the Node SDKs are not installed: npm install --prefix tests/sdk (CI does, see .ci/run)")
-    return [program, str(HERE / "sdks.mjs")]
-
-
-@pytest.fixture
-def node(node_command: list[str]) -> Node:
-    """Makes the calls, in order, in one Node process."""
-
-    def run(calls: list[Call]) -> list[Result]:
-        sent = json.dumps(calls)
-        done = subprocess.run(node_command, input=sent, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, done.stderr
-        results: list[Result] = []
-        chunks: list[Any] = []
-        for line in map(json.loads, done.stdout.splitlines()):
-            if "chunk" in line:
-                chunks.append(line["chunk"])
-            else:
-                given = {name: value for name, value in line.items() if value is not None}
-                results.append(Result(**given, chunks=chunks))
-                chunks = []
-        assert len(results) == len(calls), done.stderr
-        return results
-
-    return run
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ SHAPES: dict[str, tuple[int, Any, dict[str, str], tuple[str, str, str | None]]] 
 
 def told(status: int, body: Any, headers: dict[str, str]) -> tuple[dict[str, Any], str]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer, wait = retold(status, raw, headers, "acme")
+    answer, wait, _ = retold(status, raw, headers, "acme")
     assert is_openai_shape(answer)
     doc = json.loads(answer)
     assert (doc["message"], doc["provider"], doc["status"]) == (doc["error"]["message"], "acme", "failure")
@@ -206,7 +206,7 @@ def test_every_recorded_error_keeps_its_words(recordings: Path) -> None:
             if one.status < 400 or b"wikimedia" in one.body:  # the page of a host of pictures
                 continue
             seen += 1
-            answer, _ = retold(one.status, one.body, {}, folder)
+            answer = retold(one.status, one.body, {}, folder).body
             doc = json.loads(answer)
             assert len(doc["message"]) > 8
             assert json.dumps(doc["message"])[1:-1] in json.dumps(json.loads(one.body)), one.name
