@@ -344,7 +344,7 @@ def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
     """A row that was announced does not know yet what the gateway fetched for it; a copy taken since stays as it is."""
     fetched = [one for one in images if final and one.snapshot_at]
     others = [one for one in images if not (final and one.snapshot_at)]
-    fields = ["image", "snapshot", "snapshot_at", "tokens"]
+    fields = ["image", "snapshot", "snapshot_at", "tokens", "inlined"]
     LogImage.objects.bulk_create(
         fetched, update_conflicts=True, unique_fields=["log", "direction", "index"], update_fields=fields
     )

@@ -146,3 +146,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"  # type: ignore[attr-defined]
         report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"  # type: ignore[attr-defined]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many recordings were replayed, by provider."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    counts = [f"{name} {text}" for report in reports for name, text in report.user_properties if report.when == "call"]
+    if counts:
+        terminalreporter.section("recordings replayed")
+        terminalreporter.write_line("\n".join(sorted(counts)))

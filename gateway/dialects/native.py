@@ -6,6 +6,7 @@ Answers go through the readers that translate them; questions are read here, wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from gateway.jsontext import compact, items, obj, words
 from gateway.openai_fields import Usage, error_of
 from gateway.translation.neutral import CallDelta, Event, Failure, Finish, Start, TextDelta, ThoughtDelta, UsageDelta
 from gateway.translation.translator import READERS
+
+BlockReader = Callable[[dict[str, Any], str], Iterator[Part]]
 
 
 class Native:
@@ -86,15 +89,13 @@ def _answer(events: Iterable[Event], *, complete: bool) -> Answer:
     return Answer(tuple(turns), model, finish, usage, error, complete)
 
 
-def anthropic_turns(doc: dict[str, Any]) -> Iterator[Turn]:
+def message_turns(doc: dict[str, Any], block: BlockReader) -> Iterator[Turn]:
+    """Anthropic and Amazon both have `system` beside `messages`, and lists of blocks in each."""
     if doc.get("system"):
-        yield Turn("system", tuple(_blocks(doc["system"], "system", _anthropic_block)))
+        yield Turn("system", tuple(_blocks(doc["system"], "system", block)))
     for at, message in enumerate(items(doc.get("messages"))):
         content = obj(message).get("content")
-        yield Turn(
-            words(obj(message).get("role")) or "user",
-            tuple(_blocks(content, f"messages[{at}].content", _anthropic_block)),
-        )
+        yield Turn(words(obj(message).get("role")) or "user", tuple(_blocks(content, f"messages[{at}].content", block)))
 
 
 def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
@@ -106,18 +107,7 @@ def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
         yield Turn(role, tuple(_blocks(obj(content).get("parts"), f"contents[{at}].parts", _gemini_block)))
 
 
-def converse_turns(doc: dict[str, Any]) -> Iterator[Turn]:
-    if doc.get("system"):
-        yield Turn("system", tuple(_blocks(doc["system"], "system", _converse_block)))
-    for at, message in enumerate(items(doc.get("messages"))):
-        content = obj(message).get("content")
-        yield Turn(
-            words(obj(message).get("role")) or "user",
-            tuple(_blocks(content, f"messages[{at}].content", _converse_block)),
-        )
-
-
-def _blocks(content: Any, path: str, read: Callable[[dict[str, Any], str], Iterator[Part]]) -> Iterator[Part]:
+def _blocks(content: Any, path: str, read: BlockReader) -> Iterator[Part]:
     if isinstance(content, str):
         yield Part("text", content)
     for at, block in enumerate(items(content)):
@@ -192,7 +182,12 @@ def _converse_block(block: dict[str, Any], path: str) -> Iterator[Part]:
         yield Part("json", compact(block.get("json", block)))
 
 
-ANTHROPIC = Native("anthropic", "Message", (b"event: message_stop", b'"type":"message_stop"'), anthropic_turns)
+ANTHROPIC = Native(
+    "anthropic",
+    "Message",
+    (b"event: message_stop", b'"type":"message_stop"'),
+    partial(message_turns, block=_anthropic_block),
+)
 GEMINI = Native("gemini", "Generate content", (), gemini_turns)
-CONVERSE = Native("converse", "Converse", (), converse_turns)
+CONVERSE = Native("converse", "Converse", (), partial(message_turns, block=_converse_block))
 IMAGEN = Native("imagen", "Predict", (), lambda doc: ())

@@ -36,7 +36,7 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, split_system, take_settings
+from gateway.translation.turns import merged, split_system, take_settings, warn_of_detail
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # The API wants a limit in every request. This one is within that of every model since Claude 3.
@@ -93,6 +93,7 @@ def write(request: Request) -> Written:
         body["output_config"]["effort"] = "low"
     if request.format:
         body.setdefault("output_config", {})["format"] = _format(request)
+    warn_of_detail(written, request, "Anthropic")
     if "max_tokens" not in body:
         body["max_tokens"] = MAX_TOKENS
         written.warnings.append(f"max_tokens: Anthropic needs one and the request has none; {MAX_TOKENS} was sent")

@@ -36,7 +36,7 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, split_system, take_settings, warn_of_parallel_tools
+from gateway.translation.turns import merged, split_system, take_settings, warn_of_detail, warn_of_parallel_tools
 
 FORMATS = {
     "image": {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"},
@@ -103,6 +103,7 @@ def write(request: Request) -> Written:
         no_place=NO_PLACE,
         others="additionalModelRequestFields",
     )
+    warn_of_detail(written, request, "Bedrock")
     warn_of_parallel_tools(written, request, "Bedrock")
     return written
 

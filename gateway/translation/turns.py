@@ -91,6 +91,11 @@ def warn_of_parallel_tools(written: Written, request: Request, provider: str) ->
         written.warnings.append(f"parallel_tool_calls: {provider} cannot be kept from calling several tools at once")
 
 
+def warn_of_detail(written: Written, request: Request, provider: str) -> None:
+    if any(media.detail not in ("", "auto") for media in request.media()):
+        written.warnings.append(f"detail: {provider} sees every picture in its own resolution; it was not sent")
+
+
 def put(body: dict[str, Any], path: str, value: Any) -> None:
     *folders, name = path.split(".")
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Recorded answers of Anthropic, Gemini, Vertex and Bedrock, as a caller of OpenAI's SDK gets them."""
+"""Recorded answers of every provider as a caller of OpenAI's SDK gets them, translated or as they are."""
 
 from __future__ import annotations
 
@@ -16,17 +16,35 @@ from tests.conftest import SHARED
 from tests.fake_upstream import FakeUpstream, response
 from tests.loupe import Loupe, until
 from tests.pictures import picture
+from tests.replay.conftest import FOLDERS
 from tests.replay.recorded import Recording, Said, answering, digest, is_picture, model_of, pictures_of, read_all, said
 
-CHAT_PATHS = ("/messages", ":generateContent", ":streamGenerateContent", "/converse", "/converse-stream")
+CHAT_PATHS = (
+    "/chat/completions",
+    "/messages",
+    ":generateContent",
+    ":streamGenerateContent",
+    "/converse",
+    "/converse-stream",
+)
+
+
+# Why a recording is left out.
+LEFT_OUT = {
+    "test-prompt-content-filtering-0-0ea133.json": "its recorder kept Azure's error under status 200, where no provider sends one",
+}
 
 
 def is_chat(recording: Recording) -> bool:
+    if recording.name in LEFT_OUT:
+        return False
     return recording.url.path.endswith(CHAT_PATHS) and isinstance(recording.asked, dict)
 
 
 def as_chat(recording: Recording, upstream: FakeUpstream) -> list[dict[str, Any]]:
     """The recorded question as chat messages. Links lead to the fake, since nobody else is here to be asked."""
+    if recording.url.path.endswith("/chat/completions"):
+        return list(recording.asked["messages"])
     endpoint = "/" + recording.url.path.rpartition("/v1")[2].partition("/")[2]
     dialect = dialects.for_endpoint(endpoint)
     assert dialect is not None, endpoint
@@ -64,7 +82,9 @@ def heard(client: openai.OpenAI, recording: Recording, body: dict[str, Any], tra
         message = choice.message
         found.text += message.content or ""
         found.calls += [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or []]  # type: ignore[union-attr]
-        found.pictures += [digest(one["image_url"]["url"].partition(",")[2]) for one in getattr(message, "images", [])]
+        found.pictures += [
+            digest(one["image_url"]["url"].partition(",")[2]) for one in getattr(message, "images", None) or []
+        ]
         assert choice.finish_reason in ("stop", "length", "tool_calls", "content_filter")
     assert completion.usage is not None
     found.prompt, found.completion = completion.usage.prompt_tokens, completion.usage.completion_tokens
@@ -75,13 +95,14 @@ def _hear_chunk(chunk: Any, found: Said, calls: dict[int, list[str]]) -> None:
     for choice in chunk.choices:
         found.text += choice.delta.content or ""
         found.pictures += [
-            digest(one["image_url"]["url"].partition(",")[2]) for one in getattr(choice.delta, "images", [])
+            digest(one["image_url"]["url"].partition(",")[2]) for one in getattr(choice.delta, "images", None) or []
         ]
         for call in choice.delta.tool_calls or []:
             slot = calls.setdefault(call.index, ["", ""])
             slot[0], slot[1] = slot[0] + (call.function.name or ""), slot[1] + (call.function.arguments or "")
-    if chunk.usage:
-        found.prompt, found.completion = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+    usage = chunk.usage.model_dump() if chunk.usage else (getattr(chunk, "x_groq", None) or {}).get("usage")
+    if usage:
+        found.prompt, found.completion = usage["prompt_tokens"], usage["completion_tokens"]
 
 
 def is_shown(image: dict[str, Any]) -> bool:
@@ -104,6 +125,8 @@ def play(client: openai.OpenAI, upstream: FakeUpstream, recording: Recording, tr
         told = told[0] if isinstance(told, list) else told
         wanted = (told.get("error") or {}).get("message") or told.get("message") or told.get("Message")
         return [] if error.body and wanted in str(error.body) else [f"the error's words were lost: {error.body}"]
+    except openai.APIError as error:  # in the middle of a stream
+        return [] if error.message and error.message in recording.body.decode() else [f"the SDK raised {error}"]
     problems = [] if got == said(recording) else [f"heard {got}, said {said(recording)}"]
     asked = {picture for picture in pictures_of(body["messages"]) if not picture.startswith("http")}
     sent = set(pictures_of(case.requests[0].json))
@@ -113,7 +136,7 @@ def play(client: openai.OpenAI, upstream: FakeUpstream, recording: Recording, tr
 
 
 @pytest.mark.skipif(not (SHARED / "recordings").exists(), reason="the recordings lie beside the repository")
-@pytest.mark.parametrize("folder", ["anthropic", "gemini", "vertex", "bedrock"])
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if name != "openai"])
 def test_every_recorded_answer_is_whole_in_openais_sdk(
     stand: Loupe, upstream: FakeUpstream, recordings: Path, folder: str, record_property: Callable[[str, object], None]
 ) -> None:
@@ -134,6 +157,5 @@ def test_every_recorded_answer_is_whole_in_openais_sdk(
         answered = said(one).pictures if one.status < 400 else []
         if answered and not [image for image in log["images"] if image["direction"] == "output"]:
             wrong.setdefault(one.name, []).append("the answer's picture is not in the log")
-    print(f"{folder}: {len(tried)} tried, {len(tried) - len(wrong)} passed")
-    record_property("translated", f"{folder}: {len(tried)} tried, {len(tried) - len(wrong)} passed")
+    record_property("translated,", f"{folder}: {len(tried)} tried, {len(tried) - len(wrong)} passed")
     assert not wrong, "\n".join(f"{name}: {'; '.join(problems)}"[:600] for name, problems in wrong.items())

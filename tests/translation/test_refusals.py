@@ -251,3 +251,12 @@ def test_openais_tags_are_no_metadata_of_anthropics() -> None:
     written = anthropic.write(chat_request.read(asked, "m"))
     assert written.body["metadata"] == {"user_id": "ada"}
     assert any(line.startswith("metadata: ") for line in written.warnings)
+
+
+@pytest.mark.parametrize(
+    ("wire", "warns"), [("anthropic", True), ("converse", True), ("gemini", False), ("chat", False)]
+)
+def test_a_detail_that_the_provider_does_not_know_is_not_left_out_in_silence(wire: str, warns: bool) -> None:
+    part = {"type": "image_url", "image_url": {"url": data_url(picture()), "detail": "low"}}
+    written = WRITE[wire](chat_request.read({"messages": [{"role": "user", "content": [part]}]}, "gemini-3-pro"))
+    assert any(line.startswith("detail: ") for line in written.warnings) == warns
