@@ -19,7 +19,8 @@ from gateway.fetch import Fetcher, FetchFailed
 from gateway.image_places import linked_images
 from gateway.jsonedit import Edit, apply, difference
 from gateway.jsontext import encoded
-from gateway.translation.media import from_bytes
+from gateway.providers.base import WEB, Wire
+from gateway.translation.media import from_bytes, type_by_ending
 from gateway.translation.neutral import Media, Message, Request, ToolResult
 from gateway.translation.translator import WRITE, Translator
 
@@ -115,10 +116,7 @@ class Outbound:
 
     async def _translate(self, call: Call, request: Request) -> None:
         wire = call.route.wire
-        links = {media.position: media.url for media in request.media() if _scheme(media.url) not in wire.opens}
-        if call.always_inline:
-            links |= {m.position: m.url for m in request.media() if m.kind == "image" and _scheme(m.url) in WEB}
-        fetchable = {position: url for position, url in links.items() if _scheme(url) in WEB}
+        fetchable = links_to_fetch(request, wire, always=call.always_inline)
         if fetchable:
             fetched = await self.fetching.all(fetchable)
             request = _with_bytes(request, fetched)
@@ -159,12 +157,18 @@ class Outbound:
         lint.check_size(len(call.sent_body), call)
 
 
-WEB = frozenset({"http", "https"})
+def links_to_fetch(request: Request, wire: Wire, *, always: bool) -> dict[str, str]:
+    """Positions and links of what the provider does not open itself, or may not since the caller wants it inline."""
+    links = [media for media in request.media() if media.url.partition("://")[0].lower() in WEB]
+    return {media.position: media.url for media in links if always or not _opens(wire, media)}
 
 
-def _scheme(url: str) -> str:
-    """Empty for a part that is no link, which every provider opens."""
-    return url.partition("://")[0].lower() if url else ""
+def _opens(wire: Wire, media: Media) -> bool:
+    scheme, _, rest = media.url.partition("://")
+    if rest.partition("/")[0].lower() in wire.own_hosts:
+        return True
+    told = media.media_type or type_by_ending(media.url)
+    return scheme.lower() in wire.opens and bool(told or not wire.asks_type)
 
 
 def _with_bytes(request: Request, fetched: dict[str, bytes]) -> Request:

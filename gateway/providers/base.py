@@ -63,14 +63,17 @@ class Wire:
     """How chat is spoken with some models of a vendor.
 
     `dialect` is the format; `path` follows the base URL, with `{model}` where the model stands, and is empty where the
-    caller's own endpoint is the path. `opens` are the kinds of links that the vendor opens itself: pictures behind any
-    other link are fetched by the gateway and sent inline. `constants` are put into every body.
+    caller's own endpoint is the path. `opens` are the kinds of links that the vendor opens itself (where it
+    `asks_type`, only if the link's ending or the caller tells the type), `own_hosts` those whose links it always opens:
+    what is behind any other link is fetched by the gateway and sent inline. `constants` are put into every body.
     """
 
     dialect: str = "chat"
     path: str = ""
     stream_path: str = ""
     opens: frozenset[str] = WEB
+    own_hosts: frozenset[str] = frozenset()
+    asks_type: bool = False
     limits: Limits = Limits()
     constants: Mapping[str, str] = field(default_factory=dict)
     names_model: bool = True

@@ -7,11 +7,13 @@ from gateway.providers.base import Limits, Provider, Wire
 MB = 1024 * 1024
 IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 LIMITS = Limits(images=3000, body_bytes=100 * MB, formats=IMAGES)
+OWN_HOSTS = frozenset({"generativelanguage.googleapis.com", "www.youtube.com", "youtube.com", "youtu.be"})
 GENERATE = Wire(
     "gemini",
     "/models/{model}:generateContent",
     "/models/{model}:streamGenerateContent?alt=sse",
     opens=frozenset(),
+    own_hosts=OWN_HOSTS,
     limits=LIMITS,
     names_model=False,
 )

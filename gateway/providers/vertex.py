@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.providers.base import Limits, Probe, Provider, Setting, Settings, Wire
-from gateway.providers.google import IMAGES
+from gateway.providers.google import IMAGES, OWN_HOSTS
 
 MB = 1024 * 1024
 GEMINI = Wire(
@@ -11,6 +11,8 @@ GEMINI = Wire(
     "/v1/projects/{project_id}/locations/{region}/publishers/google/models/{model}:generateContent",
     "/v1/projects/{project_id}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
     opens=frozenset({"gs", "https"}),
+    own_hosts=OWN_HOSTS,
+    asks_type=True,
     limits=Limits(images=3000, image_bytes=7 * MB, formats=IMAGES),
     names_model=False,
 )

@@ -66,6 +66,8 @@ RESOLUTIONS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "original": "UL
 RANKS = ("low", "medium", "high", "original")
 # The budgets that Google's own OpenAI endpoint uses for models before Gemini 3 (ai.google.dev, OpenAI compatibility).
 THINKING_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+# Of these Google knows the type itself.
+OWN_LINK = re.compile(r"https://(?:generativelanguage\.googleapis\.com|(?:www\.)?youtube\.com|youtu\.be)/")
 VERSION = re.compile(r"gemini-(\d+)")
 
 
@@ -193,7 +195,7 @@ def _file(media: Media) -> dict[str, Any]:
         raise refuse(media.position, "Gemini opens no s3:// links", "Send an https link or the bytes")
     uri = media.url or media.file_id
     media_type = media.media_type or type_by_ending(uri)
-    if not media_type and not uri.startswith("https://generativelanguage.googleapis.com/"):
+    if not media_type and not OWN_LINK.match(uri):
         raise refuse(
             media.position,
             "the link's path does not tell the type of the file, and Google wants it told",
