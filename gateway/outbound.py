@@ -160,15 +160,15 @@ class Outbound:
 def links_to_fetch(request: Request, wire: Wire, *, always: bool) -> dict[str, str]:
     """Positions and links of what the provider does not open itself, or may not since the caller wants it inline."""
     links = [media for media in request.media() if media.url.partition("://")[0].lower() in WEB]
-    return {media.position: media.url for media in links if always or not _opens(wire, media)}
+    return {media.position: media.url for media in links if not _opens(wire, media, always=always)}
 
 
-def _opens(wire: Wire, media: Media) -> bool:
+def _opens(wire: Wire, media: Media, *, always: bool) -> bool:
     scheme, _, rest = media.url.partition("://")
     if rest.partition("/")[0].lower() in wire.own_hosts:
-        return True
+        return True  # nobody else can
     told = media.media_type or type_by_ending(media.url)
-    return scheme.lower() in wire.opens and bool(told or not wire.asks_type)
+    return not always and scheme.lower() in wire.opens and bool(told or not wire.asks_type)
 
 
 def _with_bytes(request: Request, fetched: dict[str, bytes]) -> Request:
