@@ -204,7 +204,7 @@ def test_a_virtual_key_made_on_the_page_works_and_mistakes_are_explained(stage: 
     add: Callable[..., str] = lambda **f: (
         browser.post("/w/default/virtual-keys/create", page="/w/default/keys", **f).text
     )
-    assert "needs its API key" in add(slug=slug, provider="openai", base_url="", secret="")
+    assert "OpenAI needs a secret: API key" in add(slug=slug, provider="openai", base_url="", secret="")
     assert "must look like https://host/v1" in add(slug=slug, provider="openai", base_url="ftp://x", secret="s")
     assert f"@{slug} is ready" in add(slug=slug, provider="openai", base_url=stage.base_url, secret="sk-from-the-page")
     assert "is taken" in add(slug=slug, provider="openai", base_url=stage.base_url, secret="x")
