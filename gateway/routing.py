@@ -18,6 +18,12 @@ CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_k
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+# By provider, then by header without its `x-portkey-`.
+SETTINGS = {
+    provider.name: {one.header: one for one in (*provider.settings, *COMMON) if one.header} for provider in PROVIDERS
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A virtual key as the gateway remembers it. `secret` is opened already; `problem` says why it could not be."""
@@ -42,9 +48,10 @@ class Route:
     secret: str = field(default="", repr=False)
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    @property
-    def wire(self) -> Wire:
-        return self.provider.wire_for(self.model)
+    wire: Wire = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", self.provider.wire_for(self.model))
 
     @property
     def secrets(self) -> list[str]:
@@ -135,13 +142,14 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
     if target.problem:
         raise Forbidden(f"The secret of @{slug} cannot be used: {target.problem}.", code="credential_unreadable")
     base_url, settings = target.base_url, target.settings
-    if claims.portkey:
-        settings = {**settings, **_claimed(target.provider, claims, secrets=False)}
+    claimed = _claimed(target.provider, claims, secrets=False)
+    if claimed:
+        settings = {**settings, **claimed}
         base_url = _moved(target, settings)
         _check_shown_alike(target, settings)
     if claims.custom_host:
         base_url = claims.custom_host
-    if _origin(base_url) != _origin(target.base_url):
+    if base_url != target.base_url and _origin(base_url) != _origin(target.base_url):
         raise Forbidden(
             f"The request names another address than the one the secret of @{slug} was stored for. "
             "Make a virtual key for that address instead.",
@@ -214,9 +222,14 @@ def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, 
             raise BadRequest(
                 f"x-portkey-{header} is not something that Loupe does. {cure}.", code="unsupported_header", param=header
             )
-    known = (one for one in (*provider.settings, *COMMON) if one.header and (secrets or not one.secret))
-    settings = {one.name: claims.portkey[one.header] for one in known if claims.portkey.get(one.header)}
-    check_plain(provider, settings)
+    known = SETTINGS[provider.name]
+    settings = {
+        one.name: value
+        for header, value in claims.portkey.items()
+        if value and (one := known.get(header)) is not None and (secrets or not one.secret)
+    }
+    if settings:
+        check_plain(provider, settings)
     return settings
 
 

@@ -97,11 +97,6 @@ def from_bytes(data: bytes, media: Media) -> Media:
     )
 
 
-def head_of(media: Media) -> bytes:
-    """The first bytes, enough for the header of any image."""
-    return _decoded(media.base64[:HEAD_CHARACTERS])
-
-
 def type_by_ending(url: str) -> str:
     """What the path's ending claims; empty when it claims nothing."""
     path = url.partition("#")[0].partition("?")[0]
