@@ -122,3 +122,11 @@ def error_body(
     """The combined shape that OpenAI's and Portkey's SDKs both read (reference/portkey.md A6)."""
     error = {"message": message, "type": type, "param": param, "code": code}
     return msgspec.json.encode({"error": error, "message": message, "provider": provider, "status": "failure"})
+
+
+def unexpected(error: Exception) -> GatewayError:
+    """A failure of our own, told without its words: they may hold anything."""
+    return GatewayError(
+        f"Loupe failed on this request ({type(error).__name__}). The server's own log has the details; please report it.",
+        code="internal_error",
+    )

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from gateway.answer_headers import own_headers
 from gateway.call import Message, Receive, Send
-from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow
+from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow, unexpected
 from gateway.ids import uuid7
 from gateway.proxy import ClientGone, Proxy, send_error
 from gateway.relay import AnswerBrokenOff
@@ -72,7 +72,7 @@ class FrontGate:
             raise
         except Exception as error:
             log.exception("unexpected failure on %s", path)
-            await send_error(send, _unexpected(error), own=_own({}))
+            await send_error(send, unexpected(error), own=_own({}))
 
     def _checked_headers(self, raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
         """Lower-case names to values; the first `host` must be the only one."""
@@ -196,10 +196,3 @@ def _own(headers: dict[str, str]) -> list[tuple[str, str]]:
     id = uuid7()
     trace = "".join(c for c in headers.get("x-portkey-trace-id", "") if " " < c <= "~")[:128]
     return own_headers(id, trace or str(id), "loupe")
-
-
-def _unexpected(error: Exception) -> GatewayError:
-    return GatewayError(
-        f"Loupe failed on this request ({type(error).__name__}). The server's own log has the details; please report it.",
-        code="internal_error",
-    )

@@ -14,11 +14,11 @@ from gateway.call import Call, Message, Receive, Send
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
 from gateway.directory import Directory, KeyHolder
-from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized
+from gateway.errors import GatewayError, NotFound, NotRecorded, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
 from gateway.exchange import Exchange
 from gateway.ids import uuid7
 from gateway.intake import Draft
-from gateway.journal import Journal
+from gateway.journal import Journal, JournalUnavailable
 from gateway.outbound import Outbound
 from gateway.relay import JSON, Relay, Upstream
 from gateway.wire import HeaderList
@@ -104,15 +104,26 @@ class Proxy:
         except GatewayError as error:
             await self._refuse(self._exchange(draft.refused()), error, send)
             return
+        except Exception as error:
+            log.exception("call %s could not be read", draft.id)
+            await self._refuse(self._exchange(draft.refused()), unexpected(error), send)
+            return
         exchange = self._exchange(call)
         if not self.outbound.is_ready(call):
             exchange.begin()
             try:
                 await self.outbound.prepare(call)
+                exchange.sent()
+            except asyncio.CancelledError:
+                exchange.end("interrupted", failure="shutdown", message="the gateway was stopped")
+                raise
             except GatewayError as error:
                 await self._refuse(exchange, error, send)
                 return
-            exchange.sent()
+            except Exception as error:
+                log.exception("call %s could not be made ready", call.id)
+                await self._refuse(exchange, unexpected(error), send)
+                return
         upstream = self.built_in.get(call.route.provider.name, self.pool)
         await Relay(exchange, receive, send, self.loop).run(upstream)
 
@@ -143,8 +154,11 @@ class Proxy:
         exchange.status = error.status
         exchange.headers = {"content-type": JSON}
         body = error.body()
-        exchange.end("refused", body, failure=error.error_code, message=error.message)
-        await exchange.commit()
+        try:
+            exchange.end("refused", body, failure=error.error_code, message=error.message)
+            await exchange.commit()
+        except JournalUnavailable as lost:
+            raise NotRecorded(f"The answer could not be recorded: {lost}.") from lost
         call = exchange.call
         await send_error(send, error, own=own_headers(call.id, call.trace_id, "loupe"))
 

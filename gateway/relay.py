@@ -18,7 +18,7 @@ from gateway import redaction
 from gateway.answer_headers import own_headers, passes
 from gateway.call import Receive, Send
 from gateway.dialects import failure_event, is_stream
-from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent
+from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
 from gateway.exchange import Exchange
 from gateway.journal import JournalUnavailable
 from gateway.provider_errors import is_openai_shape, retold
@@ -32,6 +32,7 @@ WATCH_AFTER_SECONDS = 0.02
 HELD_JSON_BYTES = 4 * 1024 * 1024
 HELD_LINE_BYTES = 64 * 1024
 JSON = "application/json"
+INTERNAL = "Loupe failed on this call; the server's own log has the details"
 BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-length"})
 FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
     httpx.ConnectTimeout: ("connect_timeout", UpstreamSilent),
@@ -76,6 +77,11 @@ class Relay:
                 await self._carry(upstream)
             except httpx.TransportError as error:
                 await self._upstream_failed(error)
+            except (JournalUnavailable, AnswerBrokenOff):
+                raise
+            except Exception as error:
+                log.exception("call %s failed unexpectedly", self.call.id)
+                await self._failed(error)
         except JournalUnavailable as error:
             await self._not_recorded(error)
         except asyncio.CancelledError:
@@ -84,7 +90,7 @@ class Relay:
                 raise
         finally:
             watch.cancel()
-            self._end("failed", "internal_error", "Loupe failed on this call; the server's own log has the details")
+            self._end("failed", "internal_error", INTERNAL)
             self._stop_watching()
             if self.reply is not None and not self.reply.finished:
                 self.reply.abort()
@@ -327,6 +333,14 @@ class Relay:
         self.exchange.end("failed", failure=failure, message=str(error))
         await self.exchange.commit()
         await self._tell(problem)
+
+    async def _failed(self, error: Exception) -> None:
+        """A fault of ours, such as an answer that no reader foresaw: recorded and told like one of the provider's."""
+        if self.exchange.ended:
+            raise error  # the answer is whole; it was the client who could not be reached
+        self.exchange.end("failed", failure="internal_error", message=INTERNAL)
+        await self.exchange.commit()
+        await self._tell(unexpected(error))
 
     async def _not_recorded(self, error: JournalUnavailable) -> None:
         log.error("call %s: %s", self.call.id, error)
