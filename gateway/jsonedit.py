@@ -14,6 +14,7 @@ Edit = tuple[int, int, str | bytes]
 Path = tuple[str | int, ...]
 WHITE = re.compile(rb"[ \t\r\n]*")
 LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
+MOST_PLACES, MOST_MISSES = 200, 100
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -34,10 +35,13 @@ def difference(body: bytes, sent: bytes, shared: Sequence[bytes]) -> list[Edit]:
     So a picture that only changed its place in another format need not be written down twice.
     """
     edits: list[Edit] = []
-    done_body = done_sent = 0
+    done_body = done_sent = misses = 0
     for piece in shared:
         at_body, at_sent = _place(body, piece, done_body), _place(sent, piece, done_sent)
         if at_body < 0 or at_sent < 0:
+            misses += 1
+            if misses > MOST_MISSES:
+                break
             continue
         edits.append((done_body, at_body, sent[done_sent:at_sent]))
         done_body, done_sent = at_body + len(piece), at_sent + len(piece)
@@ -45,12 +49,17 @@ def difference(body: bytes, sent: bytes, shared: Sequence[bytes]) -> list[Edit]:
 
 
 def _place(text: bytes, piece: bytes, start: int) -> int:
-    """Where the piece stands. Searching for its beginning and comparing is quicker than searching for megabytes."""
+    """Where the piece stands. Searching for its beginning and comparing is quicker than searching for megabytes.
+
+    Only few places are compared: text made to look alike everywhere would take hours.
+    """
     head = piece[:64]
-    at = text.find(head, start)
-    while at >= 0 and not text.startswith(piece, at):
+    at = start - 1
+    for _ in range(MOST_PLACES):
         at = text.find(head, at + 1)
-    return at
+        if at < 0 or text.startswith(piece, at):
+            return at
+    return -1
 
 
 def has_string_value(body: bytes, key: str) -> bool:
