@@ -80,6 +80,7 @@ class Cutter:
 
     def __init__(self) -> None:
         self.seen: dict[tuple[int, bytes, bytes], tuple[bytes, bytes, str]] = {}
+        self.mixed = -1
         self.digests: list[tuple[bytes, str]] = []
 
     def cut(self, body: bytes, content_type: str = "") -> Cutting:
@@ -88,6 +89,7 @@ class Cutter:
         cuts: list[Cut] = []
         finds: list[Find] = []
         done = length = 0
+        self.mixed = -1
         for run in self._runs(body, content_type):
             text.append(body[done : run.start])
             length += run.start - done
@@ -159,13 +161,15 @@ class Cutter:
         """Where the base64 that starts here ends, its bytes, and its encoding ("" when it cannot be written again exactly).
 
         A long one nearly always fills a JSON string, and decoding up to the quote proves that sooner than a pattern would.
+        `mixed` is the quote of a string for which it did not: trying again at each run in it would take for ever.
         """
         match = PLAIN_RUN.match(body, start, min(end, start + LONG_RUN))
         if match and match.end() == start + LONG_RUN:
             quote = body.find(b'"', start, end)
-            data, encoding = self._decoded(body[start:quote]) if quote > 0 else (b"", "")
+            data, encoding = self._decoded(body[start:quote]) if quote not in (-1, self.mixed) else (b"", "")
             if encoding:
                 return quote, data, encoding
+            self.mixed = quote
             match = PLAIN_RUN.match(body, start, end)
         stop = match.end() if match else start
         if body[stop : stop + 1] in b"\\ \t\r\n" and stop < end:
@@ -180,7 +184,8 @@ class Cutter:
         known, data, encoding = self.seen.get(key, (b"", b"", ""))
         if known != run:
             data, encoding = _decode(run)
-            self.seen[key] = run, data, encoding
+            if encoding:
+                self.seen[key] = run, data, encoding
         return data, encoding
 
     def _digest(self, data: bytes) -> str:

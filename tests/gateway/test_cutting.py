@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import cutting
-from gateway.cutting import Cut, cut, rebuild
+from gateway.cutting import Cut, Cutter, cut, rebuild
 from gateway.jsontext import strings
 from gateway.sniff import sniff
 from tests.pictures import data_url, picture
@@ -201,12 +201,20 @@ def test_the_multipart_corpus_is_read_without_harm(corpora: Path) -> None:
         b'"/9j/' * 40_000,
         b"data:image/png;base64,A " * 40_000 + b'"',
         b"data:," * 100_000,
+        b'{"a":"' + (b"data:image/png;base64," + b"A" * 65_600 + b"!") * 300 + b'"}',
     ],
-    ids=["comments", "jpeg magics", "data urls", "empty data urls"],
+    ids=["comments", "jpeg magics", "data urls", "empty data urls", "long runs"],
 )
 def test_hostile_bodies_are_read_in_one_pass(body: bytes) -> None:
     """Each of these took minutes, or for ever, with a reader that looks back or ahead without limit."""
     assert put_back(body)[0] == body
+
+
+def test_no_more_than_the_pictures_is_remembered_of_a_hostile_body() -> None:
+    """Each run that did not reach its quote was kept up to there: 64 MB of them were 32 GB."""
+    cutter = Cutter()
+    cutter.cut(b'{"a":"' + (b"data:image/png;base64," + b"A" * 65_600 + b"!") * 20 + b'"}')
+    assert sum(len(run) for run, _, _ in cutter.seen.values()) <= 20 * 65_600
 
 
 @pytest.mark.parametrize(
