@@ -21,7 +21,7 @@ from gateway.translation.neutral import Media, MediaKind, refuse
 HEAD_CHARACTERS = 64 * 1024
 DATA_URL = re.compile(r"data:([^,]{0,500}),", re.IGNORECASE)
 LINK = re.compile(r"(?:https?|gs|s3)://", re.IGNORECASE)
-BARE_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{16,}={0,2}\s*")
+BARE_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{16,}(?:={1,2}\s*)?")
 SPACES = re.compile(r"\s+")
 TYPES_BY_ENDING = {
     "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
