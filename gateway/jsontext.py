@@ -29,6 +29,11 @@ def parse(text: bytes) -> Any:
     except msgspec.DecodeError as error:
         if b"\\u" not in text:
             raise ValueError(str(error)) from None
+    return parsed_words(text)
+
+
+def parsed_words(text: str | bytes) -> Any:
+    """The document of a JSON text that stood in a string. Raises ValueError as `parse` does."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:

@@ -36,7 +36,7 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, split_system, take_settings, warn_of_detail
+from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_detail
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # The API wants a limit in every request. This one is within that of every model since Claude 3.
@@ -89,10 +89,10 @@ def write(request: Request) -> Written:
         request = replace(request, settings={**request.settings, "metadata": None})
         written.warnings.append("metadata: Anthropic takes only a user_id there; the tags were not sent")
     take_settings(written, request, provider="Anthropic", names=SETTINGS, no_place=NO_PLACE)
-    if body.get("output_config", {}).get("effort") in ("minimal", "none"):
+    if obj(body.get("output_config")).get("effort") in ("minimal", "none"):
         body["output_config"]["effort"] = "low"
     if request.format:
-        body.setdefault("output_config", {})["format"] = _format(request)
+        put(body, "output_config.format", _format(request))
     warn_of_detail(written, request, "Anthropic")
     if "max_tokens" not in body:
         body["max_tokens"] = MAX_TOKENS

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.jsontext import items, obj, words
+from gateway.jsontext import items, obj, parsed_words, words
 from gateway.translation.media import read_media
 from gateway.translation.neutral import (
     Media,
@@ -337,7 +336,7 @@ def _written_format(format: Schema) -> dict[str, Any]:
 def parsed_arguments(call: ToolCall) -> dict[str, Any]:
     """A tool call's arguments, for the formats that want them as an object."""
     try:
-        found = json.loads(call.arguments or "{}")
+        found = parsed_words(call.arguments or "{}")
     except ValueError:
         found = None
     if not isinstance(found, dict):

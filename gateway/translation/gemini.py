@@ -5,12 +5,12 @@ Source: ai.google.dev API reference, models.generateContent, and the types of Go
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from gateway.errors import BadRequest
+from gateway.jsontext import obj, parsed_words
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse
@@ -120,7 +120,7 @@ def _tidy(written: Written, request: Request, *, newest: bool) -> None:
         if effort == "none":
             thinking = {"thinkingLevel": "MINIMAL"} if newest else {"thinkingBudget": 0}
         put(body, f"{CONFIG}.thinkingConfig", thinking)
-    image = body.get(CONFIG, {}).get("imageConfig")
+    image = obj(body.get(CONFIG)).get("imageConfig")
     if isinstance(image, dict):
         body[CONFIG]["imageConfig"] = {_camel(name): value for name, value in image.items()}
     details = {media.detail for media in request.media() if media.kind == "image" and media.detail in RANKS}
@@ -167,7 +167,7 @@ def _result(result: ToolResult, *, newest: bool) -> Iterator[dict[str, Any]]:
 
 def _response(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = parsed_words(text)
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {"result": text}

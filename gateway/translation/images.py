@@ -79,6 +79,8 @@ def read(doc: Any, model: str) -> Request:
 def _pictures(doc: dict[str, Any]) -> Iterator[Media]:
     given = doc.get("image")
     for at, one in enumerate([given] if isinstance(given, str) else items(given)):
+        if not isinstance(one, str):
+            raise BadRequest(f"image[{at}] is no text.", code="invalid_image", param=f"image[{at}]")
         yield from_text(one, f"image[{at}]") if one.startswith(("data:", "http")) else from_base64(one, f"image[{at}]")
     for at, one in enumerate(items(doc.get("images"))):
         media = read_media(obj(one), f"images[{at}]")

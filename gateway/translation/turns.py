@@ -83,7 +83,7 @@ def take_settings(
         elif name in no_place:
             written.warnings.append(f"{name}: {provider} has no such setting; it was not sent")
         else:
-            put(written.body, f"{others}.{name}" if others else name, value)
+            _set(_inner(written.body, others) if others else written.body, name, value)
 
 
 def warn_of_parallel_tools(written: Written, request: Request, provider: str) -> None:
@@ -97,9 +97,21 @@ def warn_of_detail(written: Written, request: Request, provider: str) -> None:
 
 
 def put(body: dict[str, Any], path: str, value: Any) -> None:
+    """Set what stands at a dotted path. Raises BadRequest when the caller's own settings have something else on the way."""
     *folders, name = path.split(".")
     for folder in folders:
-        body = body.setdefault(folder, {})
+        body = _inner(body, folder)
+    _set(body, name, value)
+
+
+def _inner(body: dict[str, Any], name: str) -> dict[str, Any]:
+    inner = body.setdefault(name, {})
+    if not isinstance(inner, dict):
+        raise BadRequest(f"{name} must be an object.", code="invalid_setting", param=name)
+    return inner
+
+
+def _set(body: dict[str, Any], name: str, value: Any) -> None:
     if isinstance(value, dict) and isinstance(body.get(name), dict):
         body[name] |= value
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from gateway.errors import BadRequest
 from gateway.translation import anthropic, chat_request, converse, responses_request
 from gateway.translation.media import from_bytes, read_media
 from gateway.translation.neutral import Media
-from gateway.translation.translator import WRITE
+from gateway.translation.translator import READ, WRITE
 from tests.pictures import data_url, picture
 
 PART = "messages[0].content[1]"
@@ -260,3 +261,46 @@ def test_a_detail_that_the_provider_does_not_know_is_not_left_out_in_silence(wir
     part = {"type": "image_url", "image_url": {"url": data_url(picture()), "detail": "low"}}
     written = WRITE[wire](chat_request.read({"messages": [{"role": "user", "content": [part]}]}, "gemini-3-pro"))
     assert any(line.startswith("detail: ") for line in written.warnings) == warns
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "converse"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"messages.x": 1, "contents.x": 1, "system.x": 1},
+        {"generation_config": "x", "temperature": 1, "output_config": "x", "reasoning_effort": "low"},
+        {"additionalModelRequestFields": "x", "top_k": 1, "outputConfig": "x", "generationConfig": 3, "metadata": "x"},
+        {"output_config": ["x"], "generation_config": [1]},
+    ],
+    ids=["dots", "words", "more words", "lists"],
+)
+def test_settings_of_an_odd_shape_are_sent_or_refused_by_name(wire: str, settings: dict[str, Any]) -> None:
+    asked = {"messages": [{"role": "user", "content": "hi"}], "user": "ada", **settings}
+    with contextlib.suppress(BadRequest):
+        body = WRITE[wire](chat_request.read(asked, "m")).body
+        assert "messages" in body or "contents" in body
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "converse"])
+@pytest.mark.parametrize("arguments", ['{"a":' * 100_000 + "1" + "}" * 100_000, '{"a": NaN}'], ids=["deep", "NaN"])
+def test_arguments_that_are_no_json_of_ours_are_refused_by_name(wire: str, arguments: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": arguments}}
+    asked = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]}]}
+    assert refusal(asked, wire).error_code == "invalid_tool_arguments"
+
+
+def test_a_tools_words_that_are_nearly_json_reach_gemini_as_words() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    said = '{"width": NaN}'
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": said},
+    ]
+    body = WRITE["gemini"](chat_request.read({"messages": messages}, "gemini-2.5-pro")).body
+    assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"result": said}
+
+
+def test_a_picture_to_edit_that_is_no_text_is_refused_by_name() -> None:
+    with pytest.raises(BadRequest, match=r"image\[0\]"):
+        READ["/images/edits"]({"prompt": "a cat", "image": [1]}, "m")
