@@ -230,7 +230,9 @@ class Draft:
         """Nothing of the caller's but what is listed."""
         wanted = FORWARDED | (set(self.claims.forward_headers) - NEVER_FORWARDED)
         kept = {
-            name: value for name, value in self.headers.items() if name in wanted and not name.startswith("x-portkey-")
+            name: value
+            for name, value in self.headers.items()
+            if name in wanted and not name.startswith(("x-portkey-", "x-loupe-"))
         }
         for name in ("openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta"):
             if value := self.headers.get(f"x-portkey-{name}"):

@@ -281,7 +281,8 @@ def test_debug_false_keeps_figures_and_drops_bodies_and_pictures(stage: Stage) -
 
 def test_only_listed_headers_and_those_asked_for_are_forwarded(stage: Stage) -> None:
     stage.chat(
-        x_portkey_forward_headers="x-tenant, Cookie, X-Portkey-Api-Key",
+        x_portkey_forward_headers="x-tenant, Cookie, X-Portkey-Api-Key, X-Loupe-Api-Key",
+        x_loupe_api_key=stage.loupe.key,
         x_tenant="t1",
         x_other="no",
         cookie="session=1",
@@ -289,7 +290,7 @@ def test_only_listed_headers_and_those_asked_for_are_forwarded(stage: Stage) -> 
     )
     request = stage.case.requests[0]
     assert (request.header("x-tenant"), request.header("openai-organization")) == ("t1", "org-1")
-    assert request.header("x-other") is request.header("cookie") is None
+    assert request.header("x-other") is request.header("cookie") is request.header("x-loupe-api-key") is None
 
 
 def test_a_revoked_key_stops_working_within_two_seconds(stage: Stage) -> None:
