@@ -36,7 +36,7 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_detail
+from gateway.translation.turns import merged, put, signed, split_system, take_settings, warn_of_detail
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # The API wants a limit in every request. This one is within that of every model since Claude 3.
@@ -70,6 +70,8 @@ def write(request: Request) -> Written:
         BadRequest: a part, tool or setting that this API cannot take; names it.
     """
     system, messages = split_system(request)
+    warnings: list[str] = []
+    messages = signed(messages, "Anthropic", warnings)
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [_turn(role, parts) for role, parts in merged(messages)],
@@ -83,7 +85,7 @@ def write(request: Request) -> Written:
         body["tool_choice"] = choice
     if request.stream:
         body["stream"] = True
-    written = Written(body)
+    written = Written(body, warnings)
     tags = obj(request.settings.get("metadata"))
     if tags and set(tags) != {"user_id"}:
         request = replace(request, settings={**request.settings, "metadata": None})

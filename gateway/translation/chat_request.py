@@ -106,6 +106,8 @@ def _message(message: Any, position: str, names: dict[str, str]) -> Message:
         return Message(role, (ToolResult(id, name, inner),), position)
     if role != "assistant":
         return Message(role, content, position)
+    if words(message.get("refusal")):
+        content = (*content, Text(message["refusal"]))
     calls = tuple(_calls(message, position))
     names.update({call.id: call.name for call in calls})
     return Message(role, (*_thoughts(message), *content, *_earlier_images(message, position), *calls), position)

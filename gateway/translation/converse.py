@@ -36,7 +36,7 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, split_system, take_settings, warn_of_detail, warn_of_parallel_tools
+from gateway.translation.turns import merged, signed, split_system, take_settings, warn_of_detail, warn_of_parallel_tools
 
 FORMATS = {
     "image": {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"},
@@ -82,6 +82,9 @@ def write(request: Request) -> Written:
         BadRequest: a part, tool or setting that this API cannot take; names it.
     """
     system, messages = split_system(request)
+    warnings: list[str] = []
+    if "claude" in request.model:
+        messages = signed(messages, "Claude", warnings)
     turns = merged(messages)
     if any(name in request.model for name in TEXT_RESULTS):
         turns = list(_results_as_text(turns))
@@ -94,7 +97,7 @@ def write(request: Request) -> Written:
         body["toolConfig"] = config
     if request.format:
         body["outputConfig"] = {"textFormat": _format(request)}
-    written = Written(body)
+    written = Written(body, warnings)
     take_settings(
         written,
         request,
@@ -146,7 +149,8 @@ def _block(part: Part, role: str) -> dict[str, Any]:
     if isinstance(part, Thought):
         if part.sealed:
             return {"reasoningContent": {"redactedContent": part.sealed}}
-        return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": part.signature}}}
+        thought = {"text": part.text} | ({"signature": part.signature} if part.signature else {})
+        return {"reasoningContent": {"reasoningText": thought}}
     content = [{"text": inner.text} if isinstance(inner, Text) else _media(inner) for inner in part.parts]
     result = {
         "toolUseId": part.id,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.translation.neutral import Message, Part, Request, Text, Written, refuse
+from gateway.translation.neutral import Message, Part, Request, Text, Thought, Written, refuse
 
 # Settings that only say what the answer looks like anyway.
 HARMLESS = {"n": 1, "logprobs": False, "modalities": ["text"], "store": False, "top_logprobs": 0}
+# Settings that only tune how OpenAI's own servers store and watch over calls.
+OPENAI_ONLY = frozenset({"safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
 # Settings that ask for something which the caller would miss in the answer.
 FEATURES = {
     "n": "gives one answer a request; ask again for another",
@@ -38,6 +41,18 @@ def split_system(request: Request) -> tuple[list[Text], list[Message]]:
                 )
             system += [part] if part.text else []
     return system, others
+
+
+def signed(messages: list[Message], provider: str, warnings: list[str]) -> list[Message]:
+    """Without the reasoning that its model did not sign: Claude refuses to have that back, and nothing else reads it."""
+    kept: list[Message] = []
+    for message in messages:
+        parts = tuple(p for p in message.parts if not isinstance(p, Thought) or p.signature or p.sealed)
+        if parts or not message.parts:
+            kept.append(replace(message, parts=parts))
+    if sum(len(message.parts) for message in kept) < sum(len(message.parts) for message in messages):
+        warnings.append(f"reasoning: {provider} takes back only what has its signature; the rest was not sent")
+    return kept
 
 
 def merged(messages: list[Message]) -> list[tuple[str, list[Part]]]:
@@ -80,7 +95,7 @@ def take_settings(
             put(written.body, names[name], value)
         elif name in FEATURES:
             raise BadRequest(f"{name}: {provider} {FEATURES[name]}.", code="unsupported_feature", param=name)
-        elif name in no_place:
+        elif name in no_place or name in OPENAI_ONLY:
             written.warnings.append(f"{name}: {provider} has no such setting; it was not sent")
         else:
             _set(_inner(written.body, others) if others else written.body, name, value)

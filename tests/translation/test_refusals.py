@@ -304,3 +304,38 @@ def test_a_tools_words_that_are_nearly_json_reach_gemini_as_words() -> None:
 def test_a_picture_to_edit_that_is_no_text_is_refused_by_name() -> None:
     with pytest.raises(BadRequest, match=r"image\[0\]"):
         READ["/images/edits"]({"prompt": "a cat", "image": [1]}, "m")
+
+
+@pytest.mark.parametrize(("wire", "model"), [("anthropic", "claude"), ("converse", "anthropic.claude")])
+def test_reasoning_without_its_signature_is_not_given_back_to_claude(wire: str, model: str) -> None:
+    """Responses gives reasoning back as a summary, which nobody signed: Anthropic answers 400 to it."""
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hmm"}]}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Red."}]}
+    asked = {"input": [{"role": "user", "content": "hi"}, thought, said, {"role": "user", "content": "why?"}]}
+    written = WRITE[wire](responses_request.read(asked, model))
+    assert [len(turn["content"]) for turn in written.body["messages"]] == [1, 1, 1]
+    assert any(line.startswith("reasoning: ") for line in written.warnings)
+
+
+def test_signed_reasoning_goes_back_to_anthropic_as_it_came() -> None:
+    details = [{"type": "reasoning.text", "text": "hmm", "signature": "sig"}]
+    said = {"role": "assistant", "content": "Red.", "reasoning_details": details}
+    written = anthropic.write(chat_request.read({"messages": [{"role": "user", "content": "hi"}, said]}, "claude"))
+    first = written.body["messages"][1]["content"][0]
+    assert first == {"type": "thinking", "thinking": "hmm", "signature": "sig"}
+    assert not any(line.startswith("reasoning: ") for line in written.warnings)
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "converse"])
+def test_what_only_openais_servers_know_is_left_out_with_a_warning(wire: str) -> None:
+    asked = {"messages": [{"role": "user", "content": "hi"}], "prompt_cache_key": "k", "safety_identifier": "s"}
+    written = WRITE[wire](chat_request.read(asked, "m"))
+    assert not any(name in str(written.body) for name in ("prompt_cache_key", "safety_identifier"))
+    assert len([line for line in written.warnings if line.startswith(("prompt_cache", "safety"))]) == 2
+
+
+@pytest.mark.parametrize("wire", ALL)
+def test_an_assistants_earlier_refusal_is_sent(wire: str) -> None:
+    refused = {"role": "assistant", "content": None, "refusal": "I will not."}
+    asked = {"messages": [{"role": "user", "content": "hi"}, refused, {"role": "user", "content": "please"}]}
+    assert "I will not." in str(WRITE[wire](chat_request.read(asked, "m")).body)
