@@ -54,7 +54,10 @@ class Fetching:
                 f"{len(urls)} links to pictures; the gateway opens {MOST_LINKS} a request. Send the rest as data URLs.",
                 code="too_many_links",
             )
-        got = await asyncio.gather(*(loop.run_in_executor(self.pool, self._one, url) for url in urls))
+        sizes: list[int] = []
+        got = await asyncio.gather(*(loop.run_in_executor(self.pool, self._one, url, sizes) for url in urls))
+        if sum(sizes) > self.total_bytes:
+            raise TooLarge(f"The pictures behind the links are more than {self.total_bytes >> 20} MiB, the limit.")
         found = dict(zip(urls, got, strict=True))
         for position, url in links.items():
             problem = found[url]
@@ -65,17 +68,17 @@ class Fetching:
                     code="image_not_fetched",
                     param=position,
                 )
-        size = sum(len(data) for data in got if isinstance(data, bytes))
-        if size > self.total_bytes:
-            raise TooLarge(
-                f"The pictures behind the links are {size >> 20} MiB; {self.total_bytes >> 20} MiB is the limit."
-            )
         return {position: found[url] for position, url in links.items()}  # type: ignore[misc]
 
-    def _one(self, url: str) -> bytes | FetchFailed:
+    def _one(self, url: str, sizes: list[int]) -> bytes | FetchFailed:
+        """`sizes` are those of the pictures that came so far: once they are too many, no more are held in memory."""
+        if sum(sizes) > self.total_bytes:
+            return FetchFailed("those before it are too large together")
         fetcher = Fetcher(max_bytes=self.max_bytes, seconds=self.seconds, open_hosts=self.open_hosts)
         try:
-            return fetcher.get(url)
+            data = fetcher.get(url)
+            sizes.append(len(data))
+            return data
         except FetchFailed as error:
             return error
 
