@@ -145,7 +145,8 @@ class Outbound:
 
     async def _inline(self, call: Call) -> None:
         """The same body with the bytes in the place of each link."""
-        places = linked_images(call.sent_body)
+        places = await asyncio.to_thread(linked_images, call.sent_body)  # megabytes of quotes take seconds
+        places = [place for place in places if place.path.startswith(("messages[", "input["))]
         if not places:
             return
         fetched = await self.fetching.all({place.path: place.url for place in places})
