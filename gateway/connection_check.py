@@ -45,7 +45,9 @@ def check(target: Target) -> Finding:
         return Finding("failed", error.message)
     except httpx.TimeoutException:
         return Finding("failed", f"{_host(route)} did not answer within {SECONDS:.0f} s. Is a firewall in between?")
-    except httpx.TransportError as error:
+    except httpx.InvalidURL:
+        return Finding("failed", "The base URL is not an address. Make the virtual key anew.")
+    except httpx.RequestError as error:
         return Finding("failed", f"{_host(route)} was not reached: {_plain(error)}. Check the base URL.")
     return _judged(route, probe, answer, (time.monotonic() - began) * 1000)
 
@@ -84,6 +86,6 @@ def _host(route: Route) -> str:
     return httpx.URL(route.base_url).host if route.base_url else route.provider.title
 
 
-def _plain(error: httpx.TransportError) -> str:
+def _plain(error: httpx.RequestError) -> str:
     text = str(error).rpartition("] ")[2]
     return text or type(error).__name__

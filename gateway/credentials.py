@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from gateway.errors import BadRequest, GatewayError, Unauthorized, UpstreamFailed
+from gateway.jsontext import parsed_words
 from gateway.providers.base import Headers
 from gateway.redaction import without_secrets
 from gateway.routing import Route
@@ -107,7 +107,7 @@ class Credentials:
         except ImportError:
             raise missing_extra("google", "a service account") from None
         try:
-            info = json.loads(_account(route))
+            info = parsed_words(_account(route))
             self._check_token_address(str(info.get("token_uri", "")))
             account = ServiceAccount.from_service_account_info(info, scopes=[GOOGLE_SCOPE])  # type: ignore[no-untyped-call]
             account.refresh(_transport())

@@ -7,8 +7,15 @@ import asyncio
 import pytest
 
 from gateway import outbound
+from gateway.call import Call
+from gateway.connection_check import check
+from gateway.credentials import Credentials
 from gateway.errors import TooLarge
-from gateway.outbound import FETCHES_AT_ONCE, Fetching
+from gateway.ids import uuid7
+from gateway.outbound import FETCHES_AT_ONCE, Fetching, Outbound
+from gateway.providers import by_name
+from gateway.routing import Route, Target
+from tests.fake_upstream import FakeUpstream, response
 
 MIB = 1024 * 1024
 
@@ -30,3 +37,35 @@ def test_once_the_pictures_of_a_request_are_too_large_no_more_are_fetched(monkey
     with pytest.raises(TooLarge, match="more than 8 MiB"):
         asyncio.run(Fetching(MIB, 1, (), 8 * MIB).all(links))
     assert len(fetched) <= 8 + FETCHES_AT_ONCE
+
+
+@pytest.mark.parametrize("base_url", ["http://[::1/v1", "gzip"])
+def test_a_provider_that_answers_nonsense_is_a_finding_and_no_failure(base_url: str, upstream: FakeUpstream) -> None:
+    if base_url == "gzip":
+        upstream.on("nonsense").will(response(body={}, headers={"content-encoding": "gzip"}))
+        base_url = f"http://127.0.0.1:{upstream.port}/nonsense"
+    openai = by_name("openai")
+    assert openai is not None
+    assert check(Target(1, "a", openai, base_url, "secret")).verdict == "failed"
+
+
+def test_a_service_account_that_is_nested_for_ever_is_refused() -> None:
+    vertex = by_name("vertex-ai")
+    assert vertex is not None
+    account = '{"a":' * 20_000
+    finding = check(Target(1, "a", vertex, "http://127.0.0.1:9", account, settings={"project_id": "p"}))
+    assert (finding.verdict, "cannot be read" in finding.words) == ("failed", True)
+
+
+def test_only_pictures_of_the_conversation_are_opened() -> None:
+    """`metadata.source.url` looks like Anthropic's place for a picture, and is the caller's own."""
+    ollama = by_name("ollama")
+    assert ollama is not None
+    asked = b'{"metadata":{"source":{"url":"https://wiki.example/page"}},"messages":[]}'
+    call = Call(
+        id=uuid7(), arrived=0, created=0, method="POST", endpoint="/chat/completions", url="http://x", headers=[],
+        body=asked, edits=[], sent_body=asked, route=Route(ollama, "http://x", "m"), stream=False, end_marks=(),
+        timeout=None, keep_bodies=True, trace_id="t", begin_meta={}, inline=True,
+    )  # fmt: skip
+    asyncio.run(Outbound(Fetching(MIB, 1, (), MIB), Credentials(())).prepare(call))
+    assert call.sent_body == asked
