@@ -14,6 +14,7 @@ from gateway.dialects.openai_responses import OpenAIResponses
 from gateway.jsontext import parsed_or_none
 from gateway.translation.framing import AwsEventStream, BadStream
 
+FED_BYTES = 64 * 1024
 CHAT = OpenAIChat()
 OPENAI: dict[str, Dialect] = {
     "/chat/completions": CHAT,
@@ -90,7 +91,8 @@ def _read_frames(dialect: Dialect, body: bytes) -> tuple[Answer, int]:
     documents: list[Any] = []
     try:
         framing = AwsEventStream()
-        documents.extend(framing.feed(body))
+        for at in range(0, len(body), FED_BYTES):  # each frame that is taken copies all that is left
+            documents.extend(framing.feed(body[at : at + FED_BYTES]))
     except (BadStream, ImportError):
         return dialect.read_stream(documents), 1
     return dialect.read_stream(documents), int(framing.rest())

@@ -31,6 +31,7 @@ class ServerSentEvents:
         self.buffer = bytearray()
         self.searched = 0
         self.data: list[bytes] = []
+        self.size = 0
         self.done = False
 
     def feed(self, data: bytes) -> Iterator[Any]:
@@ -60,9 +61,12 @@ class ServerSentEvents:
     def _line(self, line: bytes) -> Iterator[Any]:
         if line.startswith(b"data:"):
             self.data.append(line[5:].removeprefix(b" "))
+            self.size += len(line)
+            if self.size > LONGEST_MESSAGE:
+                raise BadStream("an event of the stream does not end")
         elif not line and self.data:
             text = b"\n".join(self.data)
-            self.data = []
+            self.data, self.size = [], 0
             self.done = self.done or text.strip() == b"[DONE]"
             if text.strip() not in (b"[DONE]", b""):
                 yield _parsed(text)

@@ -26,6 +26,7 @@ class _Item:
     """One output item as it grows."""
 
     document: dict[str, Any]
+    index: int
     text: list[str] = field(default_factory=list)
 
 
@@ -36,6 +37,7 @@ class Writer:
         self.id, self.created, self.model = f"resp_{id}", created, model
         self.items: list[_Item] = []
         self.calls: dict[int, _Item] = {}
+        self.open_calls: list[_Item] = []
         self.open: _Item | None = None
         self.usage = Usage()
         self.finish: Finish | None = None
@@ -106,13 +108,13 @@ class Writer:
         return {"type": kind, "sequence_number": self.sequence - 1, **fields}
 
     def _add(self, document: dict[str, Any]) -> tuple[_Item, dict[str, Any]]:
-        item = _Item(document)
+        item = _Item(document, len(self.items))
         self.items.append(item)
         shown = {**document, "content": []} if "content" in document else document
-        return item, self._frame("response.output_item.added", output_index=len(self.items) - 1, item=shown)
+        return item, self._frame("response.output_item.added", output_index=item.index, item=shown)
 
     def _at(self, item: _Item) -> dict[str, Any]:
-        return {"item_id": item.document["id"], "output_index": self.items.index(item)}
+        return {"item_id": item.document["id"], "output_index": item.index}
 
     def _name(self, prefix: str) -> str:
         return f"{prefix}_{self.id[5:]}_{len(self.items)}"
@@ -156,6 +158,7 @@ class Writer:
             }  # fmt: skip
             item, frame = self._add(document)
             self.calls[event.slot] = item
+            self.open_calls.append(item)
             yield frame
         if event.arguments:
             item.text.append(event.arguments)
@@ -170,13 +173,13 @@ class Writer:
         }  # fmt: skip
         item, frame = self._add(document)
         yield frame
-        yield self._frame("response.output_item.done", output_index=self._at(item)["output_index"], item=document)
+        yield self._frame("response.output_item.done", output_index=item.index, item=document)
 
     def _close(self) -> Iterator[dict[str, Any]]:
         """End what is open: a message or a thought at once, calls when the answer ends or something else begins."""
-        closing = [self.open] if self.open else []
-        self.open = None
-        for item in [*closing, *(one for one in self.calls.values() if one.document["status"] == "in_progress")]:
+        closing = [*([self.open] if self.open else []), *self.open_calls]
+        self.open, self.open_calls = None, []
+        for item in closing:
             yield from self._done(item)
 
     def _done(self, item: _Item) -> Iterator[dict[str, Any]]:
@@ -198,7 +201,7 @@ class Writer:
             document |= {"status": status, "arguments": text}
             name = document["name"]
             yield self._frame("response.function_call_arguments.done", **self._at(item), arguments=text, name=name)
-        yield self._frame("response.output_item.done", output_index=self._at(item)["output_index"], item=document)
+        yield self._frame("response.output_item.done", output_index=item.index, item=document)
 
 
 def _error_code(failure: Failure) -> str:

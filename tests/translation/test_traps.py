@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.dialects import read_response
+from gateway.dialects.native import CONVERSE
 from gateway.jsontext import encoded
-from gateway.translation import chat_request
+from gateway.translation import chat_request, framing
 from gateway.translation.translator import WRITE, AnswerUnreadable
 from tests.pictures import picture
 from tests.translation.answers import (
@@ -347,3 +350,29 @@ def test_no_answer_however_odd_breaks_the_gateway(wire: str, endpoint: str, doc:
     if wire == "converse":
         body = aws(*((kind, doc) for kind in ("contentBlockStart", "contentBlockDelta", "messageStop", "metadata")))
     assert streamed(wire, body if wire == "converse" else sse(doc), endpoint)
+
+
+@both_ends
+def test_very_many_tool_calls_are_told_in_a_moment(endpoint: str) -> None:
+    """16,000 of them took Responses a minute, in which the gateway did nothing else."""
+    parts = [{"functionCall": {"name": "look", "args": {"at": at}}} for at in range(6000)]
+    began = time.perf_counter()
+    streamed("gemini", sse(gemini(*parts)), endpoint)
+    assert time.perf_counter() - began < 3
+
+
+def test_an_event_that_does_not_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "LONGEST_MESSAGE", 1000)
+    events = framing.ServerSentEvents()
+    with pytest.raises(framing.BadStream):
+        list(events.feed(b"data: x\n" * 300))
+    assert sum(len(line) for line in events.data) < 1100
+
+
+def test_many_frames_in_one_body_are_read_in_a_moment_for_the_log() -> None:
+    """Each frame copied all that followed: 20 MB of them took minutes."""
+    body = aws(*[("contentBlockDelta", {"delta": {"text": "hi"}})] * 30_000)
+    began = time.perf_counter()
+    answer, _ = read_response(CONVERSE, body, "application/vnd.amazon.eventstream")
+    assert len(answer.turns[0].parts[0].text) == 60_000
+    assert time.perf_counter() - began < 2.5
