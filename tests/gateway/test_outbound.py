@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -15,6 +16,7 @@ from gateway.ids import uuid7
 from gateway.outbound import FETCHES_AT_ONCE, Fetching, Outbound
 from gateway.providers import by_name
 from gateway.routing import Route, Target
+from gateway.translation import chat_request
 from tests.fake_upstream import FakeUpstream, response
 
 MIB = 1024 * 1024
@@ -59,13 +61,30 @@ def test_a_service_account_that_is_nested_for_ever_is_refused() -> None:
 
 def test_only_pictures_of_the_conversation_are_opened() -> None:
     """`metadata.source.url` looks like Anthropic's place for a picture, and is the caller's own."""
-    ollama = by_name("ollama")
-    assert ollama is not None
     asked = b'{"metadata":{"source":{"url":"https://wiki.example/page"}},"messages":[]}'
-    call = Call(
-        id=uuid7(), arrived=0, created=0, method="POST", endpoint="/chat/completions", url="http://x", headers=[],
-        body=asked, edits=[], sent_body=asked, route=Route(ollama, "http://x", "m"), stream=False, end_marks=(),
-        timeout=None, keep_bodies=True, trace_id="t", begin_meta={}, inline=True,
-    )  # fmt: skip
+    call = call_of("ollama", asked)
+    call.inline = True
     asyncio.run(Outbound(Fetching(MIB, 1, (), MIB), Credentials(())).prepare(call))
     assert call.sent_body == asked
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://www.youtube.com/watch?v=9hE5-98ZeCg", "https://generativelanguage.googleapis.com/v1beta/files/abc"],
+)
+def test_what_only_google_can_open_goes_to_gemini_as_a_link(url: str) -> None:
+    parts = [{"type": "text", "text": "What happens?"}, {"type": "video_url", "video_url": {"url": url}}]
+    call = call_of("google", b"{}")
+    call.request = chat_request.read({"messages": [{"role": "user", "content": parts}]}, "gemini-2.5-flash")
+    asyncio.run(Outbound(Fetching(MIB, 1, (), MIB), Credentials(())).prepare(call))
+    assert json.loads(call.sent_body)["contents"][0]["parts"][1] == {"fileData": {"fileUri": url}}
+
+
+def call_of(provider: str, asked: bytes) -> Call:
+    vendor = by_name(provider)
+    assert vendor is not None
+    return Call(
+        id=uuid7(), arrived=0, created=0, method="POST", endpoint="/chat/completions", url="http://x", headers=[],
+        body=asked, edits=[], sent_body=asked, route=Route(vendor, "http://x", "m"), stream=False, end_marks=(),
+        timeout=None, keep_bodies=True, trace_id="t", begin_meta={},
+    )  # fmt: skip
