@@ -15,6 +15,7 @@ Path = tuple[str | int, ...]
 WHITE = re.compile(rb"[ \t\r\n]*")
 LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
 MOST_PLACES, MOST_MISSES = 200, 100
+PATH_STEPS = 16
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -104,14 +105,14 @@ def edits_for(
 
     Args:
         body: the JSON text; `doc` is the same, parsed.
-        change: given the path of the object that holds the key and the value, answers how to turn the value's JSON
+        change: given the path of the object that holds the key (its first steps) and the value, answers how to turn the value's JSON
             text (quotes included) into the new one, or None to leave it.
 
     Raises:
         ValueError: the text and the parsed document cannot be matched (a key written with escapes, or given twice).
     """
     starts = list(_value_starts(body, key))
-    values = list(_values(doc, key, ()))
+    values = list(_values(doc, key))
     if len(starts) != len(values):
         raise ValueError(f"the key {key!r} is written in a way that cannot be changed in place")
     edits: list[Edit] = []
@@ -140,13 +141,25 @@ def _skip_white(body: bytes, at: int) -> int:
     return match.end() if match else at
 
 
-def _values(node: Any, key: str, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every value under `key`, in the order of the text."""
+def _values(doc: Any, key: str) -> Iterator[tuple[Path, Any]]:
+    """Every value under `key`, in the order of the text. Without recursion or whole paths, slow where nesting is deep."""
+    path: list[str | int] = []
+    levels = [_members(doc)]
+    while levels:
+        name, value = next(levels[-1], (None, None))
+        if name is None:
+            levels.pop()
+            if path:
+                path.pop()
+            continue
+        if name == key:
+            yield tuple(path[:PATH_STEPS]), value
+        if isinstance(value, dict | list):
+            path.append(name)
+            levels.append(_members(value))
+
+
+def _members(node: Any) -> Iterator[tuple[str | int, Any]]:
     if isinstance(node, dict):
-        for name, value in node.items():
-            if name == key:
-                yield path, value
-            yield from _values(value, key, (*path, name))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _values(value, key, (*path, index))
+        return iter(node.items())
+    return iter(enumerate(node)) if isinstance(node, list) else iter(())

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.jsonedit import apply, difference, edits_for, has_string_value, outside_long_strings
+from gateway.jsontext import parse
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(
@@ -71,3 +72,11 @@ def test_a_body_that_looks_alike_everywhere_is_compared_in_a_moment(many: int) -
     edits = difference(body, sent, [piece] * many)
     assert time.perf_counter() - began < 3
     assert apply(body, edits) == sent
+
+
+def test_a_key_that_stands_often_and_deep_is_found_in_a_moment() -> None:
+    body = b'{"model":"a","x":' + b"[" * 480 + b'{"model":"b"},' * 100_000 + b"1" + b"]" * 480 + b"}"
+    began = time.perf_counter()
+    edits = edits_for(body, parse(body), "model", lambda path, _: (lambda _: '"c"') if path == () else None)
+    assert time.perf_counter() - began < 1.5
+    assert apply(body, edits) == body.replace(b'"a"', b'"c"')
