@@ -25,6 +25,8 @@ FORBIDDEN_HTMX = (
 BROAD_HANDLERS = {
     "gateway/recorder.py",
     "gateway/front_gate.py",
+    "gateway/proxy.py",
+    "gateway/relay.py",
     "gateway/worker.py",
     "gateway/blobs.py",
     "gateway/server.py",
