@@ -40,7 +40,10 @@ from gateway.translation.turns import merged, signed, split_system, take_setting
 
 FORMATS = {
     "image": {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"},
-    "document": {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv", "text/html": "html", "text/markdown": "md"},
+    "document": {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv", "text/html": "html", "text/markdown": "md",
+                 "application/msword": "doc", "application/vnd.ms-excel": "xls",
+                 "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"},
     "video": {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm", "video/x-matroska": "mkv"},
     "audio": {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg"},
 }  # fmt: skip
@@ -180,7 +183,9 @@ def _media(media: Media) -> dict[str, Any]:
 def _tell_documents_apart(messages: list[dict[str, Any]]) -> None:
     """The API wants the names of a request's documents to differ."""
     seen: dict[str, int] = {}
-    for document in [block["document"] for message in messages for block in message["content"] if "document" in block]:
+    blocks = [block for message in messages for block in message["content"]]
+    blocks += [inner for block in blocks for inner in block.get("toolResult", {}).get("content", [])]
+    for document in [block["document"] for block in blocks if "document" in block]:
         name = document["name"]
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:

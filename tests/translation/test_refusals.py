@@ -339,3 +339,18 @@ def test_an_assistants_earlier_refusal_is_sent(wire: str) -> None:
     refused = {"role": "assistant", "content": None, "refusal": "I will not."}
     asked = {"messages": [{"role": "user", "content": "hi"}, refused, {"role": "user", "content": "please"}]}
     assert "I will not." in str(WRITE[wire](chat_request.read(asked, "m")).body)
+
+
+def test_documents_of_a_tool_are_told_apart_for_bedrock_and_may_be_of_offices() -> None:
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    file = {"type": "file", "file": {"filename": "a.docx", "file_data": f"data:{kind};base64,UEsDBBQABgAIAAAAIQ=="}}
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": [file]},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": [file, file]},
+    ]
+    turns = converse.write(chat_request.read({"messages": messages}, "m")).body["messages"]
+    blocks = [turns[0]["content"][0], *turns[2]["content"][0]["toolResult"]["content"]]
+    assert [block["document"]["format"] for block in blocks] == ["docx"] * 3
+    assert len({block["document"]["name"] for block in blocks}) == 3
