@@ -132,6 +132,8 @@ class Ingest:
         for suffix, data in (
             (".begin.json", flow.begin),
             (".request", flow.request),
+            (".sent.json", flow.sent),
+            (".sent", flow.sent_pieces),
             (".response", flow.response),
             (".end.json", flow.end or b""),
         ):

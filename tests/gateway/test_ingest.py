@@ -140,7 +140,9 @@ def test_poison_is_put_aside_and_the_rest_flows(writer: Writer, settings: Any, m
 
     monkeypatch.setattr(recorder, "_read", read)
     for body in (b"{}", b"poison", b"{}"):
-        writer.end(writer.begin(body))
+        id = writer.begin(body)
+        writer.journal.append(Kind.SENT, id, b'{"url":"","edits":[],"inlined":{},"warnings":[]}', b"as it went out")
+        writer.end(id)
     writer.die()
     drain(Ingest(writer.root))
     assert sorted(RequestLog.objects.values_list("state", "failure")) == [
@@ -149,6 +151,7 @@ def test_poison_is_put_aside_and_the_rest_flows(writer: Writer, settings: Any, m
         ("ok", ""),
     ]
     assert [path.read_bytes() for path in settings.QUARANTINE_ROOT.glob("*.request")] == [b"poison"]
+    assert [path.read_bytes() for path in settings.QUARANTINE_ROOT.glob("*.sent")] == [b"as it went out"]
 
 
 def test_a_database_that_comes_back_gets_everything_once(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
