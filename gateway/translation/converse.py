@@ -36,7 +36,14 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, signed, split_system, take_settings, warn_of_detail, warn_of_parallel_tools
+from gateway.translation.turns import (
+    merged,
+    signed,
+    split_system,
+    take_settings,
+    warn_of_detail,
+    warn_of_parallel_tools,
+)
 
 FORMATS = {
     "image": {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"},
