@@ -10,6 +10,7 @@ from typing import Literal
 
 import httpx
 import msgspec
+from django.conf import settings
 
 from gateway.credentials import Credentials, plain_headers
 from gateway.errors import GatewayError
@@ -59,7 +60,7 @@ async def _ask(route: Route, probe: Probe) -> httpx.Response:
     headers = [*route.provider.headers.items(), ("content-type", "application/json"), ("user-agent", "loupe/0.1")]
     shown = plain_headers(route)
     if shown is None:
-        shown = await Credentials(()).headers(route, method, url, headers, body)
+        shown = await Credentials(settings.CUSTOM_HOSTS).headers(route, method, url, headers, body)
     async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
         return await client.request(method, url, headers=[*headers, *shown], content=body)
 

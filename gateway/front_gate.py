@@ -19,7 +19,8 @@ from gateway.answer_headers import own_headers
 from gateway.call import Message, Receive, Send
 from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow, unexpected
 from gateway.ids import uuid7
-from gateway.proxy import ClientGone, Proxy, send_error
+from gateway.proxy import ClientGone, Proxy
+from gateway.refusal import send_error
 from gateway.relay import AnswerBrokenOff
 
 log = logging.getLogger(__name__)

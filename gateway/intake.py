@@ -275,7 +275,7 @@ class Draft:
             begin_meta=self._meta(way, edits, url, way.wire.dialect if request else ""),
             credential=plain_headers(way),
             request=request,
-            inline=self.endpoint in INLINED and (always or not opens) and b"http" in self.body,
+            inline=self.endpoint in INLINED and (always or not opens),
             always_inline=always,
             strict=self.claims.strict,
             lint_refuses=way.setting("lint") == "refuse",

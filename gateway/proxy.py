@@ -9,19 +9,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.answer_headers import own_headers
 from gateway.call import Call, Message, Receive, Send
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
 from gateway.directory import Directory, KeyHolder
-from gateway.errors import GatewayError, NotFound, NotRecorded, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
+from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
 from gateway.exchange import Exchange
 from gateway.ids import uuid7
 from gateway.intake import Draft
-from gateway.journal import Journal, JournalUnavailable
+from gateway.journal import Journal
 from gateway.outbound import Outbound
-from gateway.relay import JSON, Relay, Upstream
-from gateway.wire import HeaderList
+from gateway.refusal import refuse
+from gateway.relay import Relay, Upstream
 
 log = logging.getLogger(__name__)
 
@@ -102,30 +101,15 @@ class Proxy:
                 call = draft.call(self.directory, self.limits.custom_hosts)
             self.outbound.look_at_pictures(call)
         except GatewayError as error:
-            await self._refuse(self._exchange(draft.refused()), error, send)
+            await refuse(self._exchange(draft.refused()), error, send)
             return
         except Exception as error:
             log.exception("call %s could not be read", draft.id)
-            await self._refuse(self._exchange(draft.refused()), unexpected(error), send)
+            await refuse(self._exchange(draft.refused()), unexpected(error), send)
             return
-        exchange = self._exchange(call)
-        if not self.outbound.is_ready(call):
-            exchange.begin()
-            try:
-                await self.outbound.prepare(call)
-                exchange.sent()
-            except asyncio.CancelledError:
-                exchange.end("interrupted", failure="shutdown", message="the gateway was stopped")
-                raise
-            except GatewayError as error:
-                await self._refuse(exchange, error, send)
-                return
-            except Exception as error:
-                log.exception("call %s could not be made ready", call.id)
-                await self._refuse(exchange, unexpected(error), send)
-                return
         upstream = self.built_in.get(call.route.provider.name, self.pool)
-        await Relay(exchange, receive, send, self.loop).run(upstream)
+        prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
+        await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
 
     async def _authenticate(self, claims: Claims) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
@@ -147,20 +131,6 @@ class Proxy:
 
     def _exchange(self, call: Call) -> Exchange:
         return Exchange(call, self.journal, required=self.limits.recording_required)
-
-    async def _refuse(self, exchange: Exchange, error: GatewayError, send: Send) -> None:
-        """A request that cannot be sent on is in the log too, with what it got for an answer."""
-        exchange.begin()
-        exchange.status = error.status
-        exchange.headers = {"content-type": JSON}
-        body = error.body()
-        try:
-            exchange.end("refused", body, failure=error.error_code, message=error.message)
-            await exchange.commit()
-        except JournalUnavailable as lost:
-            raise NotRecorded(f"The answer could not be recorded: {lost}.") from lost
-        call = exchange.call
-        await send_error(send, error, own=own_headers(call.id, call.trace_id, "loupe"))
 
     def _admit(self, declared: str) -> int:
         """Bytes to reserve for this request, from its headers alone."""
@@ -240,21 +210,6 @@ class _BodyClock:
 
 class ClientGone(Exception):
     """The client left before its request was whole; nobody is there to be told and nothing was sent on."""
-
-
-async def send_error(send: Send, error: GatewayError, *, own: HeaderList, close: bool = False) -> None:
-    """Loupe's own refusal, in the shape that every SDK reads."""
-    body = error.body()
-    headers = [("content-type", "application/json"), ("content-length", str(len(body))), *own]
-    if error.retry_after is not None:
-        headers.append(("retry-after", str(error.retry_after)))
-    else:
-        headers.append(("x-should-retry", "false"))
-    if close:
-        headers.append(("connection", "close"))
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _too_large(limit: int) -> TooLarge:

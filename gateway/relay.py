@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import httpx
 
 from gateway import redaction
 from gateway.answer_headers import own_headers, passes
-from gateway.call import Receive, Send
+from gateway.call import Call, Receive, Send
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
 from gateway.exchange import Exchange
 from gateway.journal import JournalUnavailable
 from gateway.provider_errors import is_openai_shape, retold
+from gateway.refusal import JSON, refuse
 from gateway.translation.chat_answer import completed
 from gateway.translation.translator import AnswerUnreadable, Translator
 from gateway.wire import HeaderList, Reply
@@ -30,8 +32,8 @@ log = logging.getLogger(__name__)
 
 WATCH_AFTER_SECONDS = 0.02
 HELD_JSON_BYTES = 4 * 1024 * 1024
-HELD_LINE_BYTES = 64 * 1024
-JSON = "application/json"
+HELD_LINE_BYTES, LONGEST_MARK = 64 * 1024, 32
+ANSWER_BYTES, ERROR_BYTES = 256 * 1024 * 1024, 8 * 1024 * 1024
 INTERNAL = "Loupe failed on this call; the server's own log has the details"
 BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-length"})
 FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
@@ -66,7 +68,8 @@ class Relay:
         self.line = self.held = b""
         self.watcher: asyncio.Task[None] | None = None
 
-    async def run(self, upstream: Upstream) -> None:
+    async def run(self, upstream: Upstream, prepare: Callable[[Call], Awaitable[None]] | None = None) -> None:
+        """`prepare` does to the call what is left to do before it can be sent."""
         task = asyncio.current_task(self.loop)
         assert task is not None
         self.task = task
@@ -74,7 +77,11 @@ class Relay:
         watch = self.loop.call_later(WATCH_AFTER_SECONDS, self._watch)
         try:
             try:
+                if prepare is not None:
+                    await self._prepare(prepare)
                 await self._carry(upstream)
+            except GatewayError as error:
+                await refuse(self.exchange, error, self.send)
             except httpx.TransportError as error:
                 await self._upstream_failed(error)
             except (JournalUnavailable, AnswerBrokenOff):
@@ -94,6 +101,15 @@ class Relay:
             self._stop_watching()
             if self.reply is not None and not self.reply.finished:
                 self.reply.abort()
+
+    async def _prepare(self, prepare: Callable[[Call], Awaitable[None]]) -> None:
+        """Within the time that the caller allowed for an answer. Raises GatewayError."""
+        try:
+            async with asyncio.timeout(self.call.timeout):
+                await prepare(self.call)
+        except TimeoutError:
+            raise TooSlow("The time that the caller allowed was over before the request could be sent.") from None
+        self.exchange.sent()
 
     def _cut_short(self) -> None:
         """Recorded before anything is awaited, so that a second cancel cannot lose it."""
@@ -143,12 +159,15 @@ class Relay:
         elif call.translator is not None:
             await self._carry_translated(reply, call.translator)
         elif reply.status < 400 and content_type.startswith("text/event-stream"):
-            await self._carry_events(reply)
+            await self._carry_stream(reply, by_line=True)
+        elif reply.status < 400 and call.native and call.stream:
+            await self._carry_stream(reply, by_line=False)
         else:
             await self._carry_body(reply, whole="json" in content_type)
 
-    async def _carry_events(self, reply: Reply) -> None:
-        """A stream: whole lines go out as they come; a broken-off line is held, so that an error can follow cleanly."""
+    async def _carry_stream(self, reply: Reply, *, by_line: bool) -> None:
+        """What came goes out at once; of events whole lines, so that an error can follow a broken-off one cleanly."""
+        seen = b""
         while True:
             chunk = await reply.read()
             if reply.finished:
@@ -156,12 +175,13 @@ class Relay:
                 await self._emit(self.line + chunk, last=True)
                 return
             self.exchange.part(chunk)
-            lines, self.line = _whole_lines(self.line + chunk)
-            self.marked = self.marked or any(mark in lines for mark in self.call.end_marks)
-            if self.marked:
+            out, self.line = _whole_lines(self.line + chunk) if by_line else (chunk, b"")
+            seen = seen[-LONGEST_MARK:] + out
+            self.marked = self.marked or any(mark in seen for mark in self.call.end_marks)
+            if self.marked or (not by_line and seen.rstrip().endswith(b"]")):  # Google's list of answers may end here
                 await self.exchange.commit()
-            if lines:
-                await self._emit(lines)
+            if out:
+                await self._emit(out)
 
     async def _carry_body(self, reply: Reply, *, whole: bool) -> None:
         """Any other answer. JSON of usual size is sent in one piece; the rest in the pieces that came, the last one held."""
@@ -245,12 +265,16 @@ class Relay:
     async def _read_whole(self, reply: Reply) -> list[bytes]:
         """All chunks; every one but the last is in the journal already."""
         chunks: list[bytes] = []
+        size, limit = 0, ERROR_BYTES if reply.status >= 400 else ANSWER_BYTES
         deadline = self._limit_whole_answer(reply)
         while True:
             chunks.append(self._without_secret(await reply.read()))
+            size += len(chunks[-1])
             if reply.finished:
                 break
             self.exchange.part(chunks[-1])
+            if size > limit:
+                raise httpx.ReadError(f"its answer is larger than {limit >> 20} MiB")
         if deadline is not None:
             deadline.cancel()
         return chunks

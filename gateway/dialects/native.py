@@ -189,5 +189,6 @@ ANTHROPIC = Native(
     partial(message_turns, block=_anthropic_block),
 )
 GEMINI = Native("gemini", "Generate content", (), gemini_turns)
-CONVERSE = Native("converse", "Converse", (), partial(message_turns, block=_converse_block))
+# The header of the frame that ends a stream: its event type, a string of eight letters.
+CONVERSE = Native("converse", "Converse", (b"\x07\x00\x08metadata",), partial(message_turns, block=_converse_block))
 IMAGEN = Native("imagen", "Predict", (), lambda doc: ())

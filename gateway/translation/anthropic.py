@@ -151,6 +151,13 @@ def _media(media: Media) -> dict[str, Any]:
             "Convert it",
             code="unsupported_image_format",
         )
+    if media.kind == "document" and media.base64 and not media.media_type.startswith(("application/pdf", "text/")):
+        raise refuse(
+            media.position,
+            f"the document is {media.media_type}, and Anthropic takes application/pdf and text",
+            "Convert it",
+            code="unsupported_document_format",
+        )
     block: dict[str, Any] = {"type": media.kind, "source": _source(media)}
     if media.kind == "document" and media.name:
         block["title"] = media.name

@@ -151,7 +151,7 @@ class Writer:
     def _call(self, event: CallDelta) -> Iterator[dict[str, Any]]:
         item = self.calls.get(event.slot)
         if item is None:
-            yield from self._close()
+            yield from self._close_spoken()
             document = {
                 "id": self._name("fc"), "type": "function_call", "status": "in_progress", "call_id": event.id,
                 "name": event.name, "arguments": "",
@@ -176,10 +176,15 @@ class Writer:
         yield self._frame("response.output_item.done", output_index=item.index, item=document)
 
     def _close(self) -> Iterator[dict[str, Any]]:
-        """End what is open: a message or a thought at once, calls when the answer ends or something else begins."""
-        closing = [*([self.open] if self.open else []), *self.open_calls]
-        self.open, self.open_calls = None, []
-        for item in closing:
+        """End what is open, calls too: their pieces may come in turns, until something else begins."""
+        yield from self._close_spoken()
+        calls, self.open_calls = self.open_calls, []
+        for item in calls:
+            yield from self._done(item)
+
+    def _close_spoken(self) -> Iterator[dict[str, Any]]:
+        item, self.open = self.open, None
+        if item is not None:
             yield from self._done(item)
 
     def _done(self, item: _Item) -> Iterator[dict[str, Any]]:

@@ -88,6 +88,8 @@ def _settings(doc: dict[str, Any]) -> dict[str, Any]:
     effort = obj(doc.get("reasoning")).get("effort")
     if effort:
         settings["reasoning_effort"] = effort
+    if obj(doc.get("text")).get("verbosity"):
+        settings["verbosity"] = doc["text"]["verbosity"]
     return settings
 
 

@@ -24,6 +24,10 @@ FEATURES = {
 }
 
 
+# What the writers make of the messages; a setting of that name would take its place.
+CONTENT = frozenset({"messages", "contents", "system", "systemInstruction", "system_instruction"})
+
+
 def split_system(request: Request) -> tuple[list[Text], list[Message]]:
     """The text of all system messages, and the other messages. A picture among the text is refused."""
     system: list[Text] = []
@@ -56,9 +60,14 @@ def signed(messages: list[Message], provider: str, warnings: list[str]) -> list[
 
 
 def merged(messages: list[Message]) -> list[tuple[str, list[Part]]]:
-    """User and assistant in turn: neighbours of one role become one turn, results of tools are the user's."""
+    """User and assistant in turn: neighbours of one role become one turn, results of tools are the user's.
+
+    A message that says nothing is left out: no provider takes an empty turn.
+    """
     turns: list[tuple[str, list[Part]]] = []
     for message in messages:
+        if all(isinstance(part, Text) and not part.text for part in message.parts):
+            continue
         role = "assistant" if message.role == "assistant" else "user"
         if turns and turns[-1][0] == role:
             turns[-1][1].extend(message.parts)
@@ -95,6 +104,10 @@ def take_settings(
             put(written.body, names[name], value)
         elif name in FEATURES:
             raise BadRequest(f"{name}: {provider} {FEATURES[name]}.", code="unsupported_feature", param=name)
+        elif name in CONTENT:
+            raise BadRequest(
+                f"{name}: this is written from messages; send it there.", code="ambiguous_body", param=name
+            )
         elif name in no_place or name in OPENAI_ONLY:
             written.warnings.append(f"{name}: {provider} has no such setting; it was not sent")
         else:

@@ -43,10 +43,12 @@ class Broken(Outbound):
             raise self.error
 
     def is_ready(self, call: Call) -> bool:
-        return self.where != "prepare"
+        return self.where not in ("prepare", "leaving")
 
     async def prepare(self, call: Call) -> None:
-        raise self.error
+        if self.where == "prepare":
+            raise self.error
+        await asyncio.sleep(5)
 
 
 class Provider:
@@ -81,7 +83,11 @@ def run(folder: Path, where: str, error: BaseException) -> tuple[list[dict[str, 
         messages = [{"type": "http.request", "body": BODY}]
 
         async def receive() -> Any:
-            return messages.pop() if messages else await asyncio.sleep(60)
+            if messages:
+                return messages.pop()
+            if where != "leaving":
+                await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -116,3 +122,10 @@ def test_a_call_that_is_stopped_while_it_is_made_ready_ends_in_the_journal(tmp_p
     _, records = run(tmp_path, "prepare", asyncio.CancelledError())
     assert [kind for kind, _ in records] == [Kind.BEGIN, Kind.END]
     assert records[-1][1]["state"] == "interrupted"
+
+
+def test_a_client_that_leaves_while_its_pictures_are_fetched_costs_no_call(tmp_path: Path) -> None:
+    sent, records = run(tmp_path, "leaving", RuntimeError("nobody asks the provider"))
+    assert sent == []
+    assert [kind for kind, _ in records] == [Kind.BEGIN, Kind.END]
+    assert (records[-1][1]["state"], records[-1][1]["failure"]) == ("aborted", "client_left")

@@ -354,3 +354,18 @@ def test_documents_of_a_tool_are_told_apart_for_bedrock_and_may_be_of_offices() 
     blocks = [turns[0]["content"][0], *turns[2]["content"][0]["toolResult"]["content"]]
     assert [block["document"]["format"] for block in blocks] == ["docx"] * 3
     assert len({block["document"]["name"] for block in blocks}) == 3
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "converse"])
+def test_no_setting_takes_the_place_of_the_messages_and_no_empty_turn_is_sent(wire: str) -> None:
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None}]}
+    body = WRITE[wire](chat_request.read(asked, "m")).body
+    assert len(body.get("messages", body.get("contents"))) == 1
+    with pytest.raises(BadRequest, match="written from messages"):
+        WRITE[wire](chat_request.read(asked | {"contents": []}, "m"))
+
+
+def test_anthropic_takes_no_word_document() -> None:
+    file = {"type": "file", "file": {"filename": "a.docx", "file_data": "data:application/msword;base64,0M8R4KGxGuE="}}
+    with pytest.raises(BadRequest, match=r"messages\[0\].content\[0\]: the document is application/msword"):
+        anthropic.write(chat_request.read({"messages": [{"role": "user", "content": [file]}]}, "m"))
