@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from gateway.wire import HeaderList
 
@@ -37,3 +38,8 @@ def own_headers(id: uuid.UUID, trace_id: str, provider: str) -> HeaderList:
 
 def passes(name: str) -> bool:
     return name not in KEPT_FROM_CLIENT and not name.startswith("x-portkey-")
+
+
+def warnings_header(lines: Sequence[str]) -> tuple[str, str]:
+    """What was found in the request, as one header of plain characters."""
+    return "x-loupe-warnings", "".join(c if " " <= c <= "~" else "?" for c in "; ".join(lines))[:2000]

@@ -16,7 +16,7 @@ from typing import Protocol
 import httpx
 
 from gateway import redaction
-from gateway.answer_headers import own_headers, passes
+from gateway.answer_headers import own_headers, passes, warnings_header
 from gateway.call import Call, Receive, Send
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
@@ -209,19 +209,19 @@ class Relay:
 
     async def _carry_translated(self, reply: Reply, translator: Translator) -> None:
         """A whole answer in another format than the caller's."""
-        chunks = await self._read_whole(reply)
+        body, last = await self._read_whole(reply)
         try:
-            told = translator.as_stream(b"".join(chunks)) if self.call.stream else translator.whole(b"".join(chunks))
+            told = translator.as_stream(body) if self.call.stream else translator.whole(body)
         except AnswerUnreadable as error:
             name = self.call.route.provider.name
             problem = UpstreamFailed(
                 f"{name}: {error}. The request is in the log as {self.call.id}.", code="invalid_answer"
             )
-            self.exchange.end("failed", chunks[-1], failure="invalid_answer", message=str(error))
+            self.exchange.end("failed", last, failure="invalid_answer", message=str(error))
             await self.exchange.commit()
             await self._tell(problem)
             return
-        await self._finish(chunks[-1])
+        await self._finish(last)
         await self._answer(reply.status, told, self._kept_headers("text/event-stream" if self.call.stream else JSON))
 
     async def _carry_translated_stream(self, reply: Reply, translator: Translator) -> None:
@@ -248,11 +248,10 @@ class Relay:
 
     async def _carry_error(self, reply: Reply, content_type: str) -> None:
         """A provider's error: recorded as it came; told as it came when an SDK can read it, else in the usual shape."""
-        chunks = await self._read_whole(reply)
-        body = b"".join(chunks)
+        body, last = await self._read_whole(reply)
         name = self.call.route.provider.name
         told, retry_after, unreadable = retold(reply.status, body, self.exchange.headers, name)
-        await self._finish(chunks[-1], unreadable if self.call.keep_bodies else "")
+        await self._finish(last, unreadable if self.call.keep_bodies else "")
         if "json" in content_type and is_openai_shape(body) and self.call.translator is None:
             kept = [(key, value) for key, value in reply.headers if passes(key)]
             await self._answer(reply.status, body, kept)
@@ -262,22 +261,28 @@ class Relay:
             headers.append(("retry-after", retry_after))
         await self._answer(reply.status, told, headers)
 
-    async def _read_whole(self, reply: Reply) -> list[bytes]:
-        """All chunks; every one but the last is in the journal already."""
+    async def _read_whole(self, reply: Reply) -> tuple[bytes, bytes]:
+        """The body, and the last chunk of it, which is not in the journal yet. Of a huge error the first part is enough.
+
+        Raises:
+            httpx.ReadError: an answer is larger than anybody could mean.
+        """
         chunks: list[bytes] = []
-        size, limit = 0, ERROR_BYTES if reply.status >= 400 else ANSWER_BYTES
+        size, failed = 0, reply.status >= 400
         deadline = self._limit_whole_answer(reply)
         while True:
-            chunks.append(self._without_secret(await reply.read()))
-            size += len(chunks[-1])
+            chunk = self._without_secret(await reply.read())
+            size += len(chunk)
+            if not failed and size > ANSWER_BYTES:
+                raise httpx.ReadError(f"its answer is larger than {ANSWER_BYTES >> 20} MiB")
+            if not failed or size <= ERROR_BYTES:
+                chunks.append(chunk)
             if reply.finished:
                 break
-            self.exchange.part(chunks[-1])
-            if size > limit:
-                raise httpx.ReadError(f"its answer is larger than {limit >> 20} MiB")
+            self.exchange.part(chunk)
         if deadline is not None:
             deadline.cancel()
-        return chunks
+        return b"".join(chunks), chunk
 
     def _kept_headers(self, content_type: str) -> HeaderList:
         """The provider's headers for an answer whose body is ours."""
@@ -335,7 +340,7 @@ class Relay:
         if status >= 400:
             own.append(("x-should-retry", "false"))
         if self.call.warnings:
-            own.append(("x-loupe-warnings", _one_line("; ".join(self.call.warnings))))
+            own.append(warnings_header(self.call.warnings))
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in [*headers, *own]]
         await self.send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -390,7 +395,3 @@ def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
     if not end and len(data) > HELD_LINE_BYTES:
         return data, b""
     return data[:end], data[end:]
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +13,21 @@ import pytest
 from tests.conftest import Stage
 from tests.fake_upstream import FakeUpstream, Script, event, reset, response, stream
 from tests.loupe import Loupe
-from tests.vendors import ANTHROPIC, BEDROCK, GOOGLE, TRANSLATED, Vendor, corner, frame, named_event, stand, streamed
+from tests.vendors import (
+    AMAZON,
+    ANTHROPIC,
+    BEDROCK,
+    CLAUDE_PATH,
+    GOOGLE,
+    GOOGLE_PATH,
+    TRANSLATED,
+    Vendor,
+    corner,
+    frame,
+    named_event,
+    stand,
+    streamed,
+)
 from tests.vendors import whole as answer
 
 PAGE = b"<html><head><style>b{}</style></head><body><h1>Bad gateway</h1><p>cloud-edge-7</p></body></html>"
@@ -276,3 +292,27 @@ def test_a_ping_and_an_unknown_event_between_the_words_are_passed_over(stage: St
     stage.case.will(stream([first, *odd, *rest], content_type=vendor.framing))
     assert told(ask(stage, vendor, streaming=True)[2]) == ("A red square.", [])
     assert (stage.log()["state"], stage.log()["total_units"]) == ("ok", 1110)
+
+
+@pytest.mark.parametrize("content_type", [AMAZON, "application/json"])
+def test_a_native_stream_of_any_framing_is_passed_on_as_it_comes(
+    running: Loupe, upstream: FakeUpstream, content_type: str
+) -> None:
+    """Amazon's frames, and Google's list of answers where nobody asked for events."""
+    vendor = BEDROCK if content_type == AMAZON else GOOGLE
+    path = f"{CLAUDE_PATH}/converse-stream" if content_type == AMAZON else f"{GOOGLE_PATH}:streamGenerateContent"
+    pieces = streamed("converse", "A", " red") if content_type == AMAZON else [b'[{"candidates":[]}\n', b",{}\n]"]
+    stage, go = corner(running, upstream, vendor), threading.Event()
+    stage.case.will(stream(pieces, go=go, content_type=content_type))
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    headers = {
+        "content-type": "application/json",
+        "x-portkey-api-key": running.key,
+        "x-portkey-virtual-key": stage.slug,
+    }
+    connection.request("POST", f"/v1{path}", b"{}", headers)
+    answer = connection.getresponse()
+    assert answer.read1() == pieces[0]  # the provider has sent no more
+    go.set()
+    assert answer.read() == b"".join(pieces[1:])
+    connection.close()

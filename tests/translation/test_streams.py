@@ -197,3 +197,16 @@ def words_of(doc: dict[str, Any]) -> tuple[str, int, list[str]]:
     text = "".join(item["content"][0]["text"] for item in doc["output"] if item["type"] == "message")
     shown = [digest(item["result"]) for item in doc["output"] if item["type"] == "image_generation_call"]
     return text, [item["type"] for item in doc["output"]].count("function_call"), shown
+
+
+def test_calls_whose_pieces_come_in_turns_stay_whole_in_a_response() -> None:
+    def chunk(index: int, name: str, arguments: str) -> bytes:
+        call = {"index": index, "function": {"arguments": arguments}} | ({"id": name} if name else {})
+        call["function"] |= {"name": name} if name else {}  # type: ignore[operator]
+        doc = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+        return b"data: " + json.dumps(doc).encode() + b"\n\n"
+
+    pieces = [chunk(0, "one", '{"a":'), chunk(1, "two", '{"b":'), chunk(0, "", "1}"), chunk(1, "", "2}")]
+    last = fed("chat", "/responses", [*pieces, b"data: [DONE]\n\n"]).split(b"data: ")[-1]
+    output = json.loads(last)["response"]["output"]
+    assert [(item["name"], item["arguments"]) for item in output] == [("one", '{"a":1}'), ("two", '{"b":2}')]
