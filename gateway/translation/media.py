@@ -18,7 +18,7 @@ from gateway.jsontext import obj, words
 from gateway.sniff import sniff
 from gateway.translation.neutral import Media, MediaKind, refuse
 
-HEAD_CHARACTERS = 64 * 1024
+HEAD_CHARACTERS = 8 * 1024
 DATA_URL = re.compile(r"data:([^,]{0,500}),", re.IGNORECASE)
 LINK = re.compile(r"(?:https?|gs|s3)://", re.IGNORECASE)
 BARE_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{16,}(?:={1,2}\s*)?")
