@@ -10,7 +10,7 @@ from gateway import jsontext
 from gateway.jsontext import parsed_or_none
 
 IMAGE_LINK = re.compile(
-    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|data\[\d+\]\.url)$"
+    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|image(?:\[\d+\])?|data\[\d+\]\.url)$"
 )
 LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
 

@@ -209,7 +209,14 @@ def _checked_base_url(url: str, *, needed: bool) -> str:
         raise ValidationError(f"The base URL {url!r} is not an address.") from None
     if is_link_local(parts.hostname or ""):
         raise ValidationError("Addresses of 169.254.0.0/16 and fe80::/10 are a machine's own services, not providers.")
-    if not valid_port or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    if (
+        not valid_port
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.password
+        or parts.query
+    ):
         raise ValidationError(
             f"The base URL {url!r} must look like https://host/v1: http or https, no user name, no query."
         )

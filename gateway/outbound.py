@@ -149,13 +149,18 @@ class Outbound:
         places = [place for place in places if place.path.startswith(("messages[", "input["))]
         if not places:
             return
-        fetched = await self.fetching.all({place.path: place.url for place in places})
-        opened = [from_bytes(fetched[place.path], Media("image", place.path, url=place.url)) for place in places]
+        links = {f"{place.path} (byte {place.start})": place.url for place in places}  # a long path is cut short
+        fetched = await self.fetching.all(links)
+        datas = [fetched[name] for name in links]
+        opened = [
+            from_bytes(data, Media("image", place.path, url=place.url))
+            for place, data in zip(places, datas, strict=True)
+        ]
         call.warnings += lint.check([lint.picture_of(media) for media in opened], call)
         edits: list[Edit] = [
             (place.start, place.end, media.data_url) for place, media in zip(places, opened, strict=True)
         ]
-        call.inlined = {position: hashlib.sha256(data).hexdigest() for position, data in fetched.items()}
+        call.inlined = {place.path: hashlib.sha256(data).hexdigest() for place, data in zip(places, datas, strict=True)}
         call.sent_edits = edits
         call.sent_body = apply(call.sent_body, edits)
         lint.check_size(len(call.sent_body), call)

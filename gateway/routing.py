@@ -258,7 +258,7 @@ def _inside(path: str) -> str:
 
 def _custom(url: str, allowed: Collection[str]) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password or parts.query:
         raise BadRequest(
             f"x-portkey-custom-host must look like https://host/v1, not {url[:200]!r}.",
             code="invalid_custom_host",

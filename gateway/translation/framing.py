@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.jsontext import parse
 
@@ -12,16 +12,6 @@ LONGEST_MESSAGE = 256 * 1024 * 1024
 
 class BadStream(Exception):
     """Bytes that are no message of this framing; the text says what they are."""
-
-
-class Framing(Protocol):
-    done: bool  # the stream has said so itself, as OpenAI's do with `[DONE]`
-
-    def feed(self, data: bytes) -> Iterator[Any]: ...
-
-    def rest(self) -> bool:
-        """Whether half a message is left."""
-        ...
 
 
 class ServerSentEvents:

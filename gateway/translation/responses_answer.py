@@ -152,10 +152,12 @@ class Writer:
         item = self.calls.get(event.slot)
         if item is None:
             yield from self._close_spoken()
-            document = {
+            document: dict[str, Any] = {
                 "id": self._name("fc"), "type": "function_call", "status": "in_progress", "call_id": event.id,
                 "name": event.name, "arguments": "",
             }  # fmt: skip
+            if event.signature:
+                document["extra_content"] = {"google": {"thought_signature": event.signature}}
             item, frame = self._add(document)
             self.calls[event.slot] = item
             self.open_calls.append(item)

@@ -114,7 +114,8 @@ def _item(item: dict[str, Any], position: str, names: dict[str, str]) -> Message
     if kind == "function_call":
         id, name = words(item.get("call_id")), words(item.get("name"))
         names[id] = name
-        call = ToolCall(id, name, words(item.get("arguments")) or "{}", position=position)
+        signature = words(obj(obj(item.get("extra_content")).get("google")).get("thought_signature"))
+        call = ToolCall(id, name, words(item.get("arguments")) or "{}", signature, position)
         return Message("assistant", (call,), position)
     if kind == "function_call_output":
         id = words(item.get("call_id"))
