@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -27,6 +29,7 @@ EARLY_SECONDS = 120.0
 TOKEN_SECONDS = 10.0
 USUAL_LIFE = 3600.0
 MOST_TOKENS = 1000
+THREADS = 8
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_TOKEN_HOSTS = frozenset({"oauth2.googleapis.com", "accounts.google.com"})
 ENTRA_AUTHORITY = "https://login.microsoftonline.com"
@@ -73,6 +76,8 @@ class Credentials:
         self.token_origins = {_origin(host) for host in custom_hosts}
         self.tokens: dict[str, tuple[str, float]] = {}
         self.buying: dict[str, asyncio.Future[tuple[str, float]]] = {}
+        # Of its own: a seller of tokens that does not answer must not keep the keys from being followed.
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="credentials")
 
     async def headers(self, route: Route, method: str, url: str, headers: HeaderList, body: bytes) -> Headers:
         """The headers that make this request acceptable.
@@ -81,7 +86,8 @@ class Credentials:
             GatewayError: the credential is no good, or the token's seller does not answer.
         """
         if route.provider.auth == "aws":
-            return await asyncio.to_thread(_signature, route, method, url, headers, body)
+            work = partial(_signature, route, method, url, headers, body)
+            return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         return [("authorization", f"Bearer {await self._token(route)}")]
 
     async def _token(self, route: Route) -> str:
@@ -92,7 +98,7 @@ class Credentials:
             return token
         if name not in self.buying:
             buy = self._google_token if route.provider.auth == "google" else self._entra_token
-            self.buying[name] = asyncio.ensure_future(asyncio.to_thread(buy, route))
+            self.buying[name] = asyncio.get_running_loop().run_in_executor(self.pool, buy, route)
             self.buying[name].add_done_callback(lambda _: self.buying.pop(name))
         token, seconds = await asyncio.shield(self.buying[name])  # a caller that leaves does not stop it for the others
         if len(self.tokens) >= MOST_TOKENS:
