@@ -21,6 +21,9 @@ from gateway.redaction import without_secrets
 from gateway.routing import Route, Target
 
 SECONDS = 10.0
+READ_BYTES = 100_000
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers and the beginning of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def check(target: Target) -> Finding:
     return _judged(route, probe, answer, (time.monotonic() - began) * 1000)
 
 
-async def _ask(route: Route, probe: Probe) -> httpx.Response:
+async def _ask(route: Route, probe: Probe) -> Answer:
     url = route.wire_url("/chat/completions", stream=False) if probe.body else route.url(probe.path, "")
     body = msgspec.json.encode(probe.body) if probe.body else b""
     method = "POST" if body else "GET"
@@ -61,15 +64,26 @@ async def _ask(route: Route, probe: Probe) -> httpx.Response:
     shown = plain_headers(route)
     if shown is None:
         shown = await Credentials(settings.CUSTOM_HOSTS).headers(route, method, url, headers, body)
-    async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
-        return await client.request(method, url, headers=[*headers, *shown], content=body)
+    client = httpx.AsyncClient(timeout=SECONDS, trust_env=False)
+    async with client, client.stream(method, url, headers=[*headers, *shown], content=body) as answer:
+        return answer.status_code, dict(answer.headers), await _first_bytes(answer)
 
 
-def _judged(route: Route, probe: Probe, answer: httpx.Response, milliseconds: float) -> Finding:
-    title, status = route.provider.title, answer.status_code
+async def _first_bytes(answer: httpx.Response) -> bytes:
+    """Enough to read an error; whoever answers here may send without end."""
+    read = b""
+    async for chunk in answer.aiter_bytes():
+        read += chunk
+        if len(read) > READ_BYTES:
+            break
+    return read
+
+
+def _judged(route: Route, probe: Probe, answer: Answer, milliseconds: float) -> Finding:
+    title, (status, headers, body) = route.provider.title, answer
     if status < 300 or status in probe.proves:
         return Finding("ok", f"{title} accepts it ({milliseconds:.0f} ms).")
-    told = retold(status, answer.content[:100_000], dict(answer.headers), route.provider.name).body
+    told = retold(status, body, headers, route.provider.name).body
     said = str(obj(parsed_or_none(told)).get("message")).removeprefix(f"{route.provider.name} answered {status}: ")
     reason = without_secrets(said, route.secrets)[:300]
     if status in (401, 403) or (status == 400 and re.search(r"key|credential|token", reason, re.IGNORECASE)):

@@ -68,6 +68,13 @@ def check(pictures: Sequence[Picture], call: Call) -> list[str]:
     certain = [line for picture in pictures for line in _refusals(picture, limits, vendor)]
     if limits.images is not None and len(pictures) > limits.images:
         certain.append(f"{len(pictures)} pictures; {vendor} takes {limits.images}")
+    if limits.crowd is not None and len(pictures) > limits.crowd[0]:
+        count, side = limits.crowd
+        certain += [
+            f"{picture.name}: more than {side} pixels a side; {vendor} takes no larger ones when there are more than {count}"
+            for picture in pictures
+            if picture.header and max(picture.header.width or 0, picture.header.height or 0) > side
+        ]
     if certain and call.lint_refuses:
         raise BadRequest(f"{'. '.join(certain)}. Send it without lint=refuse to try all the same.", code="lint")
     return certain + [line for picture in pictures for line in _oddities(picture)]

@@ -24,7 +24,7 @@ from gateway.translation.media import from_bytes, type_by_ending
 from gateway.translation.neutral import Media, Message, Request, ToolResult
 from gateway.translation.translator import WRITE, Translator
 
-FETCHES_AT_ONCE = 16
+FETCHES_AT_ONCE, FETCHES_A_REQUEST = 32, 8
 MOST_LINKS = 100
 LONG_PIECE = 1024
 
@@ -55,7 +55,13 @@ class Fetching:
                 code="too_many_links",
             )
         sizes: list[int] = []
-        got = await asyncio.gather(*(loop.run_in_executor(self.pool, self._one, url, sizes) for url in urls))
+        share = asyncio.Semaphore(FETCHES_A_REQUEST)  # or one request's slow links would keep all others waiting
+
+        async def get(url: str) -> bytes | FetchFailed:
+            async with share:
+                return await loop.run_in_executor(self.pool, self._one, url, sizes)
+
+        got = await asyncio.gather(*(get(url) for url in urls))
         if sum(sizes) > self.total_bytes:
             raise TooLarge(f"The pictures behind the links are more than {self.total_bytes >> 20} MiB, the limit.")
         found = dict(zip(urls, got, strict=True))
@@ -119,6 +125,7 @@ class Outbound:
 
     async def _translate(self, call: Call, request: Request) -> None:
         wire = call.route.wire
+        call.warnings += request.warnings
         fetchable = links_to_fetch(request, wire, always=call.always_inline)
         if fetchable:
             fetched = await self.fetching.all(fetchable)

@@ -54,13 +54,17 @@ class Flow:
         """What became of the body on its way out; all empty when it went as it came."""
         if not self.sent:
             return Outgoing()
-        meta, edits, at = msgspec.json.decode(self.sent), [], 0
-        for start, end, length in meta["edits"]:
+        meta = msgspec.json.decode(self.sent)
+        return Outgoing(meta["url"], meta["inlined"], meta["warnings"])
+
+    def sent_body(self) -> bytes:
+        """The body that the provider got, where that is more than the caller's with a few edits."""
+        edits, at = [], 0
+        for start, end, length in msgspec.json.decode(self.sent)["edits"] if self.sent and self.request else ():
             edits.append((start, end, self.sent_pieces[at : at + length]))
             at += length
         begun = [(start, end, text) for start, end, text in msgspec.json.decode(self.begin)["edits"]]
-        body = apply(apply(self.request, begun), edits) if edits and self.request else b""
-        return Outgoing(body, meta["url"], meta["inlined"], meta["warnings"])
+        return apply(apply(self.request, begun), edits) if edits else b""
 
     @property
     def response(self) -> bytes:
@@ -69,9 +73,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A body as the provider got it. `inlined` tells which pictures were put in the place of links, by their position."""
+    """How a call went out. `inlined` tells which pictures were put in the place of links, by their position."""
 
-    body: bytes = b""
     url: str = ""
     inlined: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -177,7 +180,7 @@ def _read(flow: Flow) -> Rows:
     rows = Rows(row)
     if meta["keep_bodies"]:
         kept = response_cut if readable is response else Cutting(response, [], [])
-        sent_cut = flow.sent_cut = flow.sent_cut or flow.cutter.cut(outgoing.body, "application/json")
+        sent_cut = flow.sent_cut = flow.sent_cut or flow.cutter.cut(flow.sent_body(), "application/json")
         flow.cutter = Cutter()  # it remembers whole pictures, and both bodies are cut
         rows.payload = _payload(row, meta, end, request_cut, kept)
         rows.payload.url = storable(outgoing.url, 1000) or rows.payload.url

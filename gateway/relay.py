@@ -35,6 +35,7 @@ HELD_JSON_BYTES = 4 * 1024 * 1024
 HELD_LINE_BYTES, LONGEST_MARK = 64 * 1024, 32
 ANSWER_BYTES, ERROR_BYTES = 256 * 1024 * 1024, 8 * 1024 * 1024
 INTERNAL = "Loupe failed on this call; the server's own log has the details"
+EVENTS = "text/event-stream"
 BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-length"})
 FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
     httpx.ConnectTimeout: ("connect_timeout", UpstreamSilent),
@@ -62,7 +63,7 @@ class Relay:
         self.exchange, self.call = exchange, exchange.call
         self.receive, self.send = receive, send
         self.reply: Reply | None = None
-        self.started = self.streaming = False
+        self.started = False
         self.client_left = False
         self.marked = False
         self.line = self.held = b""
@@ -158,7 +159,7 @@ class Relay:
             await self._carry_translated_stream(reply, call.translator)
         elif call.translator is not None:
             await self._carry_translated(reply, call.translator)
-        elif reply.status < 400 and content_type.startswith("text/event-stream"):
+        elif reply.status < 400 and content_type.startswith(EVENTS):
             await self._carry_stream(reply, by_line=True)
         elif reply.status < 400 and call.native and call.stream:
             await self._carry_stream(reply, by_line=False)
@@ -222,11 +223,10 @@ class Relay:
             await self._tell(problem)
             return
         await self._finish(last)
-        await self._answer(reply.status, told, self._kept_headers("text/event-stream" if self.call.stream else JSON))
+        await self._answer(reply.status, told, self._kept_headers(EVENTS if self.call.stream else JSON))
 
     async def _carry_translated_stream(self, reply: Reply, translator: Translator) -> None:
         """A stream in another format: what each piece of it completes goes out at once."""
-        await self._open_stream(reply)
         while True:
             chunk = await reply.read()
             told = translator.feed(chunk)
@@ -240,11 +240,6 @@ class Relay:
                 await self.exchange.commit()
             if told:
                 await self._emit(told)
-
-    async def _open_stream(self, reply: Reply) -> None:
-        self.started = True
-        self.streaming = True
-        await self._send_head(reply.status, self._kept_headers("text/event-stream"))
 
     async def _carry_error(self, reply: Reply, content_type: str) -> None:
         """A provider's error: recorded as it came; told as it came when an SDK can read it, else in the usual shape."""
@@ -327,8 +322,11 @@ class Relay:
         assert self.reply is not None
         self.started = True
         self.exchange.first_byte_at = self.exchange.first_byte_at or time.perf_counter()
+        translated = self.call.translator is not None
         headers = [(name, value) for name, value in self.reply.headers if passes(name)]
-        given = self.exchange.headers.get("content-length")
+        if translated:
+            headers = self._kept_headers(EVENTS)
+        given = None if translated else self.exchange.headers.get("content-length")
         if length is not None and self.call.method != "HEAD":
             headers.append(("content-length", str(length)))
         elif given is not None:
@@ -379,7 +377,7 @@ class Relay:
         body = problem.body(self.call.route.provider.name)
         if not self.started:
             await self._answer(problem.status, body, [("content-type", "application/json")])
-        elif self.streaming or self.exchange.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        elif self.call.translator or self.exchange.headers.get("content-type", "").lower().startswith(EVENTS):
             told = failure_event(self.call.endpoint, body, problem.message, problem.status)
             await self._emit(b"\n" + told + b"\n\n", last=True)
         else:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from gateway.providers.base import Limits, Provider, Wire
 
 MB = 1024 * 1024
-LIMITS = Limits(images=600, image_bytes=10 * MB, body_bytes=32 * MB, side=8000)
+LIMITS = Limits(images=600, image_bytes=10 * MB, body_bytes=32 * MB, side=8000, crowd=(20, 2000))
 MESSAGES = Wire("anthropic", "/messages", "/messages", limits=LIMITS)
 
 ANTHROPIC = Provider(

@@ -47,15 +47,18 @@ COMMON = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the vendor says that it refuses (reference: each vendor's own pages); None is unknown."""
+    """What the vendor says that it refuses (reference: each vendor's own pages); None is unknown.
+
+    `crowd` is a number of pictures, and the longest side that is left to each when there are more.
+    """
 
     images: int | None = None
     image_bytes: int | None = None
     body_bytes: int | None = None
     side: int | None = None
     pixels: int | None = None
+    crowd: tuple[int, int] | None = None
     formats: frozenset[str] = USUAL_IMAGES
-    animated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

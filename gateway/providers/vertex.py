@@ -27,7 +27,7 @@ CLAUDE = Wire(
     "/v1/projects/{project_id}/locations/{region}/publishers/anthropic/models/{model}:rawPredict",
     "/v1/projects/{project_id}/locations/{region}/publishers/anthropic/models/{model}:streamRawPredict",
     opens=frozenset(),
-    limits=Limits(images=600, image_bytes=5 * MB, side=8000),
+    limits=Limits(images=600, image_bytes=5 * MB, side=8000, crowd=(20, 2000)),
     constants={"anthropic_version": "vertex-2023-10-16"},
     names_model=False,
 )

@@ -74,7 +74,17 @@ def read(doc: Any, model: str) -> Request:
         stream=doc.get("stream") is True,
         include_usage=obj(doc.get("stream_options")).get("include_usage") is True,
         settings=_settings(doc),
+        warnings=list(_left_out(messages)),
     )
+
+
+def _left_out(messages: list[Any]) -> Iterator[str]:
+    for at, message in enumerate(messages):
+        message = obj(message)
+        if message.get("name") and message.get("role") not in ("tool", "function"):
+            yield f"messages[{at}].name: this provider has no names for who speaks; it was not sent"
+        if message.get("audio"):
+            yield f"messages[{at}].audio: what was said earlier is known only to the provider that said it; it was not sent"
 
 
 def _settings(doc: dict[str, Any]) -> dict[str, Any]:

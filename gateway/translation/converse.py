@@ -41,6 +41,7 @@ from gateway.translation.turns import (
     signed,
     split_system,
     take_settings,
+    warn_of_caching,
     warn_of_detail,
     warn_of_parallel_tools,
 )
@@ -118,6 +119,7 @@ def write(request: Request) -> Written:
     )
     warn_of_detail(written, request, "Bedrock")
     warn_of_parallel_tools(written, request, "Bedrock")
+    warn_of_caching(written, request, "Bedrock")
     return written
 
 

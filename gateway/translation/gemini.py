@@ -14,7 +14,7 @@ from gateway.jsontext import obj, parsed_words
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse
-from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_parallel_tools
+from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_caching, warn_of_parallel_tools
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 CONFIG = "generationConfig"
@@ -100,6 +100,9 @@ def write(request: Request) -> Written:
     take_settings(written, request, provider="Gemini", names=SETTINGS, no_place=NO_PLACE, features=mapped)
     _tidy(written, request, newest=newest)
     warn_of_parallel_tools(written, request, "Gemini")
+    warn_of_caching(written, request, "Gemini")
+    if any(tool.strict for tool in request.tools):
+        written.warnings.append("tools: Gemini cannot be held to a strict schema of arguments; strict was not sent")
     return written
 
 

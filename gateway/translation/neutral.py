@@ -105,7 +105,10 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`tool_choice` is auto, none, required or `=name`. `settings` hold the rest under OpenAI chat's names."""
+    """`tool_choice` is auto, none, required or `=name`. `settings` hold the rest under OpenAI chat's names.
+
+    `warnings` tell what the caller said that has no neutral form, and so goes to no provider.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -116,6 +119,7 @@ class Request:
     stream: bool = False
     include_usage: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def media(self) -> Iterator[Media]:
         for message in self.messages:

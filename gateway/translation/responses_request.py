@@ -77,7 +77,17 @@ def read(doc: Any, model: str) -> Request:
         stream=doc.get("stream") is True,
         include_usage=True,
         settings=_settings(doc),
+        warnings=list(_left_out(doc)),
     )
+
+
+def _left_out(doc: dict[str, Any]) -> Iterator[str]:
+    for name in ("include", "max_tool_calls", "truncation"):
+        if doc.get(name) not in (None, [], "disabled"):
+            yield f"{name}: only OpenAI's own servers do this; it was not sent"
+    for name in ("summary", "generate_summary"):
+        if obj(doc.get("reasoning")).get(name):
+            yield f"reasoning.{name}: reasoning comes as this provider gives it; it was not sent"
 
 
 def _settings(doc: dict[str, Any]) -> dict[str, Any]:

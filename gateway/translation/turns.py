@@ -124,6 +124,13 @@ def warn_of_detail(written: Written, request: Request, provider: str) -> None:
         written.warnings.append(f"detail: {provider} sees every picture in its own resolution; it was not sent")
 
 
+def warn_of_caching(written: Written, request: Request, provider: str) -> None:
+    results = (part for message in request.messages for part in message.parts)
+    marked = any(getattr(part, "cache_control", None) for part in (*results, *request.tools))
+    if marked:
+        written.warnings.append(f"cache_control: {provider} is told otherwise what to cache; it was not sent")
+
+
 def put(body: dict[str, Any], path: str, value: Any) -> None:
     """Set what stands at a dotted path. Raises BadRequest when the caller's own settings have something else on the way."""
     *folders, name = path.split(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,18 @@ def test_every_measurement_with_a_known_rule_is_met() -> None:
 
 @given(
     st.sampled_from(
-        ["gpt-4o", "gpt-5-mini", "claude-opus-5", "gemini-2.0-flash", "gemini-3-pro", "pixtral-12b", "qwen2.5-vl"]
+        [
+            "gpt-4o",
+            "gpt-5-mini",
+            "claude-opus-5",
+            "gemini-2.0-flash",
+            "gemini-3-pro",
+            "pixtral-12b",
+            "qwen2.5-vl",
+            "gpt-5.4",
+            "gpt-6-sol",
+            "llama-4-scout",
+        ]
     ),
     st.integers(1, 20_000),
     st.integers(1, 20_000),
@@ -51,3 +63,24 @@ def test_any_size_has_a_bounded_estimate(model: str, width: int, height: int) ->
 def test_a_model_without_a_known_rule_has_no_estimate() -> None:
     assert estimate("llava-13b", 100, 100) is None
     assert estimate("gpt-4o", 0, 100) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "detail", "tokens"),
+    [
+        ("gpt-5.4", "", ceil(64 * 32 * 1.2)),  # auto is high: 4000 x 2000 into 2048 x 1024, within 2500 patches
+        ("gpt-5.5", "", ceil(125 * 63 * 1.2)),  # auto is original
+        ("gpt-6-sol", "auto", ceil(125 * 63 * 1.2)),  # nothing is scaled
+        ("gpt-6-sol", "low", ceil(16 * 8 * 1.2)),
+    ],
+)
+def test_openais_newer_models_follow_the_detail(model: str, detail: str, tokens: int) -> None:
+    assert estimate(model, 4000, 2000, detail) == tokens
+
+
+def test_llama_4_differs_by_about_a_tile_as_measured() -> None:
+    """Groq counted 1,501 tokens for 597 x 566 and 1,214 for 400 x 301, with the same words."""
+    larger, smaller = estimate("llama-4-maverick", 597, 566), estimate("llama-4-maverick", 400, 301)
+    assert larger is not None
+    assert smaller is not None
+    assert abs(larger - smaller - (1501 - 1214)) <= 4

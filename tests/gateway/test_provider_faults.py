@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.vendors import (
     corner,
     frame,
     named_event,
+    speaking,
     stand,
     streamed,
 )
@@ -316,3 +318,22 @@ def test_a_native_stream_of_any_framing_is_passed_on_as_it_comes(
     go.set()
     assert answer.read() == b"".join(pieces[1:])
     connection.close()
+
+
+def test_the_first_word_of_a_translated_stream_stops_the_clock(stage: Stage, vendor: Vendor) -> None:
+    go = threading.Event()
+    stage.case.will(speaking(vendor, *WORDS, go=go))
+    connection = http.client.HTTPConnection("127.0.0.1", stage.loupe.port, timeout=10)
+    body = {"model": vendor.named, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"content-type": "application/json", "x-portkey-api-key": stage.loupe.key}
+    headers |= {"x-portkey-virtual-key": stage.slug, "x-portkey-trace-id": stage.trace}
+    began = time.perf_counter()
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+    answer = connection.getresponse()
+    first = (time.perf_counter() - began) * 1000
+    go.set()
+    answer.read()
+    connection.close()
+    log = stage.log()
+    assert log["time_to_first_byte"] <= first
+    assert log["time_to_first_byte"] < log["response_time"]

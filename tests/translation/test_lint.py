@@ -205,3 +205,9 @@ def test_a_header_reads_the_same_out_of_base64_as_out_of_the_file(form: str, pad
     data = picture(form, **extra)
     text = base64.urlsafe_b64encode(data) if url_safe else base64.b64encode(data)
     assert peek(in_base64(lambda start, end: text[start:end])) == peek(lambda at, count: data[at : at + count])
+
+
+def test_in_a_crowd_of_pictures_each_must_be_smaller() -> None:
+    large = seen(picture(size=(2001, 10)))
+    assert check([large] * 2, call(crowd=(2, 2000))) == []
+    assert len(check([large] * 3, call(crowd=(2, 2000)))) == 3

@@ -369,3 +369,28 @@ def test_anthropic_takes_no_word_document() -> None:
     file = {"type": "file", "file": {"filename": "a.docx", "file_data": "data:application/msword;base64,0M8R4KGxGuE="}}
     with pytest.raises(BadRequest, match=r"messages\[0\].content\[0\]: the document is application/msword"):
         anthropic.write(chat_request.read({"messages": [{"role": "user", "content": [file]}]}, "m"))
+
+
+def test_what_has_no_neutral_form_is_told_of() -> None:
+    chat = chat_request.read(
+        {"messages": [{"role": "user", "name": "ada", "content": "hi"}, {"role": "assistant", "audio": {"id": "a"}}]},
+        "m",
+    )
+    assert [line.partition(":")[0] for line in chat.warnings] == ["messages[0].name", "messages[1].audio"]
+    asked = {
+        "input": "hi",
+        "include": ["x"],
+        "truncation": "auto",
+        "max_tool_calls": 2,
+        "reasoning": {"summary": "auto"},
+    }
+    told = [line.partition(":")[0] for line in responses_request.read(asked, "m").warnings]
+    assert told == ["include", "max_tool_calls", "truncation", "reasoning.summary"]
+
+
+@pytest.mark.parametrize(("wire", "warns"), [("anthropic", False), ("gemini", True), ("converse", True)])
+def test_a_mark_to_cache_goes_to_anthropic_and_is_told_of_elsewhere(wire: str, warns: bool) -> None:
+    part = {"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}
+    written = WRITE[wire](chat_request.read({"messages": [{"role": "user", "content": [part]}]}, "m"))
+    assert any(line.startswith("cache_control: ") for line in written.warnings) == warns
+    assert ("cache_control" in str(written.body)) is not warns
