@@ -60,5 +60,6 @@ class Call:
     @property
     def secrets(self) -> list[str]:
         """What no log and no error text may show: the caller's or the virtual key's, and a token that was bought."""
-        shown = [value.removeprefix("Bearer ") for name, value in self.credential or () if name == "authorization"]
+        bought = ("authorization", "x-amz-security-token")
+        shown = [value.removeprefix("Bearer ") for name, value in self.credential or () if name in bought]
         return [*self.route.secrets, *shown]

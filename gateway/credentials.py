@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,10 @@ TOKEN_SECONDS = 10.0
 USUAL_LIFE = 3600.0
 MOST_TOKENS = 1000
 THREADS = 8
+# What makes one token another, beside the secrets.
+TOKEN_SETTINGS = (
+    "authority", "tenant_id", "client_id", "scope", "access_key_id", "role_arn", "external_id", "sts_address", "region",
+)  # fmt: skip
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_TOKEN_HOSTS = frozenset({"oauth2.googleapis.com", "accounts.google.com"})
 ENTRA_AUTHORITY = "https://login.microsoftonline.com"
@@ -86,18 +91,19 @@ class Credentials:
             GatewayError: the credential is no good, or the token's seller does not answer.
         """
         if route.provider.auth == "aws":
-            work = partial(_signature, route, method, url, headers, body)
+            role = json.loads(await self._token(route)) if route.setting("role_arn") else None
+            work = partial(_signature, route, role, method, url, headers, body)
             return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         return [("authorization", f"Bearer {await self._token(route)}")]
 
     async def _token(self, route: Route) -> str:
-        asked = [route.setting(name) for name in ("authority", "tenant_id", "client_id", "scope")]
+        asked = [route.setting(name) for name in TOKEN_SETTINGS]
         name = hashlib.sha256("\0".join([route.provider.auth, *asked, *route.secrets]).encode()).hexdigest()
         token, ends = self.tokens.get(name, ("", 0.0))
         if time.monotonic() < ends - EARLY_SECONDS:
             return token
         if name not in self.buying:
-            buy = self._google_token if route.provider.auth == "google" else self._entra_token
+            buy = {"google": self._google_token, "azure": _entra_token, "aws": _assumed_role}[route.provider.auth]
             self.buying[name] = asyncio.get_running_loop().run_in_executor(self.pool, buy, route)
             self.buying[name].add_done_callback(lambda _: self.buying.pop(name))
         token, seconds = await asyncio.shield(self.buying[name])  # a caller that leaves does not stop it for the others
@@ -136,29 +142,73 @@ class Credentials:
             code="invalid_credential",
         )
 
-    def _entra_token(self, route: Route) -> tuple[str, float]:
-        authority = (route.setting("authority") or ENTRA_AUTHORITY).rstrip("/")
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": route.setting("client_id"),
-            "client_secret": route.setting("client_secret") or route.secret,
-            "scope": route.setting("scope") or ENTRA_SCOPE,
-        }
-        url = f"{authority}/{quote(route.setting('tenant_id'), safe='')}/oauth2/v2.0/token"
-        try:
-            answer = httpx.post(url, data=form, timeout=TOKEN_SECONDS, trust_env=False)
-            found = answer.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-            raise UpstreamFailed("Entra was not reached, or gave no JSON, when asked for a token.") from None
-        if not isinstance(found, dict) or "access_token" not in found:
-            reason = str(found.get("error_description") or found.get("error")) if isinstance(found, dict) else ""
-            raise Unauthorized(f"Entra gave no token: {without_secrets(reason, route.secrets)[:300]}", code="no_token")
-        lasts = str(found.get("expires_in"))
-        return str(found["access_token"]), float(lasts) if lasts.isdecimal() else USUAL_LIFE
+
+def _entra_token(route: Route) -> tuple[str, float]:
+    authority = (route.setting("authority") or ENTRA_AUTHORITY).rstrip("/")
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": route.setting("client_id"),
+        "client_secret": route.setting("client_secret") or route.secret,
+        "scope": route.setting("scope") or ENTRA_SCOPE,
+    }
+    url = f"{authority}/{quote(route.setting('tenant_id'), safe='')}/oauth2/v2.0/token"
+    try:
+        answer = httpx.post(url, data=form, timeout=TOKEN_SECONDS, trust_env=False)
+        found = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        raise UpstreamFailed("Entra was not reached, or gave no JSON, when asked for a token.") from None
+    if not isinstance(found, dict) or "access_token" not in found:
+        reason = str(found.get("error_description") or found.get("error")) if isinstance(found, dict) else ""
+        raise Unauthorized(f"Entra gave no token: {without_secrets(reason, route.secrets)[:300]}", code="no_token")
+    lasts = str(found.get("expires_in"))
+    return str(found["access_token"]), float(lasts) if lasts.isdecimal() else USUAL_LIFE
 
 
-def _signature(route: Route, method: str, url: str, headers: HeaderList, body: bytes) -> Headers:
-    """AWS Signature Version 4 (docs.aws.amazon.com, IAM user guide)."""
+def _assumed_role(route: Route) -> tuple[str, float]:
+    """The keys of the role that the access key may assume, as JSON: id, secret and session token (AWS STS, AssumeRole)."""
+    try:
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.session import Session
+    except ImportError:
+        raise missing_extra("aws", "a role") from None
+    region = route.setting("region") or "us-east-1"
+    own = _own_keys(route)
+    asked = {"RoleArn": route.setting("role_arn"), "RoleSessionName": "loupe"}
+    if route.setting("external_id"):
+        asked["ExternalId"] = route.setting("external_id")
+    limits = Config(
+        connect_timeout=TOKEN_SECONDS, read_timeout=TOKEN_SECONDS, retries={"total_max_attempts": 1}, proxies={}
+    )
+    try:
+        sts: Any = Session().create_client(
+            "sts",
+            region_name=region,
+            endpoint_url=route.setting("sts_address") or f"https://sts.{region}.amazonaws.com",
+            aws_access_key_id=own[0],
+            aws_secret_access_key=own[1],
+            aws_session_token=own[2] or None,
+            config=limits,
+        )
+        found = sts.assume_role(**asked)["Credentials"]
+    except ClientError as error:
+        reason = without_secrets(str(error), route.secrets)[:300]
+        raise Unauthorized(f"AWS does not let this key assume the role: {reason}", code="no_token") from None
+    except BotoCoreError as error:
+        raise UpstreamFailed(f"AWS was not reached when asked for the role: {type(error).__name__}.") from None
+    seconds = (found["Expiration"] - datetime.now(UTC)).total_seconds()
+    return json.dumps([found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]]), seconds
+
+
+def _own_keys(route: Route) -> tuple[str, str, str]:
+    secret = route.setting("secret_access_key") or route.secret
+    return route.setting("access_key_id"), secret, route.setting("session_token")
+
+
+def _signature(
+    route: Route, role: Sequence[str] | None, method: str, url: str, headers: HeaderList, body: bytes
+) -> Headers:
+    """AWS Signature Version 4 (docs.aws.amazon.com, IAM user guide), with the role's keys or else the route's own."""
     try:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -167,9 +217,8 @@ def _signature(route: Route, method: str, url: str, headers: HeaderList, body: b
         raise missing_extra("aws", "an AWS access key") from None
     kept = {name: value for name, value in headers if name in ("content-type",)}
     request = AWSRequest(method=method, url=url, data=body, headers=kept)
-    secret = route.setting("secret_access_key") or route.secret
-    keys = Keys(route.setting("access_key_id"), secret, route.setting("session_token") or None)
-    SigV4Auth(keys, "bedrock", route.setting("region") or "us-east-1").add_auth(request)
+    id, secret, session = role or _own_keys(route)
+    SigV4Auth(Keys(id, secret, session or None), "bedrock", route.setting("region") or "us-east-1").add_auth(request)
     wanted = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
     return [(name.lower(), value) for name, value in request.headers.items() if name.lower() in wanted]
 

@@ -14,7 +14,7 @@ from gateway.providers.base import COMMON, Provider, Wire
 
 ADDRESS_SETTINGS = frozenset({"resource_name", "region", "project_id", "deployment_id"})
 # How a stored secret is shown, and to whom: for its virtual key to say, not for a request.
-CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_key_id")
+CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_key_id", "role_arn", "external_id")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

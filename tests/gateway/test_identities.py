@@ -13,7 +13,6 @@ from tests.gateway.conftest import Gate
 @pytest.mark.parametrize(
     ("provider", "header"),
     [
-        ("bedrock", "aws-role-arn"),
         ("azure-openai", "azure-managed-client-id"),
         ("azure-ai", "azure-workload-client-id"),
     ],
