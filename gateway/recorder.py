@@ -174,8 +174,8 @@ def _read(flow: Flow) -> Rows:
     response_cut = cut(readable, answer_type)
     question = _question(asking, request_cut, meta["content_type"])
     answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
-    binary = answer_type.startswith("application/vnd.amazon")  # its frames count bytes, so nothing may be cut out
-    answer, problem = _answer(answering, readable if binary else response_cut.text, answer_type, row)
+    text = readable if dialects.is_framed(answer_type) else response_cut.text
+    answer, problem = _answer(answering, text, answer_type, row)
     _note_answer(row, question, answer, problem)
     rows = Rows(row)
     if meta["keep_bodies"]:

@@ -67,8 +67,8 @@ def _request_document(payload: Payload) -> Any:
 
 def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
     content_type = payload.response_headers.get("content-type", "")
-    binary = content_type.startswith("application/vnd.amazon")
-    body = bodies.response_body(payload) if binary else bodies.response_text(payload)
+    framed = dialects.is_framed(content_type)
+    body = bodies.response_body(payload) if framed else bodies.response_text(payload)
     return dialects.read_response(dialect, body, content_type)[0]
 
 

@@ -74,12 +74,17 @@ def failure_event(endpoint: str, body: bytes, message: str, status: int) -> byte
 
 
 def is_stream(content_type: str) -> bool:
-    return content_type.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
+    return content_type.startswith("text/event-stream") or is_framed(content_type)
+
+
+def is_framed(content_type: str) -> bool:
+    """Amazon's binary frames. They count their bytes, so nothing may be cut out of them before they are read."""
+    return content_type.startswith("application/vnd.amazon.eventstream")
 
 
 def read_response(dialect: Dialect, body: bytes, content_type: str) -> tuple[Answer, int]:
     """A whole response body, and how many events of it could not be read."""
-    if content_type.startswith("application/vnd.amazon.eventstream"):
+    if is_framed(content_type):
         return _read_frames(dialect, body)
     if content_type.startswith("text/event-stream"):
         documents, bad = sse.documents(body)

@@ -42,7 +42,7 @@ class Native:
     def read_stream(self, events: Iterable[Any]) -> Answer:
         reader = READERS[self.name]()
         found = [event for document in events for event in reader.event(document)]
-        found += reader.end() if hasattr(reader, "end") else ()
+        found += reader.end()
         return _answer(found, complete=reader.finished)
 
 

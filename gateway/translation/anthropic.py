@@ -16,6 +16,7 @@ from gateway.jsontext import items, number, obj, words
 from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.neutral import (
+    AnswerReader,
     CallDelta,
     Event,
     Failure,
@@ -206,11 +207,11 @@ def _format(request: Request) -> dict[str, Any]:
     return {"type": "json_schema", "schema": request.format.schema}
 
 
-class Reader:
-    """An answer, whole or event by event. `finished` once the answer is complete."""
+class Reader(AnswerReader):
+    """An answer, whole or event by event."""
 
     def __init__(self) -> None:
-        self.finished = False
+        super().__init__()
         self.usage: dict[str, Any] = {}
         self.slots: dict[int, int] = {}
         self.silent: set[int] = set()

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.jsontext import encoded, items, number, obj, parsed_or_none, words
 from gateway.openai_fields import Usage, error_of, openai_usage
 from gateway.translation.neutral import (
+    AnswerReader,
     CallDelta,
     Event,
     Events,
@@ -248,11 +249,12 @@ def usage_document(usage: Usage) -> dict[str, Any]:
     }
 
 
-class Reader:
+class Reader(AnswerReader):
     """A chat provider's answer, whole or chunk by chunk."""
 
     def __init__(self) -> None:
-        self.started = self.finished = False
+        super().__init__()
+        self.started = False
 
     def whole(self, doc: Any) -> Iterator[Event]:
         for choice in items(obj(doc).get("choices")):

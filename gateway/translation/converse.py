@@ -15,6 +15,7 @@ from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import (
+    AnswerReader,
     CallDelta,
     Event,
     Failure,
@@ -256,11 +257,11 @@ def _format(request: Request) -> dict[str, Any]:
     return {"type": "json_schema", "structure": {"jsonSchema": schema}}
 
 
-class Reader:
+class Reader(AnswerReader):
     """An answer, whole or event by event; an event is `{<event type>: payload}`."""
 
     def __init__(self) -> None:
-        self.finished = False
+        super().__init__()
         self.slots: dict[int, int] = {}
         self.silent: set[int] = set()
         self.image_format = "png"

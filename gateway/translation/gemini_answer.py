@@ -9,6 +9,7 @@ from typing import Any
 from gateway.jsontext import items, number, obj, words
 from gateway.openai_fields import Usage
 from gateway.translation.neutral import (
+    AnswerReader,
     CallDelta,
     Event,
     Failure,
@@ -34,11 +35,12 @@ FINISHES: dict[str, FinishReason] = {
 """Every other reason of Google's is a filter's: SAFETY, RECITATION, BLOCKLIST, IMAGE_SAFETY and their like."""
 
 
-class Reader:
+class Reader(AnswerReader):
     """Gemini marks no end of a stream but the connection's: `finished` once a finish reason came."""
 
     def __init__(self) -> None:
-        self.finished = self.started = False
+        super().__init__()
+        self.started = False
         self.slots: dict[int, int] = {}
         self.usage: Usage | None = None
         self.id = ""

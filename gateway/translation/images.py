@@ -15,6 +15,7 @@ from gateway.jsontext import items, obj, words
 from gateway.openai_fields import Usage
 from gateway.translation.media import from_base64, from_text, read_media
 from gateway.translation.neutral import (
+    AnswerReader,
     Event,
     Events,
     ImageDelta,
@@ -152,10 +153,8 @@ def write_imagen(request: Request) -> Written:
     return written
 
 
-class ImagenReader:
+class ImagenReader(AnswerReader):
     """The predictions of an Imagen answer."""
-
-    finished = False
 
     def whole(self, doc: Any) -> Iterator[Event]:
         yield Start()

@@ -212,6 +212,24 @@ Event = Start | TextDelta | ThoughtDelta | CallDelta | ImageDelta | LogprobsDelt
 Events = Iterable[Event]
 
 
+class AnswerReader:
+    """Reads one answer of one format into events. `finished` once the answer is complete."""
+
+    def __init__(self) -> None:
+        self.finished = False
+
+    def whole(self, doc: Any) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def event(self, doc: Any) -> Iterator[Event]:
+        """What one message of a stream adds."""
+        raise NotImplementedError
+
+    def end(self) -> Iterator[Event]:
+        """What is known only when a stream has ended."""
+        return iter(())
+
+
 def refuse(position: str, reason: str, cure: str, *, code: str = "unsupported_part") -> BadRequest:
     """The error for a part that the provider cannot take. Raise it: a part is never left out in silence."""
     return BadRequest(f"{position}: {reason}. {cure}", code=code, param=position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from gateway.translation import (
 )
 from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
 from gateway.translation.neutral import (
+    AnswerReader,
     Event,
     Events,
     Failure,
@@ -50,15 +51,7 @@ WRITE: dict[str, Callable[[Request], Written]] = {
 }
 
 
-class Reader(Protocol):
-    finished: bool
-
-    def whole(self, doc: Any) -> Iterator[Event]: ...
-
-    def event(self, doc: Any) -> Iterator[Event]: ...
-
-
-READERS: dict[str, Callable[[], Reader]] = {
+READERS: dict[str, Callable[[], AnswerReader]] = {
     "chat": chat_answer.Reader,
     "anthropic": anthropic.Reader,
     "gemini": gemini_answer.Reader,
@@ -91,7 +84,7 @@ class Translator:
     model: str
     include_usage: bool = False
     strict: bool = True
-    reader: Reader = field(init=False)
+    reader: AnswerReader = field(init=False)
     framing: ServerSentEvents | AwsEventStream = field(init=False)
     chat: chat_answer.Writer = field(init=False)
     responses: responses_answer.Writer = field(init=False)
@@ -169,8 +162,7 @@ class Translator:
         if not self.failed:
             with contextlib.suppress(BadStream):  # half a message, which is told below
                 self._hear(self.framing.finish(), told)
-        if isinstance(self.reader, gemini_answer.Reader):
-            told += [self._told(event) for event in self.reader.end()]
+        told += [self._told(event) for event in self.reader.end()]
         if not self.done and not self.failed:
             broken = Failure("the provider's stream ended before its answer was complete", code="broken_off")
             told.append(self._told(broken))
