@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Stage, needs
 from tests.fake_upstream import FakeUpstream
 from tests.loupe import Loupe
+from tests.sdk.doors import OPENED
 from tests.sdk.node import Node, make
 
 HERE = Path(__file__).parent
@@ -48,3 +49,10 @@ def node_command() -> list[str]:
 def node(node_command: list[str]) -> Node:
     """Makes the calls, in order, in one Node process."""
     return lambda calls: make(node_command, calls)
+
+
+@pytest.fixture(autouse=True)
+def clients_are_closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()

@@ -10,20 +10,31 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import openai
 import pytest
-from openai import AsyncOpenAI, OpenAI
-from portkey_ai import AsyncPortkey, Portkey, createHeaders
+from openai import AsyncOpenAI
+from portkey_ai import AsyncPortkey, createHeaders
 from portkey_ai._vendor import openai as vendored
 
 from tests.conftest import Stage, needs
-from tests.fake_upstream import Received, chat_events, event, response, stream
+from tests.fake_upstream import Received, chat_events, response, stream
 from tests.pictures import data_url, picture
-from tests.sdk import forms
+from tests.sdk.doors import (
+    OWN_KEY_DOORS,
+    SAVED_KEY_DOORS,
+    Client,
+    Door,
+    ask,
+    error_class,
+    every_shot,
+    headed,
+    image_doors,
+    kept,
+    portkey,
+    saved_key_doors,
+    two_doors,
+)
 from tests.sdk.questions import (
     MODEL,
     SAID,
@@ -37,92 +48,6 @@ from tests.sdk.questions import (
     assert_answered_and_logged,
     assert_viewable,
 )
-
-Client = Any  # OpenAI or Portkey: called alike, typed apart
-C = TypeVar("C")
-
-
-@dataclass(frozen=True)
-class Door:
-    """One documented way in: how the client is made from a stage and a trace id, and how its model is written."""
-
-    open: Callable[[Stage, str], Client]
-    model: str = MODEL
-
-    def named(self, stage: Stage, model: str = "") -> str:
-        return self.model.replace("SLUG", stage.slug).replace(MODEL, model or MODEL)
-
-
-OPENED: list[Client] = []
-
-
-@pytest.fixture(autouse=True)
-def clients_are_closed() -> Iterator[None]:
-    yield
-    while OPENED:
-        OPENED.pop().close()
-
-
-def kept(client: C) -> C:
-    """The client, to be closed when the test is over."""
-    OPENED.append(client.openai_client if isinstance(client, Portkey) else client)
-    return client
-
-
-def portkey(stage: Stage, **options: Any) -> Portkey:
-    return kept(Portkey(**{"api_key": stage.loupe.key, "base_url": stage.loupe.base} | options))
-
-
-def headed(stage: Stage, key: str, **headers: str) -> OpenAI:
-    """The OpenAI SDK with Portkey's headers."""
-    return kept(OpenAI(api_key=key, base_url=stage.loupe.base, default_headers=createHeaders(**headers)))
-
-
-def own(stage: Stage, trace: str) -> dict[str, str]:
-    return {"provider": "openai", "custom_host": stage.base_url, "trace_id": trace}
-
-
-SAVED_KEY_DOORS = {
-    "Portkey(virtual_key)": Door(lambda s, t: portkey(s, virtual_key=s.slug, trace_id=t)),
-    "Portkey(provider=@slug)": Door(lambda s, t: portkey(s, provider=f"@{s.slug}", trace_id=t)),
-    "Portkey(), model=@slug": Door(lambda s, t: portkey(s, trace_id=t), f"@SLUG/{MODEL}"),
-    "Portkey(config)": Door(lambda s, t: portkey(s, config={"virtual_key": s.slug}, trace_id=t)),
-    "OpenAI(), model=@slug": Door(lambda s, t: headed(s, s.loupe.key, trace_id=t), f"@SLUG/{MODEL}"),
-    "OpenAI+headers(virtual_key)": Door(
-        lambda s, t: headed(s, "OPENAI_API_KEY", api_key=s.loupe.key, virtual_key=s.slug, trace_id=t)
-    ),
-    "OpenAI+headers(provider=@slug)": Door(
-        lambda s, t: headed(s, s.loupe.key, api_key=s.loupe.key, provider=f"@{s.slug}", trace_id=t)
-    ),
-}
-OWN_KEY_DOORS = {
-    "Portkey(provider, Authorization)": Door(lambda s, t: portkey(s, Authorization=f"Bearer {s.secret}", **own(s, t))),
-    "Portkey(provider, Authorization bare)": Door(lambda s, t: portkey(s, Authorization=s.secret, **own(s, t))),
-    "OpenAI+headers(provider)": Door(lambda s, t: headed(s, s.secret, api_key=s.loupe.key, **own(s, t))),
-}
-TWO_DOORS = ["Portkey(virtual_key)", "OpenAI(), model=@slug"]
-IMAGE_DOORS = [*TWO_DOORS, "Portkey(), model=@slug", "OpenAI+headers(virtual_key)"]
-
-saved_key_doors = pytest.mark.parametrize("door", SAVED_KEY_DOORS.values(), ids=SAVED_KEY_DOORS)
-two_doors = pytest.mark.parametrize("door", [SAVED_KEY_DOORS[name] for name in TWO_DOORS], ids=TWO_DOORS)
-image_doors = pytest.mark.parametrize("door", [SAVED_KEY_DOORS[name] for name in IMAGE_DOORS], ids=IMAGE_DOORS)
-every_shot = pytest.mark.parametrize("shot", SHOTS, ids=str)
-
-
-def ask(client: Client, model: str, question: Question) -> list[str]:
-    """The words of the answer, piece by piece."""
-    asked = client.chat.completions.create(
-        model=model, messages=question.messages, extra_body=question.unknown, **question.options
-    )
-    if not question.shot.stream:
-        return [asked.choices[0].message.content]
-    return [chunk.choices[0].delta.content for chunk in asked if chunk.choices and chunk.choices[0].delta.content]
-
-
-def error_class(client: Client, name: str) -> type[openai.APIStatusError]:
-    """The exception that the client's users catch; Portkey's client raises those of the OpenAI SDK inside it."""
-    found: type[openai.APIStatusError] = getattr(vendored if isinstance(client, Portkey) else openai, name)
-    return found
 
 
 @every_shot
@@ -327,93 +252,6 @@ def test_models_are_listed_by_the_provider_that_is_named(stage: Stage, name: str
     assert [model.id for model in listed.data] == ["theirs"]
     assert stage.case.requests[0].header("authorization") == f"Bearer {stage.secret}"
     assert stage.case.requests[0].path.rstrip("?") == "/v1/models"
-
-
-@image_doors
-def test_a_generated_picture_comes_back_as_base64_and_is_in_the_log(stage: Stage, door: Door) -> None:
-    made = picture(size=(64, 48), colour=(1, 2, 3))
-    usage = {"input_tokens": 9, "output_tokens": 272, "total_tokens": 281}
-    data = [{"b64_json": base64.b64encode(made).decode()}]
-    stage.case.will(response(body={"created": 1, "data": data, "usage": usage}))
-    client = door.open(stage, stage.trace)
-    got = client.images.generate(model=door.named(stage, "gpt-image-1"), prompt="an otter", size="1024x1024", n=1)
-    assert base64.b64decode(got.data[0].b64_json) == made
-    assert stage.case.requests[0].path == "/v1/images/generations"
-    assert stage.case.requests[0].json == {"model": "gpt-image-1", "prompt": "an otter", "size": "1024x1024", "n": 1}
-    log = stage.log()
-    [image] = log["images"]
-    assert (image["direction"], image["source"], image["position"]) == ("output", "data", "data[0].b64_json")
-    assert_viewable(stage.loupe, image, made, (64, 48))
-    assert (log["req_units"], log["res_units"], log["total_units"], log["ai_model"]) == (9, 272, 281, "gpt-image-1")
-
-
-@image_doors
-def test_a_generated_picture_comes_back_as_a_link_and_is_in_the_log(stage: Stage, door: Door) -> None:
-    url = "https://pictures.example/made.png?st=2026-01-01T00%3A00%3A00Z&sig=a%2Bb%3D"
-    stage.case.will(response(body={"created": 1, "data": [{"url": url, "revised_prompt": "a wet otter"}]}))
-    client = door.open(stage, stage.trace)
-    got = client.images.generate(model=door.named(stage, "dall-e-3"), prompt="an otter", response_format="url")
-    assert got.data[0].url == url
-    assert stage.case.requests[0].json == {"model": "dall-e-3", "prompt": "an otter", "response_format": "url"}
-    [image] = stage.log()["images"]
-    assert (image["direction"], image["source"], image["source_url"]) == ("output", "link", url)
-
-
-@pytest.mark.parametrize("count", [1, 3], ids=["one file", "several files"])
-@image_doors
-def test_uploaded_pictures_reach_the_provider_and_the_log(stage: Stage, door: Door, count: int) -> None:
-    uploads = [picture(size=(20 + n, 30), colour=(n, 90, 90)) for n in range(count)]
-    mask, made = picture(size=(20, 30), colour=(0, 0, 0)), picture(size=(64, 48), colour=(4, 5, 6))
-    stage.case.will(response(body={"created": 1, "data": [{"b64_json": base64.b64encode(made).decode()}]}))
-    files = [(f"{n}.png", data, "image/png") for n, data in enumerate(uploads)]
-    got = door.open(stage, stage.trace).images.edit(
-        model=door.named(stage, "gpt-image-1"),
-        image=files if count > 1 else files[0],
-        mask=("mask.png", mask, "image/png"),
-        prompt="make it blue",
-    )
-    assert base64.b64decode(got.data[0].b64_json) == made
-    request = stage.case.requests[0]
-    sent = forms.fields(request.body, request.header("content-type") or "")
-    assert request.path == "/v1/images/edits"
-    texts = {one.name: one.content for one in sent if one.filename is None}
-    assert texts == {"model": b"gpt-image-1", "prompt": b"make it blue"}
-    name = "image[]" if count > 1 else "image"
-    assert [one.content for one in sent if one.name == name] == uploads
-    assert [one.content for one in sent if one.name == "mask"] == [mask]
-    log = stage.log()
-    inputs = {image["sha256"]: image for image in log["images"] if image["direction"] == "input"}
-    assert {image["source"] for image in inputs.values()} == {"file"}
-    assert len(inputs) == count + 1
-    for n, data in enumerate(uploads):
-        assert_viewable(stage.loupe, inputs[hashlib.sha256(data).hexdigest()], data, (20 + n, 30))
-    [output] = [image for image in log["images"] if image["direction"] == "output"]
-    assert_viewable(stage.loupe, output, made, (64, 48))
-    assert log["prompt_preview"] == "make it blue"
-
-
-@two_doors
-def test_pictures_that_are_streamed_while_they_are_made_are_in_the_log(stage: Stage, door: Door) -> None:
-    sketch, made = picture(size=(64, 48), colour=(10, 2, 3)), picture(size=(64, 48), colour=(20, 2, 3))
-    usage = {"input_tokens": 9, "output_tokens": 272, "total_tokens": 281}
-    shared = {"created_at": 1, "size": "1024x1024", "quality": "low", "background": "opaque", "output_format": "png"}
-    early, late = (base64.b64encode(data).decode() for data in (sketch, made))
-    steps = [
-        {"type": "image_generation.partial_image", "b64_json": early, "partial_image_index": 0},
-        {"type": "image_generation.completed", "b64_json": late, "usage": usage},
-    ]
-    stage.case.will(stream([b"event: %s\n" % step["type"].encode() + event(step | shared) for step in steps]))
-    client = door.open(stage, stage.trace)
-    got = client.images.generate(
-        model=door.named(stage, "gpt-image-1"), prompt="an otter", stream=True, partial_images=1
-    )
-    assert [base64.b64decode(step.b64_json) for step in got] == [sketch, made]
-    log = stage.log()
-    assert log["state"] == "ok"
-    for image, data in zip(log["images"], (sketch, made), strict=True):
-        assert image["direction"] == "output"
-        assert_viewable(stage.loupe, image, data, (64, 48))
-    assert (log["req_units"], log["res_units"], log["total_units"]) == (9, 272, 281)
 
 
 @two_doors
