@@ -7,9 +7,11 @@ import contextlib
 import ctypes
 import gc
 import logging
+import multiprocessing
 import os
 import resource
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SLOW_BODY_SECONDS = 0.5
 PARENT_SECONDS = 0.5
+ORPHAN_SECONDS = 40
 # glibc's mallopt(3): give memory back to the system only above this much, and take bodies from the heap, not by mmap.
 M_TRIM_THRESHOLD, KEPT_BYTES = -1, 256 * 1024 * 1024
 M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 32 * 1024 * 1024
@@ -128,12 +131,20 @@ async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _end_with_parent() -> None:
-    """Stop as if told to when granian's main process is gone: it was killed, and nobody else would end us."""
-    parent = os.getppid()
-    while os.getppid() == parent:
+    """Stop as if told to when granian's main process is gone: it was killed, and nobody else would end us.
+
+    Who it is was noted at the fork: it may be gone before we look for the first time, and we would hold its port for ever.
+    """
+    parent = multiprocessing.parent_process()
+    while parent is None or os.getppid() == parent.pid:
         await asyncio.sleep(PARENT_SECONDS)
     log.error("the server's main process is gone; stopping")
-    os.kill(os.getpid(), signal.SIGTERM)
+    deadline = threading.Timer(ORPHAN_SECONDS, os._exit, [1])  # nobody else would end one that hangs
+    deadline.daemon = True
+    deadline.start()
+    while True:  # a signal may come before granian minds it
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(PARENT_SECONDS)
 
 
 def _allow_many_connections() -> None:

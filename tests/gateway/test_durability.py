@@ -148,6 +148,16 @@ def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
     )
 
 
+def test_a_server_process_whose_parent_dies_while_it_starts_leaves_the_port(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    for _ in range(3):
+        os.kill(processes(loupe, "serve")[0], signal.SIGKILL)
+        parent, child = until(lambda: (found := processes(loupe, "serve"))[1:] and found, "it starts again", 30)
+        os.kill(parent, signal.SIGKILL)
+        until(lambda child=child: not Path(f"/proc/{child}").exists(), "its child ends by itself", 30)  # type: ignore[misc]
+        until(loupe.is_ready, "it is up again", 30)
+
+
 def test_what_was_in_flight_at_a_kill_shows_as_interrupted(
     own_loupe: Callable[..., Loupe], upstream: FakeUpstream
 ) -> None:
