@@ -18,7 +18,7 @@ import sys
 import warnings
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFile, ImageOps, UnidentifiedImageError
 
 OPENED = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP")
 ACCEPTED = {*OPENED, "MPO"}  # a JPEG that holds several pictures; its first one is taken
@@ -28,6 +28,7 @@ LONGEST_SIDE = 32_768
 ADDRESS_SPACE = 1024**3
 SIZES = (256, 1024)
 PR_SET_NO_NEW_PRIVS = 38
+BLANK_SPREAD = 4
 
 
 class Refused(Exception):
@@ -65,9 +66,7 @@ def _answer(op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     try:
         if op == b"D":
             return {}, [_draw(**json.loads(data))]
-        with _opened(data) as image:
-            facts = _facts(image)
-            return (facts | {"colours": _colours(image)}, []) if op == b"L" else _thumbnails(image, facts)
+        return _looked(data) if op == b"L" else _shrunk(data)
     except Refused as error:
         return {"error": str(error)}, []
     except (
@@ -90,6 +89,27 @@ def _answer(op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
         return {"error": "image_too_large"}, []
 
 
+def _looked(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    with _opened(data) as image:
+        return _facts(image) | {"colours": _colours(image)}, []
+
+
+def _shrunk(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """Of a file that ends too early, what there is: some providers draw it too, and the log says so."""
+    try:
+        with _opened(data) as image:
+            return _thumbnails(image, _facts(image))
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        with _opened(data) as image:
+            return _thumbnails(image, _facts(image) | {"truncated": True})
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
 def _opened(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=OPENED)
     if image.format not in ACCEPTED:
@@ -102,15 +122,19 @@ def _opened(data: bytes) -> Image.Image:
 
 
 def _facts(image: Image.Image) -> dict[str, Any]:
-    """What the header tells: size in stored pixels, EXIF orientation 1 to 8, whether it has frames and transparency."""
+    """What the header tells: size in stored pixels, EXIF orientation 1 to 8 and position, frames, transparency, colours."""
     width, height = image.size
-    orientation = image.getexif().get(0x0112)
+    exif = image.getexif()
+    orientation = exif.get(0x0112)
     return {
         "width": width,
         "height": height,
         "orientation": orientation if orientation in range(1, 9) else None,
         "frames": 2 if getattr(image, "is_animated", False) else 1,
         "has_alpha": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+        "has_gps": bool(exif.get_ifd(0x8825)),
+        "colour_mode": image.mode,
+        "truncated": False,
     }
 
 
@@ -125,7 +149,14 @@ def _thumbnails(image: Image.Image, facts: dict[str, Any]) -> tuple[dict[str, An
         out = io.BytesIO()
         upright.save(out, "WEBP", quality=80, method=2)
         blobs.insert(0, out.getvalue())
-    return facts | {"perceptual_hash": _difference_hash(upright)}, blobs
+    return facts | {"perceptual_hash": _difference_hash(upright), "blank": _is_blank(upright)}, blobs
+
+
+def _is_blank(image: Image.Image) -> bool:
+    """One colour all over, but for what compression does to it."""
+    bands = image.getextrema()
+    pairs = bands if isinstance(bands[0], tuple) else (bands,)
+    return all(high - low <= BLANK_SPREAD for low, high in pairs)
 
 
 def _difference_hash(image: Image.Image) -> str:

@@ -33,6 +33,10 @@ class Seen:
     orientation: int | None
     frames: int
     has_alpha: bool
+    has_gps: bool = False
+    colour_mode: str = ""
+    truncated: bool = False
+    blank: bool = False
     perceptual_hash: str = ""
     colours: tuple[str, ...] = ()
     thumbnails: tuple[bytes, ...] = ()
@@ -150,6 +154,10 @@ def _seen(facts: dict[str, Any], blobs: tuple[bytes, ...]) -> Seen:
         orientation=facts["orientation"],
         frames=int(facts["frames"]),
         has_alpha=bool(facts["has_alpha"]),
+        has_gps=bool(facts.get("has_gps")),
+        colour_mode=facts.get("colour_mode", ""),
+        truncated=bool(facts.get("truncated")),
+        blank=bool(facts.get("blank")),
         perceptual_hash=facts.get("perceptual_hash", ""),
         colours=tuple(facts.get("colours", ())),
         thumbnails=blobs,

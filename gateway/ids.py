@@ -19,3 +19,8 @@ def uuid7() -> uuid.UUID:
 
 def time_of(id: uuid.UUID) -> datetime:
     return datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
+
+
+def first_of(at: datetime) -> uuid.UUID:
+    """The smallest id that can be made at that time."""
+    return uuid.UUID(int=max(int(at.timestamp() * 1000), 0) << 80)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from gateway import blobs
 from gateway.cutting import Find
 from gateway.fetch import Fetcher, FetchFailed
+from gateway.index import store
 from gateway.log_images import image_row
 from gateway.models import Image, LogImage
 from gateway.sniff import sniff
@@ -71,3 +72,4 @@ def _settle(log_images: Sequence[LogImage], *, image_id: str | None = None, reas
     LogImage.objects.filter(pk__in=[one.pk for one in log_images]).update(
         image_id=image_id, snapshot=snapshot, snapshot_reason=reason[:200], snapshot_at=timezone.now()
     )
+    store.queue({(one.log_id, one.workspace_id) for one in log_images})

@@ -10,6 +10,7 @@ from django.db import models
 from gateway.querysets import (
     ApiKeyQuerySet,
     ImageQuerySet,
+    IndexBlockQuerySet,
     LogImageQuerySet,
     RequestLogQuerySet,
     VirtualKeyQuerySet,
@@ -229,6 +230,10 @@ class Image(models.Model):
     orientation = models.PositiveSmallIntegerField(null=True)
     frames = models.PositiveIntegerField(null=True)
     has_alpha = models.BooleanField(null=True)
+    has_gps = models.BooleanField(null=True)
+    blank = models.BooleanField(null=True)
+    truncated = models.BooleanField(null=True)
+    colour_mode = models.CharField(max_length=10, blank=True)
     perceptual_hash = models.CharField(max_length=16, blank=True)
     thumbnail = models.CharField(max_length=8, choices=Thumbnail.choices, default=Thumbnail.PENDING)
     thumbnail_problem = models.CharField(max_length=100, blank=True)
@@ -305,3 +310,58 @@ class LogImage(models.Model):
     def number(self) -> str:
         """How URLs name it: `i0` is the first image that was sent, `o0` the first that came back."""
         return f"{self.direction[0]}{self.index}"
+
+
+class LogText(models.Model):
+    """That the words of a log are in the full-text index, and under which number (`index.text`)."""
+
+    number = models.BigIntegerField(primary_key=True)
+    log_id = models.UUIDField()
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
+
+    def __str__(self) -> str:
+        return f"words of {self.log_id}"
+
+
+class Unindexed(models.Model):
+    """A log whose facets are not in a block of the index yet, or have changed since. A log may wait several times."""
+
+    log = models.ForeignKey(RequestLog, models.CASCADE, related_name="unindexed")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.log_id} to be indexed"
+
+
+class IndexBlock(models.Model):
+    """A stretch of a workspace's logs in the bitmap index (`index.bitmaps`). Blocks do not overlap."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="index_blocks")
+    first = models.UUIDField()
+    last = models.UUIDField()
+    size = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(default=0)
+    ids = models.BinaryField()
+
+    objects = IndexBlockQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "first"], name="blocks_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.size} logs from {self.first}"
+
+
+class IndexColumn(models.Model):
+    """What a block knows of one facet. `distinct` counts its values; a number counts as one."""
+
+    block = models.ForeignKey(IndexBlock, models.CASCADE, related_name="columns", db_index=False)
+    name = models.CharField(max_length=200)
+    distinct = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["block", "name"], name="one_column_a_facet")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.block_id}"

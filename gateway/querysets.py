@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.utils import timezone
 
+from gateway import ids
+
 if TYPE_CHECKING:
-    from gateway.models import ApiKey, Image, LogImage, RequestLog, VirtualKey, Workspace
+    from gateway.models import ApiKey, Image, IndexBlock, LogImage, RequestLog, VirtualKey, Workspace
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
@@ -45,12 +48,27 @@ class RequestLogQuerySet(models.QuerySet["RequestLog"]):
     def before(self, log_id: uuid.UUID | None) -> Self:
         return self.filter(id__lt=log_id) if log_id else self
 
+    def since(self, at: datetime | None) -> Self:
+        """Begun at that time or later: ids sort by their milliseconds."""
+        return self.filter(id__gte=ids.first_of(at)) if at else self
+
+    def until(self, at: datetime | None) -> Self:
+        return self.filter(id__lt=ids.first_of(at)) if at else self
+
     def with_list_images(self) -> Self:
         """The pictures of each row and the names its line shows, in one query each."""
         from gateway.models import LogImage
 
         images = LogImage.objects.select_related("image").order_by("direction", "index")
         return self.select_related("virtual_key", "api_key").prefetch_related(models.Prefetch("images", images))
+
+
+class IndexBlockQuerySet(models.QuerySet["IndexBlock"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def in_order(self) -> Self:
+        return self.order_by("first")
 
 
 class ImageQuerySet(models.QuerySet["Image"]):

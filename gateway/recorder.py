@@ -17,8 +17,11 @@ from django.utils import timezone
 
 from gateway import dialects, ids, image_tokens, multipart, pricing
 from gateway.cutting import Cutter, Cutting, cut
-from gateway.dialects.base import Answer, Dialect, Question, text_of
+from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
 from gateway.encodings import unpack
+from gateway.index import store
+from gateway.index.text import Texts
+from gateway.index.text import write as write_words
 from gateway.jsonedit import apply
 from gateway.jsontext import parsed_or_none
 from gateway.log_images import form_document, keep_files, read_images
@@ -88,6 +91,7 @@ class Rows:
     payload: Payload | None = None
     images: dict[str, Image] = field(default_factory=dict)
     log_images: list[LogImage] = field(default_factory=list)
+    texts: Texts | None = None
 
 
 class Unreadable(Exception):
@@ -194,6 +198,8 @@ def _read(flow: Flow) -> Rows:
         rows.images = keep_files(request_cut) | keep_files(sent_cut) | keep_files(response_cut)
         _note_inlined(asked, outgoing.inlined, rows.images)
         _note_image_tokens(row, asked, rows.images, answer.usage)
+        said = all_text(answer.turns) or answer.error or row.failure_message
+        rows.texts = Texts(row.pk, row.workspace_id, all_text(question.turns), said)
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
@@ -337,10 +343,12 @@ def _write(rows: Sequence[Rows], *, final: bool) -> None:
                 payloads, update_conflicts=True, unique_fields=["log"], update_fields=PAYLOAD_FIELDS
             )
             _note_key_use(logs)
+            write_words(row.texts for row in rows if row.texts)
         else:
             RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
             Payload.objects.bulk_create(payloads, ignore_conflicts=True)
         _write_log_images([one for row in rows for one in row.log_images], final=final)
+        store.queue((log.pk, log.workspace_id) for log in logs)
 
 
 def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:

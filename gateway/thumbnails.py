@@ -6,6 +6,7 @@ import logging
 
 from gateway import blobs
 from gateway.decoder import DecodeFailed, Decoder
+from gateway.index import store
 from gateway.models import Image
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ def step(decoder: Decoder) -> bool:
     waiting = list(Image.objects.without_thumbnail()[:AT_ONCE])
     for image in waiting:
         make(image, decoder)
+    if waiting:
+        store.queue_showing(image.sha256 for image in waiting)
     return bool(waiting)
 
 
@@ -35,6 +38,8 @@ def make(image: Image, decoder: Decoder) -> None:
         blobs.put_thumbnail(image.sha256, size, data)
     image.width, image.height = seen.width, seen.height
     image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
+    image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
+    image.colour_mode = seen.colour_mode
     image.perceptual_hash = seen.perceptual_hash
     image.thumbnail = Image.Thumbnail.MADE
     image.save()
@@ -48,4 +53,5 @@ def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
     """
     if image.thumbnail == Image.Thumbnail.PENDING:
         make(image, decoder)
+        store.queue_showing([image.sha256])
     return blobs.get_thumbnail(image.sha256, size)

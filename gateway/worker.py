@@ -1,4 +1,4 @@
-"""The ingest worker's loops: journal to database, thumbnails, copies of linked pictures. Each is a thread of its own."""
+"""The ingest worker's loops: journal to database, thumbnails, copies of linked pictures, index. Each has its own thread."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from gateway import image_links, thumbnails
 from gateway.decoder import Decoder
 from gateway.fetch import Fetcher
+from gateway.index import store
 from gateway.ingest import Ingest
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Worker:
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
+            "index": store.step,
         }
         threads = [
             threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()

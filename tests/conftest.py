@@ -16,6 +16,7 @@ import pytest
 
 os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / "tests"))
 
+from tests.databases import default_database
 from tests.fake_upstream import Case, FakeUpstream
 from tests.loupe import Loupe
 
@@ -45,6 +46,16 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     yield make
     server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """This process's own database, once of each kind; for tests marked `django_db(transaction=True)`."""
+    if request.param == "sqlite":
+        yield
+        return
+    with default_database(request.getfixturevalue("new_postgres")()):
+        yield
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])

@@ -62,11 +62,17 @@ class Dialect(Protocol):
 
 def text_of(turns: Iterable[Turn], role: str | None = None) -> str:
     """The words of the last turn that has any (of that role, if given)."""
-    for turn in reversed(tuple(turns)):
-        words = " ".join(part.text for part in turn.parts if part.kind in ("text", "tool", "json") and part.text)
-        if words and (role is None or turn.role == role):
-            return words
-    return ""
+    said = (_words(turn) for turn in reversed(tuple(turns)) if role is None or turn.role == role)
+    return next((words for words in said if words), "")
+
+
+def all_text(turns: Iterable[Turn]) -> str:
+    """The words of every turn."""
+    return " ".join(words for turn in turns if (words := _words(turn)))
+
+
+def _words(turn: Turn) -> str:
+    return " ".join(part.text for part in turn.parts if part.kind in ("text", "tool", "json") and part.text)
 
 
 def settings_of(doc: Any, leave_out: frozenset[str]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,9 @@ from gateway.ingest import Ingest
 from gateway.journal import Journal, Kind
 from gateway.keys import create_workspace
 from gateway.models import RequestLog
-from tests.databases import default_database
 from tests.pictures import data_url, picture
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True, params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The process's own database, once of each kind."""
-    if request.param == "sqlite":
-        yield
-        return
-    with default_database(request.getfixturevalue("new_postgres")()):
-        yield
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
 
 
 @pytest.fixture

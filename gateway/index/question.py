@@ -1,0 +1,242 @@
+"""The search language: `invoice "total due" model:gpt-4* status:4xx,5xx -vkey:@prod cost:>0.01 latency:1s..5s metadata.user:ann`.
+
+Words and phrases are looked for in prompts and answers (`prompt:` and `answer:` narrow it); `key:value` asks a facet.
+Commas mean or, a leading `-` means not, `*` stands for anything, and everything together must hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
+
+from gateway.index.facets import BY_NAME, METADATA, NUMBERS, SCALE, Unit
+
+TOKEN = re.compile(
+    r'(?P<minus>-?)(?:(?P<key>[A-Za-z][\w.-]*(?:"(?:[^"\\]|\\.)*")?):)?(?P<rest>(?:"(?:[^"\\]|\\.)*"?|[^\s"])*)'
+)
+PLAIN_KEY = re.compile(r"[\w.-]+")
+PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"?|([^",]+)|(,)')
+AMOUNT = re.compile(r"\$?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([A-Za-z%]*)\Z")
+MULTIPLES: dict[str, dict[str, float]] = {
+    "ms": {"": 1, "ms": 1, "s": 1000, "m": 60_000, "min": 60_000},
+    "bytes": {"": 1, "b": 1, "kb": 1000, "mb": 10**6, "gb": 10**9, "k": 1000, "m": 10**6},
+    "count": {"": 1, "k": 1000, "m": 10**6},
+    "money": {"": 1, "usd": 1},
+    "megapixels": {"": 1, "mp": 1},
+}
+TEXT_FIELDS = ("prompt", "answer")
+LONGEST = 2000
+Where = Literal["", "prompt", "answer"]
+
+
+class Unclear(ValueError):
+    """A search that means nothing; its text says what and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A word, the beginning of one, or a phrase, in the texts."""
+
+    text: str
+    where: Where = ""
+    negated: bool = False
+    is_phrase: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Any of some values of a facet; `*` in a value stands for anything."""
+
+    facet: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+    def wants(self, value: str) -> bool:
+        return any(_pattern(wanted).fullmatch(value) for wanted in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number from `low` to `high`, both included, in the index's units; None is no bound."""
+
+    facet: str
+    low: int | None
+    high: int | None
+    written: str
+    negated: bool = False
+
+
+Condition = Choice | Range
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All of it must hold."""
+
+    words: tuple[Words, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    trace: str = ""
+    picture: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.words or self.conditions or self.trace or self.picture)
+
+    def of(self, facet: str) -> Condition | None:
+        """The condition that includes values of a facet, if there is one."""
+        return next((one for one in self.conditions if one.facet == facet and not one.negated), None)
+
+    def without(self, facet: str) -> Question:
+        return replace(self, conditions=tuple(one for one in self.conditions if one.facet != facet))
+
+    def toggled(self, facet: str, value: str) -> Question:
+        """With the value added to those of the facet, or taken away if it was there."""
+        had = self.of(facet)
+        old = had.values if isinstance(had, Choice) else ()
+        values = tuple(one for one in old if one != value) if value in old else (*old, value)
+        rest = tuple(one for one in self.conditions if one is not had)
+        return replace(self, conditions=(*rest, Choice(facet, values)) if values else rest)
+
+    def with_range(self, written: Range) -> Question:
+        rest = self.without(written.facet)
+        return replace(rest, conditions=(*rest.conditions, written))
+
+    def __str__(self) -> str:
+        """As a person would type it; reading it gives the same question again."""
+        parts = [_words_text(one) for one in self.words] + [_condition_text(one) for one in self.conditions]
+        parts += [f"trace:{_quoted(self.trace)}"] if self.trace else []
+        parts += [f"picture:{_quoted(self.picture)}"] if self.picture else []
+        return " ".join(parts)
+
+
+@dataclass(slots=True)
+class _Draft:
+    words: list[Words] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    exact: dict[str, str] = field(default_factory=dict)
+
+
+def parse(text: str) -> Question:
+    """Raises Unclear with the cause and the cure."""
+    if len(text) > LONGEST:
+        raise Unclear(f"A search may have {LONGEST} characters; this one has {len(text)}.")
+    draft = _Draft()
+    for match in TOKEN.finditer(text):
+        if match["rest"] or match["key"]:
+            _read(draft, match["key"] or "", match["rest"], negated=bool(match["minus"]))
+        elif match["minus"]:
+            raise Unclear("A lone - means nothing; write -word or -key:value.")
+    return Question(tuple(draft.words), tuple(draft.conditions), **draft.exact)
+
+
+def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
+    values = list(_values(rest))
+    lower = key.lower()
+    facet = _metadata_key(key) if lower.startswith(METADATA) and len(key) > len(METADATA) else lower
+    if not values:
+        if key:
+            raise Unclear(f"{key}: needs a value, such as {key}:something.")
+        return
+    if not key or lower in TEXT_FIELDS:
+        for value, is_phrase in values:
+            where: Where = "prompt" if lower == "prompt" else "answer" if lower == "answer" else ""
+            draft.words.append(Words(value, where, negated, is_phrase))
+    elif lower in ("trace", "picture"):
+        if negated or len(values) > 1 or lower in draft.exact:
+            raise Unclear(f"{lower}: takes one value and no minus.")
+        draft.exact[lower] = values[0][0]
+    elif facet in NUMBERS:
+        draft.conditions += [_range(facet, value, negated=negated) for value, _ in values]
+    elif facet in BY_NAME or facet.startswith(METADATA):
+        draft.conditions.append(Choice(facet, tuple(value for value, _ in values), negated))
+    else:
+        known = ", ".join(sorted([*BY_NAME, *TEXT_FIELDS, "trace", "picture", "metadata.<name>"]))
+        raise Unclear(f'There is no filter {key}:. Known: {known}. To look for the text, quote it: "{key}:{rest}".')
+
+
+def _values(rest: str) -> Iterator[tuple[str, bool]]:
+    """Comma-separated, each with whether it was quoted; quotes hide commas and blanks."""
+    made, quoted = "", False
+    for phrase, plain, comma in PIECE.findall(rest):
+        if comma:
+            if made:
+                yield made, quoted
+            made, quoted = "", False
+        else:
+            made, quoted = made + (plain or re.sub(r"\\(.)", r"\1", phrase)), quoted or not plain
+    if made:
+        yield made, quoted
+
+
+def _metadata_key(key: str) -> str:
+    """`metadata.user` as it is; a name with blanks or colons is quoted: `metadata."user name"`."""
+    name = key[len(METADATA) :]
+    return METADATA + (re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name.replace('"', ""))
+
+
+def _range(facet: str, text: str, *, negated: bool) -> Range:
+    unit = BY_NAME[facet].unit
+    if text == "*":
+        return Range(facet, None, None, text, negated)
+    if text.startswith((">", "<")):
+        sign = text[:2] if text[1:2] == "=" else text[:1]
+        amount = _amount(facet, text[len(sign) :], unit)
+        low = {">": amount + 1, ">=": amount}.get(sign)
+        high = {"<": amount - 1, "<=": amount}.get(sign)
+        return Range(facet, low, high, text, negated)
+    first, dots, last = text.partition("..")
+    if not dots:
+        exact = _amount(facet, text, unit)
+        return Range(facet, exact, exact, text, negated)
+    if not first and not last:
+        raise Unclear(f"{facet}:.. needs a bound, such as {facet}:1..5.")
+    low, high = (_amount(facet, one, unit) if one else None for one in (first, last))
+    return Range(facet, low, high, text, negated)
+
+
+def _amount(facet: str, text: str, unit: Unit) -> int:
+    match = AMOUNT.match(text.replace("_", ""))
+    multiple = MULTIPLES[unit].get(match[2].lower()) if match else None
+    if match is None or multiple is None:
+        units = ", ".join(one for one in MULTIPLES[unit] if one)
+        hint = f" (units: {units})" if units else ""
+        raise Unclear(f"{facet}:{text} is not a number{hint}. Write {facet}:>5, {facet}:<=5 or {facet}:1..5.")
+    amount = float(match[1]) * multiple * SCALE.get(unit, 1)
+    if amount >= 2**62:
+        raise Unclear(f"{facet}:{text} is larger than anything that is counted.")
+    return round(amount)
+
+
+@lru_cache(maxsize=512)
+def _pattern(wanted: str) -> re.Pattern[str]:
+    """`*` is anything, `4xx` any status of the four hundreds, all else is itself; case does not matter."""
+    if re.fullmatch(r"[1-5]xx", wanted.lower()):
+        return re.compile(wanted[0] + "[0-9][0-9]")
+    parts = (re.escape(part) for part in wanted.split("*"))
+    return re.compile(".*".join(parts), re.IGNORECASE | re.DOTALL)
+
+
+def _quoted(value: str) -> str:
+    return value if value and not re.search(r'[\s",]', value) else _in_quotes(value)
+
+
+def _in_quotes(value: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def _words_text(words: Words) -> str:
+    text = _in_quotes(words.text) if words.is_phrase else _quoted(words.text)
+    return ("-" if words.negated else "") + (f"{words.where}:" if words.where else "") + text
+
+
+def _condition_text(condition: Condition) -> str:
+    values = (
+        ",".join(_quoted(value) for value in condition.values) if isinstance(condition, Choice) else condition.written
+    )
+    name = condition.facet.removeprefix(METADATA)
+    if name != condition.facet:
+        name = METADATA + (name if PLAIN_KEY.fullmatch(name) else _in_quotes(name))
+    return f"{'-' if condition.negated else ''}{name}:{values}"

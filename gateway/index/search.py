@@ -1,0 +1,314 @@
+"""One question over one workspace and one stretch of time: the page of logs, the facets' counts, and the chart.
+
+What is in blocks is answered from bitmaps. What waits to be indexed is made into a block in memory for the moment, and
+hidden where a stored block has an older state of it, so that answers are exact at any time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from pyroaring import BitMap
+
+from gateway import ids
+from gateway.index import store, text
+from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
+from gateway.index.facets import FACETS, METADATA
+from gateway.index.question import Choice, Condition, Question
+from gateway.models import IndexBlock, IndexColumn, LogImage, RequestLog, Unindexed, Workspace
+
+MOST_LOOSE = 1000
+MOST_TEXT = 10_000
+FIRST_TEXT = 500
+MOST_VALUES = 300
+ERRORS = ("error", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time; None is no bound. `since` is included, `until` is not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Part:
+    """A block as this search sees it: `seen` are its positions inside the window that no newer state hides."""
+
+    ids: Ids
+    columns: dict[str, Column]
+    seen: BitMap
+
+    def meeting(self, condition: Condition) -> BitMap:
+        column = self.columns.get(condition.facet)
+        if isinstance(condition, Choice):
+            found = column.matching(condition.wants) if isinstance(column, Choices) else BitMap()
+        else:
+            found = column.between(condition.low, condition.high) if isinstance(column, Numbers) else BitMap()
+        return self.seen - found if condition.negated else self.seen & found
+
+    def meeting_all(self, conditions: Iterable[Condition]) -> BitMap:
+        return BitMap.intersection(self.seen, *(self.meeting(one) for one in conditions))
+
+    def newest(self, within: BitMap, before: bytes | None, most: int) -> list[bytes]:
+        """The ids at the last positions of `within`, newest first."""
+        end = len(within) if before is None else within.rank(rank - 1) if (rank := self.ids.rank(before)) else 0
+        return [self.ids[within[i]] for i in range(end - 1, max(end - most, 0) - 1, -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The values of a facet with how many logs have each, most first. `many` says that there are too many to list."""
+
+    values: list[tuple[str, int]] = field(default_factory=list)
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch of the chart. `cost` in US dollars, latencies in milliseconds, None where nothing was measured."""
+
+    since: datetime
+    until: datetime
+    count: int
+    errors: int
+    cost: float
+    p50: int | None
+    p95: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Ids newest first. `next` is where the page after it begins, None when nothing older is found.
+
+    `partial` says that a search for a text stopped at `next` before the page was full.
+    """
+
+    ids: list[uuid.UUID]
+    next: uuid.UUID | None
+    partial: bool = False
+
+
+class Search:
+    """Lazy: each answer reads the columns that it needs, and nothing twice."""
+
+    def __init__(self, workspace: Workspace, question: Question, window: Window) -> None:
+        self.workspace, self.question, self.window = workspace, question, window
+        self.behind = 0
+
+    @cached_property
+    def rows(self) -> list[IndexBlock]:
+        found = IndexBlock.objects.of(self.workspace).in_order().defer("ids")
+        if self.window.since:
+            found = found.filter(last__gte=ids.first_of(self.window.since))
+        if self.window.until:
+            found = found.filter(first__lt=ids.first_of(self.window.until))
+        return list(found)
+
+    @cached_property
+    def loose(self) -> Block:
+        """What waits to be indexed, newest first and not without end."""
+        found = Unindexed.objects.filter(workspace=self.workspace)
+        waiting = list(dict.fromkeys(found.order_by("-log_id").values_list("log_id", flat=True)[: MOST_LOOSE + 1]))
+        self.behind = len(waiting) - MOST_LOOSE if len(waiting) > MOST_LOOSE else 0
+        return store.block_of(waiting[:MOST_LOOSE])
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Oldest first, with the columns that the conditions ask for."""
+        kept, columns = store.ids_of(self.rows), self._columns({one.facet for one in self.question.conditions})
+        hidden = list(self.loose.ids)
+        blocks = [kept[row.pk] for row in self.rows]
+        made = [
+            Part(of, found, self._in_window(of) - of.positions(hidden))
+            for of, found in zip(blocks, columns[:-1], strict=True)
+        ]
+        return [*made, Part(self.loose.ids, columns[-1], self._in_window(self.loose.ids))]
+
+    @cached_property
+    def found(self) -> list[BitMap]:
+        """What answers the question, for each part; with a text, among its newest matches only."""
+        return self._meeting(self.question.conditions, self.among)
+
+    @cached_property
+    def among(self) -> list[bytes] | None:
+        """The logs that a text, a trace or a picture leaves to look at; None when all."""
+        return self._among(None, MOST_TEXT)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether counts are of the newest matches of a text only."""
+        return self.among is not None and len(self.among) >= MOST_TEXT
+
+    def count(self) -> int:
+        return sum(len(bits) for bits in self.found)
+
+    def page(self, before: uuid.UUID | None, size: int) -> Page:
+        """Raises nothing for a `before` that is gone: it is a place in time."""
+        if self.question.is_empty:
+            return self._plain_page(before, size)
+        most = FIRST_TEXT if self.question.words else MOST_TEXT
+        while True:
+            among = self._among(before, most)
+            found = self._newest(among, before, size + 1)
+            exhausted = among is None or len(among) < most
+            if len(found) > size or exhausted or most >= MOST_TEXT:
+                break
+            most = MOST_TEXT
+        if len(found) <= size and not exhausted and among:
+            return Page(found, uuid.UUID(bytes=among[-1]), partial=True)
+        return _page(found, size)
+
+    def _plain_page(self, before: uuid.UUID | None, size: int) -> Page:
+        """Without a question the rows themselves are the fastest, and the first to know what came in."""
+        logs = RequestLog.objects.of(self.workspace).since(self.window.since).until(self.window.until)
+        found = list(logs.newest_first().before(before).values_list("pk", flat=True)[: size + 1])
+        return _page(found, size)
+
+    def _newest(self, among: list[bytes] | None, before: uuid.UUID | None, most: int) -> list[uuid.UUID]:
+        cursor = before.bytes if before else None
+        found: list[bytes] = []
+        for part, bits in zip(self.parts, self._meeting(self.question.conditions, among), strict=True):
+            found += part.newest(bits, cursor, most)
+        return [uuid.UUID(bytes=id) for id in sorted(found, reverse=True)[:most]]
+
+    def _among(self, before: uuid.UUID | None, most: int) -> list[bytes] | None:
+        wanted: list[set[bytes]] = []
+        if any(not word.negated for word in self.question.words):
+            wanted.append(self._with_words(before, most))
+        if self.question.trace:
+            logs = RequestLog.objects.of(self.workspace).filter(trace_id=self.question.trace)
+            wanted.append({id.bytes for id in logs.newest_first().values_list("pk", flat=True)[:most]})
+        if self.question.picture:
+            shown = LogImage.objects.filter(
+                workspace=self.workspace, image__sha256__startswith=self.question.picture.lower()
+            )
+            wanted.append({id.bytes for id in shown.order_by("-log_id").values_list("log_id", flat=True)[:most]})
+        return sorted(set.intersection(*wanted), reverse=True) if wanted else None
+
+    def _with_words(self, before: uuid.UUID | None, most: int) -> set[bytes]:
+        low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
+        high = text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
+        high = min(high, text.number_of(before)) if before else high
+        found = text.matches(self.workspace, self.question.words, low=low, high=high, limit=most)
+        return {id.bytes for _, id in found}
+
+    def facets(self) -> dict[str, Counted]:
+        """Of each facet of choices and each metadata name. A facet's own condition does not narrow its own counts."""
+        names, many = self._listed()
+        columns = self._columns(names)
+        counted: dict[str, Counted] = {name: Counted(many=True) for name in many}
+        for name in names:
+            total: Counter[str] = Counter()
+            for bits, has in zip(self._counting(name), columns, strict=True):
+                column = has.get(name)
+                if isinstance(column, Choices):
+                    total.update(column.counts(bits))
+            counted[name] = Counted(total.most_common())
+        return counted
+
+    def _counting(self, facet: str) -> list[BitMap]:
+        """For each part, what answers the question when this facet's own conditions are left out."""
+        if all(one.facet != facet for one in self.question.conditions):
+            return self.found
+        return self._meeting(self.question.without(facet).conditions, self.among)
+
+    def _meeting(self, conditions: Iterable[Condition], among: list[bytes] | None) -> list[BitMap]:
+        met = [part.meeting_all(conditions) for part in self.parts]
+        if among is None:
+            return met
+        return [bits & part.ids.positions(among) for part, bits in zip(self.parts, met, strict=True)]
+
+    def _listed(self) -> tuple[list[str], list[str]]:
+        """The facets whose values are few enough to count, and the names of metadata where they are too many."""
+        stored = IndexColumn.objects.filter(block__in=self.rows, name__startswith=METADATA)
+        most: dict[str, int] = {}
+        for name, distinct in stored.values_list("name", "distinct"):
+            most[name] = max(distinct, most.get(name, 0))
+        for name, column in self.loose.columns.items():
+            if name.startswith(METADATA) and isinstance(column, Choices):
+                most[name] = max(len(column.values), most.get(name, 0))
+        few = [name for name, distinct in most.items() if distinct <= MOST_VALUES]
+        plain = [facet.name for facet in FACETS if not facet.is_number]
+        return plain + sorted(few), sorted(set(most) - set(few))
+
+    def chart(self, since: datetime, until: datetime, bars: int) -> list[Bar]:
+        """What was found between two times, in so many equal stretches."""
+        first, last = (int(at.timestamp() * 1000) for at in (since, until))
+        edges = [first + (last - first) * i // bars for i in range(bars + 1)]
+        columns = self._columns({"state", "cost", "latency"})
+        parts = [
+            _Charted(part.ids, bits, has, edges)
+            for part, bits, has in zip(self.parts, self.found, columns, strict=True)
+        ]
+        return [_bar(parts, edges, i) for i in range(bars)]
+
+    def figures(self, name: str) -> tuple[int | None, int | None]:
+        """Median and 95th percentile of a facet of numbers, in its whole units."""
+        parts = [
+            (column, bits)
+            for bits, has in zip(self.found, self._columns({name}), strict=True)
+            if isinstance(column := has.get(name), Numbers)
+        ]
+        return quantile(parts, 0.5), quantile(parts, 0.95)
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """From the first to the last log found."""
+        ends = [part.ids[bits[i]] for part, bits in zip(self.parts, self.found, strict=True) if bits for i in (0, -1)]
+        if not ends:
+            return None
+        return ids.time_of(uuid.UUID(bytes=min(ends))), ids.time_of(uuid.UUID(bytes=max(ends)))
+
+    def _columns(self, names: Iterable[str]) -> list[dict[str, Column]]:
+        """These columns of each part, in the order of the parts; what is loose has all of its columns."""
+        stored = store.columns_of(self.rows, names)
+        return [*(stored[row.pk] for row in self.rows), self.loose.columns]
+
+    def _in_window(self, of: Ids) -> BitMap:
+        since, until = self.window.since, self.window.until
+        first = of.rank_of_time(int(since.timestamp() * 1000)) if since else 0
+        last = of.rank_of_time(int(until.timestamp() * 1000)) if until else len(of)
+        return BitMap(range(first, max(first, last)))
+
+
+def _page(found: Sequence[uuid.UUID], size: int) -> Page:
+    """From one more than fits, if there are that many."""
+    return Page(list(found[:size]), found[size - 1] if len(found) > size else None)
+
+
+class _Charted:
+    """A part cut into the chart's bars; what all bars share is worked out once."""
+
+    def __init__(self, of: Ids, bits: BitMap, columns: dict[str, Column], edges: Sequence[int]) -> None:
+        self.bits = bits
+        self.ranks = [of.rank_of_time(edge) for edge in edges]
+        state, cost = columns.get("state"), columns.get("cost")
+        self.errors = bits & state.matching(lambda value: value in ERRORS) if isinstance(state, Choices) else BitMap()
+        self.cost = [digit & bits for digit in cost.digits] if isinstance(cost, Numbers) else []
+        latency = columns.get("latency")
+        self.latency = latency if isinstance(latency, Numbers) else None
+
+    def cost_of(self, first: int, last: int) -> int:
+        return sum(bits.range_cardinality(first, last) << i for i, bits in enumerate(self.cost))
+
+
+def _bar(parts: Sequence[_Charted], edges: Sequence[int], i: int) -> Bar:
+    count = errors = cost = 0
+    timed: list[tuple[Numbers, BitMap]] = []
+    for part in parts:
+        first, last = part.ranks[i], part.ranks[i + 1]
+        here = part.bits.range_cardinality(first, last) if last > first else 0
+        if here:
+            count += here
+            errors += part.errors.range_cardinality(first, last)
+            cost += part.cost_of(first, last)
+            if part.latency:
+                timed.append((part.latency, part.bits & BitMap(range(first, last))))
+    since, until = (datetime.fromtimestamp(edge / 1000, tz=UTC) for edge in (edges[i], edges[i + 1]))
+    return Bar(since, until, count, errors, cost / 10**8, quantile(timed, 0.5), quantile(timed, 0.95))

@@ -1,0 +1,239 @@
+"""Search on real rows, on both databases: whatever is asked, the answer is that of looking at every row."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway import ids
+from gateway.index import store, text
+from gateway.index.question import parse
+from gateway.index.search import Search, Window
+from gateway.index.text import Texts
+from gateway.keys import create_workspace
+from gateway.models import Image, IndexBlock, LogImage, RequestLog, Unindexed, Workspace
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+ALWAYS = Window()
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr(store, "cache", store.Cache(store.CACHE_BYTES))  # each test has a database of its own
+    return create_workspace(slug="default", name="Default")
+
+
+def log_at(workspace: Workspace, minute: float, **fields: Any) -> RequestLog:
+    """A log that waits to be indexed, as the recorder leaves it."""
+    at = START + timedelta(minutes=minute)
+    made = ids.first_of(at).int | 7 << 76 | 2 << 62 | random.getrandbits(62)
+    usual: dict[str, Any] = {
+        "endpoint": "v1/chat/completions",
+        "method": "POST",
+        "path": "/v1/x",
+        "state": "ok",
+        "status": 200,
+    }
+    log = RequestLog(id=uuid.UUID(int=made), workspace=workspace, started_at=at, trace_id="t", **usual | fields)
+    log.save(force_insert=True)
+    store.queue([(log.pk, workspace.pk)])
+    return log
+
+
+def show(log: RequestLog, **fields: Any) -> Image:
+    sha256 = uuid.uuid4().hex * 2
+    image = Image.objects.create(sha256=sha256, size=10, thumbnail="made", **{"media_type": "image/png"} | fields)
+    index = log.images.count()
+    LogImage.objects.create(
+        workspace=log.workspace, log=log, image=image, direction="input", index=index, source="data"
+    )
+    RequestLog.objects.filter(pk=log.pk).update(input_images=index + 1)
+    return image
+
+
+def found(workspace: Workspace, question: str, window: Window = ALWAYS) -> set[uuid.UUID]:
+    search = Search(workspace, parse(question), window)
+    page = set(search.page(None, 1000).ids)
+    assert len(page) == search.count()
+    return page
+
+
+def grow(workspace: Workspace, count: int) -> list[RequestLog]:
+    """Logs in every state of indexing: in large blocks, in small ones, late, changed, and waiting."""
+    chance = random.Random(3)
+    logs = []
+    for number in range(count):
+        fields = {
+            "model": chance.choice(["gpt-4o", "claude", "gemini"]),
+            "status": chance.choice([200, 200, 429, 500]),
+            "cost": chance.choice([None, Decimal("0.25"), Decimal("0.00000001"), Decimal("3")]),
+            "total_ms": chance.choice([None, 5.0, 900.0, 12_000.0]),
+            "metadata": {"user": chance.choice(["ann", "bob"])} if chance.random() < 0.6 else {},
+        }
+        logs.append(log_at(workspace, (600 * number / count + chance.uniform(-40, 0)) % 600, **fields))
+        if number % 23 == 22:
+            store.index_all(workspace)
+        if number % 11 == 10:
+            changed = chance.choice(logs)
+            RequestLog.objects.filter(pk=changed.pk).update(model="renamed", cost=None)
+            store.queue([(changed.pk, workspace.pk)])
+    return list(RequestLog.objects.of(workspace))
+
+
+def test_any_question_finds_what_looking_at_every_row_finds(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST", 64)
+    logs = grow(workspace, 150)
+    assert Unindexed.objects.exists()
+    assert IndexBlock.objects.of(workspace).count() > 1
+    questions = {
+        "model:gpt-4o": lambda log: log.model == "gpt-4o",
+        "-model:gpt-4o,claude": lambda log: log.model not in ("gpt-4o", "claude"),
+        "status:4xx,5xx model:renamed": lambda log: log.status >= 400 and log.model == "renamed",
+        "cost:>0.00000001": lambda log: (log.cost or 0) > Decimal("0.00000001"),
+        "-cost:*": lambda log: log.cost is None,
+        "latency:1s..": lambda log: (log.total_ms or 0) >= 1000,
+        "metadata.user:ann -status:200": lambda log: log.metadata.get("user") == "ann" and log.status != 200,
+        "-metadata.user:*": lambda log: "user" not in log.metadata,
+    }
+    for question, holds in questions.items():
+        assert found(workspace, question) == {log.pk for log in logs if holds(log)}, question
+
+
+def test_facets_count_every_row_once_and_leave_out_their_own_condition(workspace: Workspace) -> None:
+    logs = grow(workspace, 80)
+    counted = Search(workspace, parse("model:claude status:200"), ALWAYS).facets()
+    assert dict(counted["model"].values) == Counter(log.model for log in logs if log.status == 200)
+    assert dict(counted["status"].values) == Counter(str(log.status) for log in logs if log.model == "claude")
+    chosen = [log for log in logs if log.model == "claude" and log.status == 200]
+    assert dict(counted["metadata.user"].values) == Counter(log.metadata["user"] for log in chosen if log.metadata)
+
+
+def test_the_chart_adds_up_to_the_rows(workspace: Workspace) -> None:
+    logs = grow(workspace, 80)
+    bars = Search(workspace, parse("model:*"), ALWAYS).chart(START, START + timedelta(minutes=600), 12)
+    assert sum(bar.count for bar in bars) == len(logs)
+    assert round(sum(bar.cost for bar in bars), 8) == float(sum(log.cost or 0 for log in logs))
+    for bar in bars:
+        here = sorted(log.total_ms for log in logs if bar.since <= log.started_at < bar.until and log.total_ms)
+        assert bar.p50 == (here[(len(here) - 1) // 2] if here else None)
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(workspace: Workspace) -> None:
+    logs = grow(workspace, 90)
+    wanted = sorted((log.pk for log in logs if log.status == 200), reverse=True)
+    search = Search(workspace, parse("status:200"), ALWAYS)
+    seen = []
+    page = search.page(None, 7)
+    while page.next:
+        seen += page.ids
+        page = search.page(page.next, 7)
+    seen += page.ids
+    assert seen == wanted
+
+
+def test_a_window_bounds_everything(workspace: Workspace) -> None:
+    logs = grow(workspace, 60)
+    window = Window(START + timedelta(minutes=200), START + timedelta(minutes=300))
+    inside = {log.pk for log in logs if window.since <= log.started_at < window.until}  # type: ignore[operator]
+    assert found(workspace, "", window) == found(workspace, "model:*", window) == inside
+
+
+def test_text_is_found_by_word_beginning_phrase_and_side(workspace: Workspace) -> None:
+    said = {
+        "a": ("Read the TOTAL due on this invoice", "Crème brûlée, 12 EUR"),
+        "b": ("the due total", "発票の合計は十二です"),
+        "c": ("nothing of it", "invoiced twice"),
+    }
+    logs = {name: log_at(workspace, n, model=name) for n, name in enumerate(said)}
+    text.write(Texts(log.pk, workspace.pk, *said[name]) for name, log in logs.items())
+    asked = {
+        "invoice": "ac",
+        '"invoice"': "a",
+        '"total due"': "a",
+        "total due": "ab",
+        "prompt:invoice": "a",
+        "answer:invoice": "c",
+        "creme": "a",
+        '"合計"': "b",
+        "total -eur": "b",
+        "due model:a": "a",
+        "zebra": "",
+    }
+    for question, expected in asked.items():
+        assert found(workspace, question) == {logs[name].pk for name in expected}, question
+
+
+def test_text_pages_reach_the_oldest_match(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.index.search.FIRST_TEXT", 5)
+    monkeypatch.setattr("gateway.index.search.MOST_TEXT", 10)
+    logs = [log_at(workspace, n, model="rare" if n < 3 else "common") for n in range(40)]
+    text.write(Texts(log.pk, workspace.pk, "receipt", "") for log in logs)
+    for question, wanted in (("receipt", logs), ("receipt model:rare", logs[:3])):
+        search = Search(workspace, parse(question), ALWAYS)
+        page = search.page(None, 4)
+        seen = set(page.ids)
+        while page.next:
+            page = search.page(page.next, 4)
+            seen |= set(page.ids)
+        assert seen >= {log.pk for log in wanted}
+
+
+def test_pictures_have_facets_of_their_own(workspace: Workspace) -> None:
+    plain, turned, broken = (log_at(workspace, n) for n in range(3))
+    show(turned, width=4000, height=1000, orientation=6, has_gps=True, media_type="image/jpeg")
+    show(broken, blank=True, truncated=True, width=100, height=100)
+    second = show(broken, has_alpha=True)
+    asked = {
+        "image:none": {plain},
+        "image:input": {turned, broken},
+        "rotated:yes gps:yes": {turned},
+        "aspect:panorama format:jpeg": {turned},
+        "megapixels:>=4": {turned},
+        "images:>1": {broken},
+        "blank:yes truncated:yes transparent:yes": {broken},
+        f"picture:{second.sha256[:12]}": {broken},
+    }
+    for _ in ("waiting", "indexed"):
+        for question, expected in asked.items():
+            assert found(workspace, question) == {log.pk for log in expected}, question
+        store.index_all(workspace)
+
+
+def test_no_workspace_sees_into_another(workspace: Workspace) -> None:
+    other = create_workspace(slug="other", name="Other")
+    for n, owner in enumerate((workspace, other)):
+        log = log_at(owner, n, model="same")
+        text.write([Texts(log.pk, owner.pk, "shared words", "")])
+    store.index_all(workspace)
+    for question in ("", "model:same", "shared", "trace:t"):
+        assert len(found(workspace, question)) == 1, question
+
+
+def test_a_block_never_outgrows_its_bound(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST", 16)
+    logs = grow(workspace, 100)
+    store.index_all(workspace)
+    assert max(IndexBlock.objects.of(workspace).values_list("size", flat=True)) <= 16
+    assert found(workspace, "model:*") == {log.pk for log in logs}
+
+
+def test_the_number_of_queries_does_not_grow_with_the_logs(
+    workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    grow(workspace, 60)
+    store.index_all(workspace)
+    with django_assert_max_num_queries(12):
+        search = Search(workspace, parse("model:gpt-4o"), ALWAYS)
+        search.page(None, 50)
+        search.facets()
+        search.chart(START, START + timedelta(minutes=600), 60)
