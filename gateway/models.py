@@ -193,6 +193,10 @@ class RequestLog(models.Model):
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.state}"
 
+    @property
+    def id_text(self) -> str:
+        return str(self.pk)
+
 
 class Payload(models.Model):
     """The bodies of one request, pictures cut out (`cutting`), compressed with zlib."""
@@ -305,6 +309,12 @@ class LogImage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.index} of {self.log_id}"
+
+    @property
+    def is_mistyped(self) -> bool:
+        """Whether the caller said another type than the bytes are; `image/jpg` is a common way to say JPEG."""
+        declared = self.declared_type.lower().replace("image/jpg", "image/jpeg")
+        return bool(self.image and declared and declared not in (self.image.media_type, "application/octet-stream"))
 
     @property
     def number(self) -> str:

@@ -55,11 +55,11 @@ class RequestLogQuerySet(models.QuerySet["RequestLog"]):
     def until(self, at: datetime | None) -> Self:
         return self.filter(id__lt=ids.first_of(at)) if at else self
 
-    def with_list_images(self) -> Self:
-        """The pictures of each row and the names its line shows, in one query each."""
+    def with_list_images(self, most: int) -> Self:
+        """The first pictures of each row in each direction, and the names its line shows, in one query each."""
         from gateway.models import LogImage
 
-        images = LogImage.objects.select_related("image").order_by("direction", "index")
+        images = LogImage.objects.filter(index__lt=most).select_related("image").order_by("direction", "index")
         return self.select_related("virtual_key", "api_key").prefetch_related(models.Prefetch("images", images))
 
 

@@ -1,130 +1,171 @@
-"""The list of logs, one log, its bodies and pictures."""
+"""The list of logs: what the address asks for, as rows or as a contact sheet, with facets, chart, and what is new."""
 
 from __future__ import annotations
 
 import uuid
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_safe
-from django.views.decorators.vary import vary_on_headers
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
 
-from gateway import blobs, bodies, serving
-from gateway.logs_api import find_image
-from gateway.models import LogImage, RequestLog, Workspace
-from logsui.access import HtmxHttpRequest, member
-from logsui.conversation import read_conversation
-from logsui.rawjson import pieces
+from gateway.index.question import Unclear
+from gateway.index.search import Page, Search
+from gateway.models import RequestLog, Workspace
+from logsui import columns, sidebar
+from logsui.access import member
+from logsui.asked import CHARTS, SPANS, Asked
+from logsui.strip import strip
 
 PAGE_SIZE = 50
 ROW_IMAGES = 4
-BODIES = {
-    "request": bodies.request_body,
-    "sent": bodies.sent_body,
-    "response": bodies.response_body,
-}
+MOST_UNSETTLED = 100
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 @require_GET
-@vary_on_headers("HX-Request")
 @member()
-def log_list(request: HtmxHttpRequest, workspace: Workspace) -> HttpResponse:
-    before = _uuid(request.GET.get("before"))
-    logs = list(RequestLog.objects.of(workspace).newest_first().before(before).with_list_images()[: PAGE_SIZE + 1])
-    page = logs[:PAGE_SIZE]
-    seen = _fingerprint(page)
-    if request.htmx and request.GET.get("seen") == seen:
+def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    asked, search = _widened(workspace, Asked.read(request.GET.dict()))
+    page = Page([], None) if asked.problem else search.page(asked.before, PAGE_SIZE)
+    context = _rows_context(request, workspace, asked, page.ids) | {
+        "next": asked.older_than(page.next).query if page.next else "",
+        "partial": page.partial,
+        "newest": asked.older_than(None).query,
+        "count": search.count(),
+        "is_capped": search.is_capped,
+        "behind": search.behind,
+        "figures": search.figures("latency"),
+        "groups": sidebar.groups(asked, search.facets()),
+        "strip": strip(asked, search),
+        "charts": [(name, title, asked.with_chart(name).query) for name, title in CHARTS.items()],
+        "spans": [(name, title, asked.with_span(name).query) for name, (title, _) in SPANS.items()],
+        "all_rows": columns.ROWS,
+        "hidden_columns": columns.hidden(columns.shown(request.COOKIES)),
+    }
+    return render(request, "logsui/log_list.html", context)
+
+
+@require_GET
+@member()
+def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """What a list that stands open lacks: rows newer than `after`, and rows in `unsettled` (id.mark) that look different now."""
+    asked = Asked.read(request.GET.dict())
+    after = Asked.read({"before": request.GET.get("after", "")}).before
+    search = Search(workspace, asked.question, asked.window)
+    newest = [] if asked.problem else search.page(None, PAGE_SIZE).ids
+    fresh = [id for id in newest if after is None or id > after]
+    marks = dict(pair.partition(".")[::2] for pair in request.GET.get("unsettled", "").split(",")[:MOST_UNSETTLED])
+    known = [id for text in marks if (id := Asked.read({"before": text}).before)]
+    changed = [log.pk for log in _logs(workspace, known) if mark(log) != marks[str(log.pk)]]
+    if not fresh and not changed:
         return HttpResponse(status=204)
-    context = {
-        "workspace": workspace,
-        "logs": page,
-        "next": page[-1].pk if len(logs) > PAGE_SIZE else None,
-        "before": before,
-        "seen": seen,
-        "row_images": ROW_IMAGES,
+    context = _rows_context(request, workspace, asked, fresh + changed)
+    by_id = {log.pk: log for log in context["logs"]}
+    context |= {
+        "fresh": [by_id[id] for id in fresh if id in by_id],
+        "changed": [by_id[id] for id in changed if id in by_id],
+        "is_full": len(fresh) == PAGE_SIZE,
     }
-    return render(request, "logsui/log_list.html" + ("#rows" if request.htmx else ""), context)
+    return render(request, "logsui/new_rows.html", context)
 
 
 @require_GET
 @member()
-def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
-    images = Prefetch("images", LogImage.objects.select_related("image"))
-    found = RequestLog.objects.of(workspace).filter(pk=log_id)
-    log = found.select_related("workspace", "virtual_key", "api_key", "payload").prefetch_related(images).first()
-    if log is None:
-        raise Http404("There is no such log in this workspace.")
-    payload = getattr(log, "payload", None)
-    context = {
+def chart(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """The strip alone, for a list that stands open."""
+    return render(request, "logsui/_strip.html", _chart_context(request, workspace))
+
+
+@require_GET
+@member()
+def chart_table(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """The figures behind the chart."""
+    return render(request, "logsui/chart_table.html", _chart_context(request, workspace))
+
+
+def _chart_context(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    asked, search = _widened(workspace, Asked.read(request.GET.dict()))
+    return {
         "workspace": workspace,
-        "log": log,
-        "payload": payload,
-        "conversation": read_conversation(log, payload),
-        "request_json": pieces(bodies.request_text(payload), log, LogImage.Direction.INPUT) if payload else [],
-        "sent_json": pieces(bodies.sent_text(payload), log, LogImage.Direction.INPUT) if payload else [],
-        "response_json": pieces(bodies.response_text(payload), log, LogImage.Direction.OUTPUT) if payload else [],
-        "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
-        "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
+        "asked": asked,
+        "strip": strip(asked, search),
+        "charts": [(name, title, asked.with_chart(name).query) for name, title in CHARTS.items()],
+        "logs_path": reverse("logs", args=[workspace.slug]),
     }
-    return render(request, "logsui/log_detail.html", context)
 
 
-@require_safe
+@require_GET
 @member()
-def log_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, which: str) -> HttpResponse:
-    """A body to the byte, pictures put back, as a download."""
-    log = RequestLog.objects.of(workspace).filter(pk=log_id).select_related("payload").first()
-    payload = getattr(log, "payload", None)
-    if payload is None or which not in BODIES:
-        raise Http404("There is no such body.")
+def narrow(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """A range typed in the sidebar becomes part of the question."""
+    asked = Asked.read(request.GET.dict())
+    low, high = request.GET.get("low", ""), request.GET.get("high", "")
     try:
-        data = BODIES[which](payload)
-    except blobs.BlobMissing:
-        raise Http404("A picture of this body is not in the blob store any more.") from None
-    headers = {
-        "Content-Disposition": f'attachment; filename="{log_id}-{which}.bin"',
-        "Content-Security-Policy": serving.SANDBOX_POLICY,
-        "Cache-Control": "no-store",
+        asked = sidebar.with_range(asked, request.GET.get("facet", ""), low, high)
+    except Unclear:
+        wrong = f"{asked.text} {request.GET.get('facet', '')}:{low}..{high}".strip()
+        asked = replace(asked, text=wrong)  # the list says what is wrong with it
+    return redirect(reverse("logs", args=[workspace.slug]) + asked.query)
+
+
+@require_POST
+@member()
+def arrange(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """Columns and height of rows, kept for this browser."""
+    back = Asked.read(request.POST.dict()).query
+    response = redirect(reverse("logs", args=[workspace.slug]) + back)
+    kept: dict[str, Any] = {"max_age": YEAR_SECONDS, "samesite": "Lax", "secure": settings.BEHIND_TLS}
+    if request.POST.get("rows") in columns.ROWS:
+        response.set_cookie(columns.ROWS_COOKIE, request.POST["rows"], **kept)
+    for change in ("show", "hide", "up"):
+        if change in request.POST:
+            changed = columns.arranged(columns.shown(request.COOKIES), change, request.POST[change])
+            response.set_cookie(columns.COOKIE, ".".join(column.name for column in changed), **kept)
+    return response
+
+
+def mark(log: RequestLog) -> str:
+    """Changes whenever the row of a log would look different."""
+    images = [(one.image_id, one.snapshot, one.image and one.image.thumbnail) for one in log.images.all()]
+    return f"{zlib.crc32(repr((log.state, images)).encode()):08x}"
+
+
+def is_settled(log: RequestLog) -> bool:
+    """Whether the row will not change by itself any more."""
+    pictures = ((one.snapshot, one.image and one.image.thumbnail) for one in log.images.all())
+    return log.state != RequestLog.State.IN_FLIGHT and all("pending" not in one for one in pictures)
+
+
+def _widened(workspace: Workspace, asked: Asked) -> tuple[Asked, Search]:
+    """With the first span that holds anything, unless the address names one."""
+    search = Search(workspace, asked.question, asked.window)
+    if asked.span or asked.is_dragged or asked.problem:
+        return asked, search
+    for span in list(SPANS)[1:]:
+        wider = asked.with_span(span)
+        search = Search(workspace, asked.question, wider.window)
+        if search.page(None, 1).ids:
+            return replace(wider, before=asked.before, span="" if span == "24h" else span), search
+    return asked, search
+
+
+def _rows_context(request: HttpRequest, workspace: Workspace, asked: Asked, ids: Sequence[uuid.UUID]) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "asked": asked,
+        "logs": _logs(workspace, ids),
+        "columns": columns.shown(request.COOKIES),
+        "rows": columns.rows(request.COOKIES),
+        "row_images": ROW_IMAGES,
+        "logs_path": reverse("logs", args=[workspace.slug]),
     }
-    return HttpResponse(data, content_type="application/octet-stream", headers=headers)
 
 
-@require_safe
-@member()
-def image(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
-    found = find_image(workspace, log_id, number).image
-    if found is None or serving.cross_site(request):
-        raise Http404("This image is not kept.")
-    return serving.original(request, found)
-
-
-@require_safe
-@member()
-def thumbnail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str, size: int) -> HttpResponse:
-    found = find_image(workspace, log_id, number).image
-    if found is None or serving.cross_site(request):
-        raise Http404("This image is not kept.")
-    return serving.thumbnail(request, found, size)
-
-
-def _fingerprint(logs: Sequence[RequestLog]) -> str:
-    """Changes whenever a row of the page would look different."""
-    seen = [
-        (
-            log.pk.hex,
-            log.state,
-            [(one.image_id, one.snapshot, one.image and one.image.thumbnail) for one in log.images.all()],
-        )
-        for log in logs
-    ]
-    return f"{zlib.crc32(repr(seen).encode()):08x}"
-
-
-def _uuid(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError:
-        raise Http404("That is not the id of a log.") from None
+def _logs(workspace: Workspace, ids: Sequence[uuid.UUID]) -> list[RequestLog]:
+    return list(RequestLog.objects.of(workspace).filter(pk__in=ids).newest_first().with_list_images(ROW_IMAGES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui import account, keys, logs
+from logsui import account, detail, keys, logs
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -15,10 +15,15 @@ urlpatterns: list[URLPattern] = [
     path("account", account.account_page, name="account"),
     path("account/theme", account.set_theme, name="theme"),
     path("w/<slug:slug>/logs", logs.log_list, name="logs"),
-    path("w/<slug:slug>/logs/<uuid:log_id>", logs.log_detail, name="log"),
-    path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", logs.log_body, name="log-body"),
-    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>", logs.image, name="image"),
-    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>/<int:size>", logs.thumbnail, name="thumbnail"),
+    path("w/<slug:slug>/logs/new", logs.new_rows, name="new-rows"),
+    path("w/<slug:slug>/logs/chart", logs.chart, name="chart"),
+    path("w/<slug:slug>/logs/chart/table", logs.chart_table, name="chart-table"),
+    path("w/<slug:slug>/logs/narrow", logs.narrow, name="narrow"),
+    path("w/<slug:slug>/logs/arrange", logs.arrange, name="arrange"),
+    path("w/<slug:slug>/logs/<uuid:log_id>", detail.log_detail, name="log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", detail.log_body, name="log-body"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>", detail.image, name="image"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>/<int:size>", detail.thumbnail, name="thumbnail"),
     path("w/<slug:slug>/keys", keys.key_page, name="keys"),
     path("w/<slug:slug>/keys/create", keys.create_key, name="create-key"),
     path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.revoke_key, name="revoke-key"),

@@ -4,7 +4,7 @@ index are made from this table, so that a new facet is a line here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -33,13 +33,13 @@ class Entry:
     def files(self) -> Iterator[Image]:
         return (one.image for one in self.images if one.image is not None)
 
-    def any_file(self, holds: Callable[[Image], bool | None]) -> Iterable[str]:
-        return ["yes"] if any(holds(image) for image in self.files()) else []
-
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """`unit` tells that it is a number. `folded` facets are not opened in the sidebar until asked for."""
+    """`unit` tells that it is a number, `is_flag` that its one value is `yes`.
+
+    `folded` facets are not opened in the sidebar until asked for.
+    """
 
     name: str
     title: str
@@ -47,6 +47,7 @@ class Facet:
     read: Callable[[Entry], Value]
     unit: Unit = ""
     folded: bool = False
+    is_flag: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -59,6 +60,14 @@ def _word(read: Callable[[RequestLog], str | None]) -> Callable[[Entry], Value]:
         return [value[:LONGEST_VALUE]] if value else []
 
     return words
+
+
+def _flag(holds: Callable[[Image], bool | None]) -> Callable[[Entry], Value]:
+    return lambda entry: ["yes"] if any(holds(image) for image in entry.files()) else []
+
+
+def _mistyped(entry: Entry) -> Value:
+    return ["yes"] if any(one.is_mistyped for one in entry.images) else []
 
 
 def _milliseconds(value: float | None) -> int | None:
@@ -97,9 +106,26 @@ def _snapshots(entry: Entry) -> Value:
 
 
 FACETS = (
-    Facet("state", "State", "Request", _word(lambda log: log.state)),
-    Facet("status", "Status", "Request", _word(lambda log: str(log.status or ""))),
-    Facet("error", "Error", "Request", _word(lambda log: log.failure)),
+    Facet("state", "State", "Outcome", _word(lambda log: log.state)),
+    Facet("status", "Status", "Outcome", _word(lambda log: str(log.status or ""))),
+    Facet("error", "Error", "Outcome", _word(lambda log: log.failure)),
+    Facet("image", "Pictures", "Images", _directions),
+    Facet("rotated", "Rotated by EXIF", "Images", _flag(lambda image: (image.orientation or 1) > 1), is_flag=True),
+    Facet("gps", "Has GPS", "Images", _flag(lambda image: image.has_gps), is_flag=True),
+    Facet("transparent", "Transparent", "Images", _flag(lambda image: image.has_alpha), is_flag=True),
+    Facet("animated", "Animated", "Images", _flag(lambda image: (image.frames or 1) > 1), is_flag=True),
+    Facet("cmyk", "CMYK", "Images", _flag(lambda image: image.colour_mode == "CMYK"), is_flag=True),
+    Facet("blank", "Blank", "Images", _flag(lambda image: image.blank), is_flag=True),
+    Facet("truncated", "Truncated", "Images", _flag(lambda image: image.truncated), is_flag=True),
+    Facet("broken", "Not drawable", "Images", _flag(lambda image: image.thumbnail == "failed"), is_flag=True),
+    Facet("mistyped", "Declared as another type", "Images", _mistyped, is_flag=True),
+    Facet("format", "Format", "Images", lambda entry: {image.label.lower() for image in entry.files()}),
+    Facet("images", "How many", "Images", lambda entry: entry.log.input_images + entry.log.output_images, "count"),
+    Facet("megapixels", "Megapixels", "Images", _largest(_thousand_pixels), "megapixels"),
+    Facet("bytes", "File size", "Images", _largest(lambda image: image.size), "bytes", folded=True),
+    Facet("aspect", "Shape", "Images", lambda entry: {shape for one in entry.files() if (shape := _aspect(one))}),
+    Facet("source", "Given as", "Images", lambda entry: {one.source for one in entry.images}, folded=True),
+    Facet("snapshot", "Copy of the link", "Images", _snapshots),
     Facet("model", "Model", "Request", _word(lambda log: log.model)),
     Facet("provider", "Provider", "Request", _word(lambda log: log.provider)),
     Facet("vkey", "Virtual key", "Request", _word(lambda log: f"@{log.virtual_key.slug}" if log.virtual_key else None)),
@@ -107,28 +133,13 @@ FACETS = (
     Facet("endpoint", "Endpoint", "Request", _word(lambda log: log.endpoint)),
     Facet("stream", "Stream", "Request", _word(lambda log: "yes" if log.stream else "no"), folded=True),
     Facet("finish", "Finish reason", "Request", _word(lambda log: log.finish_reason), folded=True),
-    Facet("warning", "Warnings", "Request", lambda entry: ["yes"] if entry.log.warnings else [], folded=True),
+    Facet("warning", "Warnings", "Request", lambda entry: ["yes"] if entry.log.warnings else [], is_flag=True),
     Facet("client", "Client", "Request", _word(lambda log: log.sdk), folded=True),
     Facet("cost", "Cost", "Figures", lambda entry: _money(entry.log.cost), "money"),
     Facet("tokens", "Tokens", "Figures", lambda entry: entry.log.total_tokens, "count"),
     Facet("latency", "Latency", "Figures", lambda entry: _milliseconds(entry.log.total_ms), "ms"),
     Facet("ttfb", "First byte", "Figures", lambda entry: _milliseconds(entry.log.first_byte_ms), "ms", folded=True),
     Facet("size", "Request size", "Figures", lambda entry: entry.log.request_bytes, "bytes", folded=True),
-    Facet("image", "Pictures", "Images", _directions),
-    Facet("images", "How many", "Images", lambda entry: entry.log.input_images + entry.log.output_images, "count"),
-    Facet("format", "Format", "Images", lambda entry: {image.label.lower() for image in entry.files()}),
-    Facet("megapixels", "Megapixels", "Images", _largest(_thousand_pixels), "megapixels"),
-    Facet("bytes", "File size", "Images", _largest(lambda image: image.size), "bytes", folded=True),
-    Facet("aspect", "Shape", "Images", lambda entry: {shape for one in entry.files() if (shape := _aspect(one))}),
-    Facet("source", "Given as", "Images", lambda entry: {one.source for one in entry.images}),
-    Facet("snapshot", "Copy of the link", "Images", _snapshots, folded=True),
-    Facet("rotated", "Rotated by EXIF", "Images", lambda entry: entry.any_file(lambda one: (one.orientation or 1) > 1)),
-    Facet("gps", "Has GPS", "Images", lambda entry: entry.any_file(lambda one: one.has_gps)),
-    Facet("transparent", "Transparent", "Images", lambda entry: entry.any_file(lambda one: one.has_alpha)),
-    Facet("animated", "Animated", "Images", lambda entry: entry.any_file(lambda one: (one.frames or 1) > 1)),
-    Facet("blank", "Blank", "Images", lambda entry: entry.any_file(lambda one: one.blank)),
-    Facet("truncated", "Truncated", "Images", lambda entry: entry.any_file(lambda one: one.truncated)),
-    Facet("broken", "Not drawable", "Images", lambda entry: entry.any_file(lambda one: one.thumbnail == "failed")),
 )
 BY_NAME = {facet.name: facet for facet in FACETS}
 NUMBERS = {facet.name for facet in FACETS if facet.is_number}

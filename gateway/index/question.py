@@ -97,12 +97,11 @@ class Question:
         had = self.of(facet)
         old = had.values if isinstance(had, Choice) else ()
         values = tuple(one for one in old if one != value) if value in old else (*old, value)
-        rest = tuple(one for one in self.conditions if one is not had)
-        return replace(self, conditions=(*rest, Choice(facet, values)) if values else rest)
+        rest = replace(self, conditions=tuple(one for one in self.conditions if one is not had))
+        return rest.also(Choice(facet, values)) if values else rest
 
-    def with_range(self, written: Range) -> Question:
-        rest = self.without(written.facet)
-        return replace(rest, conditions=(*rest.conditions, written))
+    def also(self, condition: Condition) -> Question:
+        return replace(self, conditions=(*self.conditions, condition))
 
     def __str__(self) -> str:
         """As a person would type it; reading it gives the same question again."""

@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from django import template
 
+from gateway.models import Image, RequestLog
 from gateway.providers.base import Provider
+from logsui import logs
 
 register = template.Library()
 
@@ -48,6 +50,34 @@ def money(cost: Decimal | None) -> str:
 def share(part: float | None, whole: float | None) -> str:
     """A percentage for the width of a bar."""
     return f"{100 * part / whole:.1f}" if part and whole else "0"
+
+
+@register.filter
+def mark(log: RequestLog) -> str:
+    return logs.mark(log)
+
+
+@register.filter
+def is_settled(log: RequestLog) -> bool:
+    return logs.is_settled(log)
+
+
+@register.filter
+def flags(log: RequestLog) -> list[str]:
+    """What deserves a second look, in few words: warnings of the call, and what is odd about the pictures of the row."""
+    found = list(log.warnings[:3])
+    for one in log.images.all():
+        found += [text for text, holds in _oddities(one.image) if holds] if one.image else []
+    return list(dict.fromkeys(found))
+
+
+def _oddities(image: Image) -> list[tuple[str, bool]]:
+    return [
+        ("rotated by EXIF", (image.orientation or 1) > 1),
+        ("one colour all over", bool(image.blank)),
+        ("the file ends too early", bool(image.truncated)),
+        ("not drawable", image.thumbnail == Image.Thumbnail.FAILED),
+    ]
 
 
 @register.filter

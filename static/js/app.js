@@ -1,7 +1,10 @@
-// Small behaviours of every page: local times, copying, asking before a revoke, errors, and the keyboard in lists.
+// Small behaviours of every page: local times, copying, asking before a revoke, errors, and the keyboard.
 import "./lightbox.js";
+import "./go.js";
+import { escape, step } from "./list.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const minute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 
@@ -11,8 +14,17 @@ function localise(root) {
     const at = new Date(time.dateTime);
     time.title = full.format(at);
     if (time.dataset.local === "long") time.textContent = full.format(at);
-    else time.textContent = at.toDateString() === today ? clock.format(at) : day.format(at);
+    else if (time.dataset.local === "minute") time.textContent = minute.format(at);
+    else if (at.toDateString() === today) time.textContent = clock.format(at);
+    else time.replaceChildren(line("first", clock.format(at)), line("second", day.format(at)));
   }
+}
+
+function line(name, text) {
+  const made = document.createElement("span");
+  made.className = name;
+  made.textContent = text;
+  return made;
 }
 
 function toast(text) {
@@ -28,42 +40,61 @@ async function copy(button) {
   setTimeout(() => { button.textContent = before; }, 1500);
 }
 
-function step(by) {
-  const links = [...document.querySelectorAll(".row-link")];
-  const at = links.indexOf(document.activeElement);
-  const next = at < 0 ? links[0] : links[Math.min(Math.max(at + by, 0), links.length - 1)];
-  next?.focus();
-  next?.scrollIntoView({ block: "nearest" });
+let lead = 0;
+
+/** `g` and then a letter goes to a page. */
+function goTo(key) {
+  const link = document.querySelector(`.rail [data-key="${CSS.escape(key)}"]`);
+  if (link) location.assign(link.href);
 }
 
+const KEYS = {
+  j: () => onDetail() ? document.getElementById("older")?.click() : step(1),
+  k: () => onDetail() ? document.getElementById("newer")?.click() : step(-1),
+  "/": () => document.getElementById("q")?.select(),
+  "?": () => document.getElementById("keys").showModal(),
+  g: () => { lead = Date.now(); },
+  Escape: () => { if (!escape() && onDetail()) document.getElementById("back").click(); },
+};
+
+const onDetail = () => document.getElementById("back");
+
 function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const onDetail = document.getElementById("back");
-  if (event.key === "j") onDetail ? document.getElementById("older")?.click() : step(1);
-  else if (event.key === "k") onDetail ? document.getElementById("newer")?.click() : step(-1);
-  else if (event.key === "Escape" && onDetail) onDetail.click();
+  if (typing && event.key === "Escape") typing.blur();
+  if (typing) return;
+  if (Date.now() - lead < 1500 && event.key !== "g") {
+    lead = 0;
+    return goTo(event.key);
+  }
+  if (KEYS[event.key]) {
+    if (event.key === "/") event.preventDefault();
+    KEYS[event.key]();
+  } else {
+    const action = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
+    action?.click();
+  }
 }
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-confirm]");
+  const button = event.target.closest("[data-copy], [data-confirm], [data-close]");
   if (button?.dataset.copy) copy(button);
+  else if (button && "close" in button.dataset) button.closest("dialog").close();
   else if (button?.dataset.confirm && !window.confirm(button.dataset.confirm)) event.preventDefault();
 });
-
-// A live list is replaced as a whole: keep the keyboard where it was.
-let focused = null;
-document.addEventListener("htmx:beforeSwap", () => { focused = document.activeElement?.closest(".log-row")?.id; });
-document.addEventListener("htmx:afterSwap", () => {
-  localise(document);
-  if (focused) document.querySelector(`#${CSS.escape(focused)} .row-link`)?.focus({ preventScroll: true });
-  toast("");
+document.addEventListener("change", (event) => {
+  const select = event.target.closest("select[data-submit]");
+  if (select) select.form.requestSubmit();
 });
+
+for (const name of ["htmx:afterSwap", "loupe:shown"]) document.addEventListener(name, () => { localise(document); toast(""); });
+document.addEventListener("loupe:answered", () => toast(""));
 for (const name of ["htmx:responseError", "htmx:response:error"]) {
   document.addEventListener(name, (event) => toast(`The page could not be refreshed (${event.detail.xhr?.status ?? "error"}).`));
 }
-for (const name of ["htmx:sendError", "htmx:timeout"]) {
+for (const name of ["htmx:sendError", "htmx:timeout", "loupe:failed"]) {
   document.addEventListener(name, () => toast("Loupe does not answer. The page follows again when it does."));
 }
 localise(document);

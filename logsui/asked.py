@@ -1,0 +1,131 @@
+"""The state of the list as its address holds it: question, window, chart, place. Any view can be sent to a colleague."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.utils.functional import cached_property
+
+from gateway.index.question import Question, Unclear, parse
+from gateway.index.search import Window
+
+SPANS = {
+    "1h": ("Last hour", timedelta(hours=1)),
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+    "all": ("All time", None),
+}
+FIRST_SPAN = "24h"
+CHARTS = {"count": "Requests and errors", "cost": "Cost", "latency": "Latency"}
+LAST_MS = 253_402_300_799_000  # the end of the year 9999
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for. `problem` says what is wrong with it; then nothing is looked for."""
+
+    text: str = ""
+    question: Question = field(default_factory=Question)
+    span: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    chart: str = "count"
+    before: uuid.UUID | None = None
+    open: uuid.UUID | None = None
+    problem: str = ""
+
+    @classmethod
+    def read(cls, params: Mapping[str, str]) -> Asked:
+        text = params.get("q", "").strip()
+        try:
+            question, problem = parse(text), ""
+        except Unclear as error:
+            question, problem = Question(), str(error)
+        span = params.get("w", "")
+        return cls(
+            text=text,
+            question=question,
+            span=span if span in SPANS else "",
+            since_ms=_milliseconds(params.get("from")),
+            until_ms=_milliseconds(params.get("to")),
+            chart=chart if (chart := params.get("chart", "")) in CHARTS else "count",
+            before=_uuid(params.get("before")),
+            open=_uuid(params.get("open")),
+            problem=problem,
+        )
+
+    @property
+    def is_dragged(self) -> bool:
+        """Whether the window is two given times, not a span up to now."""
+        return self.since_ms is not None or self.until_ms is not None
+
+    @property
+    def is_live(self) -> bool:
+        return self.until_ms is None and self.before is None and not self.problem
+
+    @cached_property
+    def window(self) -> Window:
+        if self.is_dragged:
+            return Window(_time(self.since_ms), _time(self.until_ms))
+        length = SPANS[self.span or FIRST_SPAN][1]
+        return Window(datetime.now(UTC) - length if length else None)
+
+    @property
+    def window_title(self) -> str:
+        return "Chosen on the chart" if self.is_dragged else SPANS[self.span or FIRST_SPAN][0]
+
+    def with_span(self, span: str) -> Asked:
+        return replace(self, span=span, since_ms=None, until_ms=None, before=None)
+
+    def between(self, since: datetime, until: datetime) -> Asked:
+        first, last = (int(at.timestamp() * 1000) for at in (since, until))
+        return replace(self, span="", since_ms=first, until_ms=last, before=None)
+
+    def asking(self, question: Question) -> Asked:
+        return replace(self, question=question, text=str(question), before=None)
+
+    def with_chart(self, chart: str) -> Asked:
+        return replace(self, chart=chart)
+
+    def older_than(self, before: uuid.UUID | None) -> Asked:
+        return replace(self, before=before)
+
+    @property
+    def query(self) -> str:
+        """As the part of an address after the path; empty for the plain list."""
+        params = {
+            "q": self.text,
+            "w": self.span,
+            "from": self.since_ms,
+            "to": self.until_ms,
+            "chart": self.chart if self.chart != "count" else "",
+            "before": self.before,
+        }
+        found = urlencode({name: value for name, value in params.items() if value not in ("", None)})
+        return f"?{found}" if found else "?"
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What a form besides the question must carry along."""
+        params = {"w": self.span, "from": self.since_ms, "to": self.until_ms, "chart": self.chart}
+        return {name: value for name, value in params.items() if value not in ("", None, "count")}
+
+
+def _milliseconds(text: str | None) -> int | None:
+    return min(int(text), LAST_MS) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def _uuid(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,242 @@
+// The list of logs while it stands open: new rows, the panel beside it, the keyboard, and the chart under the pointer.
+import { go } from "./go.js";
+
+const POLL_MS = 1000;
+const MOST_ROWS = 250;
+const byId = (id) => document.getElementById(id);
+const rowLinks = () => [...document.querySelectorAll(".row-link")];
+
+// What came in since the list was drawn, and is not shown yet because somebody is reading.
+let held = [];
+let overflow = false;
+
+function isReading() {
+  return window.scrollY > 8 || !byId("panel")?.hidden || byId("log-rows")?.matches(":focus-within");
+}
+
+function newestId() {
+  return (held[0] ?? byId("log-rows")?.firstElementChild)?.id.slice(4) ?? "";
+}
+
+function showHeld() {
+  if (overflow || !byId("log-rows")) return go(location.href, { push: false, top: true });
+  byId("log-rows").prepend(...held);
+  while (byId("log-rows").children.length > MOST_ROWS) byId("log-rows").lastElementChild.remove();
+  held = [];
+  sayNew();
+  document.dispatchEvent(new CustomEvent("loupe:shown"));
+}
+
+function sayNew() {
+  const count = held.length;
+  byId("live-text").textContent = count ? `${overflow ? `${count}+` : count} new` : "Live";
+  byId("live").classList.toggle("pill-new", count > 0);
+}
+
+async function poll() {
+  const live = byId("live");
+  if (!live || document.hidden) return;
+  const unsettled = [...document.querySelectorAll("[data-unsettled]")].map((row) => row.dataset.unsettled).slice(0, 100);
+  const query = new URLSearchParams({ after: newestId(), unsettled });
+  const response = await fetch(`${live.dataset.new}&${query}`);
+  document.dispatchEvent(new CustomEvent("loupe:answered"));
+  if (response.status !== 200 || byId("live") !== live) return;
+  const answer = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!answer.getElementById("fresh")) return location.reload(); // logged out
+  for (const row of answer.getElementById("changed").content.children) replaceRow(row.cloneNode(true));
+  const fresh = [...answer.getElementById("fresh").content.children].map((row) => document.adoptNode(row.cloneNode(true)));
+  held = [...fresh, ...held];
+  overflow ||= "full" in answer.getElementById("fresh").dataset;
+  if (fresh.length) isReading() && byId("log-rows") ? sayNew() : showHeld();
+}
+
+function replaceRow(row) {
+  const old = byId(row.id) ?? held.find((one) => one.id === row.id);
+  const focused = old?.contains(document.activeElement);
+  row.classList.toggle("row-open", old?.classList.contains("row-open"));
+  old?.replaceWith(row);
+  held = held.map((one) => (one === old ? row : one));
+  if (focused) row.querySelector(".row-link").focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("loupe:shown"));
+}
+
+async function keepPolling() {
+  try {
+    await poll();
+  } catch (error) {
+    document.dispatchEvent(new CustomEvent("loupe:failed", { detail: error }));
+  }
+  setTimeout(keepPolling, POLL_MS);
+}
+
+// The panel
+
+const openId = () => new URL(location.href).searchParams.get("open");
+let loading = new AbortController();
+
+function setOpen(id, { replace = false } = {}) {
+  const url = new URL(location.href);
+  if (id) url.searchParams.set("open", id);
+  else url.searchParams.delete("open");
+  history[replace ? "replaceState" : "pushState"]({}, "", url);
+}
+
+async function showPanel(id) {
+  const panel = byId("panel");
+  if (!panel) return;
+  markOpen(id);
+  panel.hidden = false;
+  fold();
+  loading.abort();
+  loading = new AbortController();
+  const response = await fetch(`${panel.dataset.logs}/${id}`, { signal: loading.signal });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const article = page.querySelector(".log, .empty");
+  byId("panel-body").replaceChildren(document.adoptNode(article));
+  byId("panel-page").href = `${panel.dataset.logs}/${id}`;
+  byId("panel-body").scrollTop = 0;
+  window.htmx.process(byId("panel-body"));
+  document.dispatchEvent(new CustomEvent("loupe:shown"));
+}
+
+function hidePanel() {
+  byId("panel").hidden = true;
+  byId("panel-body").replaceChildren();
+  const row = document.querySelector(".row-open .row-link");
+  markOpen(null);
+  fold();
+  row?.focus();
+}
+
+function markOpen(id) {
+  document.querySelector(".row-open")?.classList.remove("row-open");
+  byId(`log-${id}`)?.classList.add("row-open");
+}
+
+/** Filters fold into their pill where there is no room for them. */
+function fold() {
+  const filters = document.querySelector(".facets-fold");
+  if (filters) filters.open = byId("panel").hidden && matchMedia("(width >= 1000px)").matches;
+}
+
+async function followAddress() {
+  const panel = byId("panel");
+  if (!panel) return;
+  if (!openId()) {
+    if (!panel.hidden) hidePanel();
+    return;
+  }
+  if (panel.hidden || !byId("panel-page").href.endsWith(openId())) await showPanel(openId());
+  else markOpen(openId());
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-open]");
+  if (link && byId("panel") && matchMedia("(width >= 1000px)").matches && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    setOpen(link.dataset.open, { replace: Boolean(openId()) });
+    link.focus({ preventScroll: true });
+    showPanel(link.dataset.open).catch(() => location.assign(link.href));
+  }
+  if (event.target.closest("#panel-close")) {
+    setOpen(null);
+    hidePanel();
+  }
+  if (event.target.closest("#live") && held.length) {
+    showHeld();
+    window.scrollTo(0, 0);
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
+// The edge of the panel
+
+function setWidth(pixels) {
+  const width = Math.min(Math.max(pixels, 360), window.innerWidth - 420);
+  document.documentElement.style.setProperty("--panel", `${width}px`);
+  localStorage.setItem("loupe-panel", width);
+}
+
+document.addEventListener("pointerdown", (event) => {
+  if (event.target.id !== "panel-edge") return;
+  event.preventDefault();
+  event.target.setPointerCapture(event.pointerId);
+  event.target.onpointermove = (move) => setWidth(window.innerWidth - move.clientX);
+  event.target.onpointerup = () => { event.target.onpointermove = null; };
+});
+
+// The chart: a click narrows the window to a bar, dragging to what was dragged over; Back undoes it.
+
+let drag = null;
+
+document.addEventListener("pointerdown", (event) => {
+  const bars = event.target.closest?.("svg.bars");
+  if (bars && !event.button) drag = { bars, from: event.clientX };
+});
+document.addEventListener("pointermove", (event) => {
+  if (!drag || Math.abs(event.clientX - drag.from) < 5) return;
+  const shares = [drag.from, event.clientX].map((x) => shareAt(drag.bars, x)).sort((a, b) => a - b);
+  const width = drag.bars.viewBox.baseVal.width;
+  drag.shares = shares;
+  drag.mark ??= drag.bars.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+  drag.mark.setAttribute("class", "bar-drag");
+  drag.mark.setAttribute("x", shares[0] * width);
+  drag.mark.style.width = `${(shares[1] - shares[0]) * width}px`;
+});
+document.addEventListener("pointerup", (event) => {
+  if (!drag) return;
+  const { bars } = drag;
+  const index = Math.floor(shareAt(bars, event.clientX) * bars.dataset.bars);
+  const shares = drag.shares ?? [index / bars.dataset.bars, (index + 1) / bars.dataset.bars];
+  if (drag.shares || event.target.closest("svg.bars rect")) narrowTo(bars, shares);
+  drag = null;
+});
+
+function shareAt(bars, x) {
+  const box = bars.getBoundingClientRect();
+  return Math.min(Math.max((x - box.left) / box.width, 0), 1);
+}
+
+function narrowTo(bars, shares) {
+  const [since, until] = [Number(bars.dataset.since), Number(bars.dataset.until)];
+  const url = new URL(location.href);
+  for (const name of ["w", "before"]) url.searchParams.delete(name);
+  url.searchParams.set("from", Math.round(since + shares[0] * (until - since)));
+  url.searchParams.set("to", Math.round(since + shares[1] * (until - since)));
+  go(url, { top: true });
+}
+
+
+// The keyboard
+
+export function step(by) {
+  const links = rowLinks();
+  const open = document.querySelector(".row-open .row-link");
+  const at = links.indexOf(links.includes(document.activeElement) ? document.activeElement : open);
+  const next = at < 0 ? links[0] : links[Math.min(Math.max(at + by, 0), links.length - 1)];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+  if (next && next !== open && openId()) next.click();
+}
+
+export function escape() {
+  if (!openId() || byId("panel")?.hidden !== false) return false;
+  setOpen(null);
+  hidePanel();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.id !== "panel-edge" || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  setWidth(byId("panel").offsetWidth + (event.key === "ArrowLeft" ? 24 : -24));
+});
+
+const kept = Number(localStorage.getItem("loupe-panel"));
+if (kept) setWidth(kept);
+document.addEventListener("loupe:shown", () => {
+  if (!byId("log-rows")?.contains(held[0])) followAddress();
+});
+window.addEventListener("popstate", () => { held = []; overflow = false; });
+fold();
+followAddress();
+keepPolling();
