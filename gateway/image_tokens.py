@@ -9,12 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from math import ceil, floor, sqrt
+from typing import NamedTuple
 
-Rule = Callable[[int, int, str], int]
+
+class Seen(NamedTuple):
+    """What a model makes of a picture: its tokens, and the size in pixels to which the provider scales it first."""
+
+    tokens: int
+    width: int
+    height: int
+
+
+Rule = Callable[[int, int, str], Seen]
 
 
 def estimate(model: str, width: int, height: int, detail: str = "") -> int | None:
     """Input tokens of one picture, in pixels as stored; None for a model whose rule is not known."""
+    seen = as_seen(model, width, height, detail)
+    return seen.tokens if seen else None
+
+
+def as_seen(model: str, width: int, height: int, detail: str = "") -> Seen | None:
+    """None for a model whose rule is not known."""
     if width <= 0 or height <= 0:
         return None
     name = model.lower().replace("%3a", ":")
@@ -22,15 +38,20 @@ def estimate(model: str, width: int, height: int, detail: str = "") -> int | Non
     return rule(width, height, detail) if rule else None
 
 
+def _scaled(tokens: int, width: int, height: int, scale: float) -> Seen:
+    return Seen(tokens, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 def tiles(base: int, each: int) -> Rule:
     """OpenAI's 512-pixel tiles: into 2048 x 2048, the short side to 768 at most, then counted (OpenAI, images guide)."""
 
-    def rule(width: int, height: int, detail: str) -> int:
+    def rule(width: int, height: int, detail: str) -> Seen:
         if detail == "low":
-            return base
+            return _scaled(base, width, height, min(1.0, 512 / max(width, height)))
         scale = min(1.0, 2048 / max(width, height))
         scale = min(scale, 768 / min(width, height))
-        return base + each * ceil(round(width * scale, 6) / 512) * ceil(round(height * scale, 6) / 512)
+        count = ceil(round(width * scale, 6) / 512) * ceil(round(height * scale, 6) / 512)
+        return _scaled(base + each * count, width, height, scale)
 
     return rule
 
@@ -38,7 +59,7 @@ def tiles(base: int, each: int) -> Rule:
 def patches(multiplier: float, budget: int = 1536, side: int = 2048) -> Rule:
     """OpenAI's 32-pixel patches, scaled down until they are within the budget (OpenAI, images guide)."""
 
-    def rule(width: int, height: int, detail: str) -> int:
+    def rule(width: int, height: int, detail: str) -> Seen:
         size = min(1.0, side / max(width, height))
         w, h = width * size, height * size
         if ceil(w / 32) * ceil(h / 32) > budget:
@@ -46,7 +67,7 @@ def patches(multiplier: float, budget: int = 1536, side: int = 2048) -> Rule:
             across, down = w * scale / 32, h * scale / 32
             scale *= min(floor(across) / across, floor(down) / down)
             w, h = int(w * scale), int(h * scale)
-        return ceil(ceil(w / 32) * ceil(h / 32) * multiplier)
+        return Seen(ceil(ceil(w / 32) * ceil(h / 32) * multiplier), max(1, round(w)), max(1, round(h)))
 
     return rule
 
@@ -54,7 +75,7 @@ def patches(multiplier: float, budget: int = 1536, side: int = 2048) -> Rule:
 def by_detail(rules: dict[str, Rule], otherwise: str) -> Rule:
     """OpenAI's models since gpt-5.4 scale a picture by what `detail` asks (OpenAI, images guide; not measured)."""
 
-    def rule(width: int, height: int, detail: str) -> int:
+    def rule(width: int, height: int, detail: str) -> Seen:
         return rules.get(detail, rules[otherwise])(width, height, detail)
 
     return rule
@@ -68,51 +89,51 @@ FULL_SIZE = patches(1.2, 30_000, 65_535)
 def claude(side: int, most: int) -> Rule:
     """28-pixel squares after fitting both the long side and the number of squares (Anthropic, vision guide; measured)."""
 
-    def rule(width: int, height: int, detail: str) -> int:
+    def rule(width: int, height: int, detail: str) -> Seen:
         scale = min(1.0, side / max(width, height))
         while True:
             across, down = ceil(width * scale / 28), ceil(height * scale / 28)
             if across * down <= most:
-                return across * down
+                return _scaled(across * down, width, height, scale)
             scale *= min(0.999, sqrt(most / (across * down)))
 
     return rule
 
 
-def gemini_tiles(width: int, height: int, detail: str) -> int:
+def gemini_tiles(width: int, height: int, detail: str) -> Seen:
     """Gemini 2.0: 258 for a small picture, else 258 a crop and for the overview (ai.google.dev, tokens)."""
     if max(width, height) <= 384:
-        return 258
+        return Seen(258, width, height)
     unit = min(max(floor(min(width, height) / 1.5), 256), 768)
-    return 258 * (ceil(width / unit) * ceil(height / unit) + 1)
+    return Seen(258 * (ceil(width / unit) * ceil(height / unit) + 1), width, height)
 
 
-def gemini_flat(width: int, height: int, detail: str) -> int:
+def gemini_flat(width: int, height: int, detail: str) -> Seen:
     """Gemini 2.5 counts 258 for any picture (measured)."""
-    return 258
+    return Seen(258, width, height)
 
 
-def gemini_budget(width: int, height: int, detail: str) -> int:
+def gemini_budget(width: int, height: int, detail: str) -> Seen:
     """Gemini 3: the picture is scaled up or down to a budget of tokens in its own proportions (ai.google.dev; measured)."""
     budget = {"low": 280, "medium": 560, "high": 1120, "original": 2240, "ultra_high": 2240}.get(detail, 1120)
     ratio = width / height
-    return floor(sqrt(budget * ratio)) * floor(sqrt(budget / ratio))
+    return Seen(floor(sqrt(budget * ratio)) * floor(sqrt(budget / ratio)), width, height)
 
 
 def mistral(side: int, patch: int) -> Rule:
     """Rows of patches, each row with its end mark (mistralai/mistral-common, tokens/tokenizers/image.py)."""
 
-    def rule(width: int, height: int, detail: str) -> int:
+    def rule(width: int, height: int, detail: str) -> Seen:
         ratio = max(width / side, height / side)
         if ratio > 1:
             width, height = round(width / ratio), round(height / ratio)
         across, down = (width - 1) // patch + 1, (height - 1) // patch + 1
-        return down * (across + 1)
+        return Seen(down * (across + 1), width, height)
 
     return rule
 
 
-def llama4(width: int, height: int, detail: str) -> int:
+def llama4(width: int, height: int, detail: str) -> Seen:
     """Llama 4: tiles of 336 pixels in the picture's proportions, 16 at most, and the whole, about 145 each (differences
     between measured pictures fit; the absolute is not proven).
     """
@@ -120,10 +141,10 @@ def llama4(width: int, height: int, detail: str) -> int:
     while across * down > 16:
         across, down = (across - 1, down) if across >= down else (across, down - 1)
     count = across * down
-    return 145 * (count + 1 if count > 1 else 1)
+    return Seen(145 * (count + 1 if count > 1 else 1), width, height)
 
 
-def qwen(width: int, height: int, detail: str) -> int:
+def qwen(width: int, height: int, detail: str) -> Seen:
     """Qwen2-VL and 2.5-VL: sides rounded to 28 pixels, a token each 28 x 28, and two marks (Qwen2-VL, image processor)."""
     w, h = max(28, round(width / 28) * 28), max(28, round(height / 28) * 28)
     if w * h > 16384 * 784:
@@ -132,7 +153,7 @@ def qwen(width: int, height: int, detail: str) -> int:
     elif w * h < 4 * 784:
         scale = sqrt(4 * 784 / (width * height))
         w, h = ceil(width * scale / 28) * 28, ceil(height * scale / 28) * 28
-    return w * h // 784 + 2
+    return Seen(w * h // 784 + 2, w, h)
 
 
 # The first pattern that is found in the model's name counts, so the narrower stand before the wider.

@@ -7,6 +7,7 @@ hidden where a stored block has an older state of it, so that answers are exact 
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,13 @@ class Part:
 
     def meeting_all(self, conditions: Iterable[Condition]) -> BitMap:
         return BitMap.intersection(self.seen, *(self.meeting(one) for one in conditions))
+
+    def positions(self, sorted_ids: Sequence[bytes]) -> BitMap:
+        """Where these stand here, those of other parts left out."""
+        if not len(self.ids):
+            return BitMap()
+        first, last = bisect_left(sorted_ids, self.ids[0]), bisect_right(sorted_ids, self.ids[len(self.ids) - 1])
+        return self.ids.positions(sorted_ids[first:last])
 
     def newest(self, within: BitMap, before: bytes | None, most: int) -> list[bytes]:
         """The ids at the last positions of `within`, newest first."""
@@ -138,7 +146,7 @@ class Search:
 
     @cached_property
     def among(self) -> list[bytes] | None:
-        """The logs that a text, a trace or a picture leaves to look at; None when all."""
+        """The logs that a text, a trace or a picture leaves to look at, oldest first; None when all."""
         return self._among(None, MOST_TEXT)
 
     @property
@@ -153,16 +161,14 @@ class Search:
         """Raises nothing for a `before` that is gone: it is a place in time."""
         if self.question.is_empty:
             return self._plain_page(before, size)
-        most = FIRST_TEXT if self.question.words else MOST_TEXT
-        while True:
-            among = self._among(before, most)
+        for most in (FIRST_TEXT, MOST_TEXT):
+            among = self._among(before, most) if before and self.question.words else self.among
             found = self._newest(among, before, size + 1)
             exhausted = among is None or len(among) < most
-            if len(found) > size or exhausted or most >= MOST_TEXT:
+            if len(found) > size or exhausted:
                 break
-            most = MOST_TEXT
         if len(found) <= size and not exhausted and among:
-            return Page(found, uuid.UUID(bytes=among[-1]), partial=True)
+            return Page(found, uuid.UUID(bytes=among[0]), partial=True)
         return _page(found, size)
 
     def _plain_page(self, before: uuid.UUID | None, size: int) -> Page:
@@ -190,7 +196,7 @@ class Search:
                 workspace=self.workspace, image__sha256__startswith=self.question.picture.lower()
             )
             wanted.append({id.bytes for id in shown.order_by("-log_id").values_list("log_id", flat=True)[:most]})
-        return sorted(set.intersection(*wanted), reverse=True) if wanted else None
+        return sorted(set.intersection(*wanted)) if wanted else None
 
     def _with_words(self, before: uuid.UUID | None, most: int) -> set[bytes]:
         low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
@@ -223,7 +229,13 @@ class Search:
         met = [part.meeting_all(conditions) for part in self.parts]
         if among is None:
             return met
-        return [bits & part.ids.positions(among) for part, bits in zip(self.parts, met, strict=True)]
+        left = self._left if among is self.among else [part.positions(among) for part in self.parts]
+        return [bits & some for bits, some in zip(met, left, strict=True)]
+
+    @cached_property
+    def _left(self) -> list[BitMap]:
+        """Where `among` stands in each part."""
+        return [part.positions(self.among or []) for part in self.parts]
 
     def _listed(self) -> tuple[list[str], list[str]]:
         """The facets whose values are few enough to count, and the names of metadata where they are too many."""

@@ -17,6 +17,7 @@ from gateway.index.question import Words
 from gateway.models import LogText, Workspace
 
 MOST_WORDS = 5000
+SHORTEST_BEGINNING = 4  # what begins with less is most of the index
 LONGEST_WORD = 64
 READ = 200_000
 # Scripts without blanks between words; each of their characters is taken as a word, and a search for several as a phrase.
@@ -112,7 +113,7 @@ def _for_sqlite(words: Sequence[Words]) -> str:
 
     def one(word: Words) -> str:
         phrase = " ".join(words_of(word.text))
-        star = "" if word.is_phrase else " *"
+        star = " *" if _is_beginning(word) else ""
         return f'{f"{word.where} : " if word.where else ""}"{phrase}"{star}' if phrase else ""
 
     wanted = [text for word in words if not word.negated and (text := one(word))]
@@ -123,13 +124,19 @@ def _for_sqlite(words: Sequence[Words]) -> str:
     return f"({found}) NOT ({' OR '.join(refused)})" if refused else found
 
 
+def _is_beginning(word: Words) -> bool:
+    """Whether longer words that begin with this one are meant too."""
+    parts = words_of(word.text)
+    return bool(parts) and not word.is_phrase and len(parts[-1]) >= SHORTEST_BEGINNING
+
+
 def _for_postgres(words: Sequence[Words]) -> str:
     """PostgreSQL's tsquery: `<->` between the words of a phrase, `:*` for a beginning, `:A` for the prompt's words."""
 
     def one(word: Words) -> str:
         parts = words_of(word.text)
         marks = [COLUMNS.get(word.where, "")] * len(parts)
-        if parts and not word.is_phrase:
+        if _is_beginning(word):
             marks[-1] = "*" + marks[-1]
         return " <-> ".join(f"'{part}'" + (f":{mark}" if mark else "") for part, mark in zip(parts, marks, strict=True))
 
