@@ -218,7 +218,10 @@ class Payload(models.Model):
 
 
 class Image(models.Model):
-    """One distinct file, by the hash of its bytes. Its bytes are in the blob store under that hash."""
+    """One distinct file, by the hash of its bytes. Its bytes are in the blob store under that hash.
+
+    `colour_mode` is Pillow's (RGB, CMYK, L …); what a decoder must find out is None until it has looked.
+    """
 
     class Thumbnail(models.TextChoices):
         PENDING = "pending"
@@ -239,6 +242,10 @@ class Image(models.Model):
     truncated = models.BooleanField(null=True)
     colour_mode = models.CharField(max_length=10, blank=True)
     perceptual_hash = models.CharField(max_length=16, blank=True)
+    hash_1 = models.CharField(max_length=4, blank=True, editable=False)
+    hash_2 = models.CharField(max_length=4, blank=True, editable=False)
+    hash_3 = models.CharField(max_length=4, blank=True, editable=False)
+    hash_4 = models.CharField(max_length=4, blank=True, editable=False)
     thumbnail = models.CharField(max_length=8, choices=Thumbnail.choices, default=Thumbnail.PENDING)
     thumbnail_problem = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -247,11 +254,17 @@ class Image(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["thumbnail"], condition=models.Q(thumbnail="pending"), name="thumbnail_to_make")
+            models.Index(fields=["thumbnail"], condition=models.Q(thumbnail="pending"), name="thumbnail_to_make"),
+            *(models.Index(fields=[f"hash_{n}"], name=f"look_alike_{n}") for n in (1, 2, 3, 4)),
         ]
 
     def __str__(self) -> str:
         return f"sha256:{self.sha256[:12]}"
+
+    def note_hash(self, hash: str) -> None:
+        """Keep a perceptual hash, whole and in quarters: pictures that look alike share at least one (`look_alikes`)."""
+        self.perceptual_hash = hash
+        self.hash_1, self.hash_2, self.hash_3, self.hash_4 = (hash[n : n + 4] for n in range(0, 16, 4))
 
     @property
     def drawn(self) -> bool:

@@ -75,6 +75,16 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def without_thumbnail(self) -> Self:
         return self.filter(thumbnail="pending").order_by("created_at")
 
+    def look_alikes(self, hash: str, bits: int = 6, most: int = 2000) -> list[str]:
+        """The hashes (sha256) of pictures whose perceptual hash differs in at most `bits` of 64 bits.
+
+        Of pictures that differ in 3 bits or less one quarter of the hash is equal, so none of these is missed.
+        """
+        quarters = [hash[n : n + 4] for n in range(0, 16, 4)]
+        some = models.Q(*((f"hash_{n}", quarter) for n, quarter in enumerate(quarters, 1)), _connector=models.Q.OR)
+        near = self.filter(some).values_list("sha256", "perceptual_hash")[:most]
+        return [sha256 for sha256, other in near if (int(hash, 16) ^ int(other, 16)).bit_count() <= bits]
+
 
 class LogImageQuerySet(models.QuerySet["LogImage"]):
     def of_log(self, workspace: Workspace, log_id: uuid.UUID) -> Self:

@@ -48,6 +48,12 @@ def _ranged(request: HttpRequest, response: HttpResponse, data: bytes) -> HttpRe
     return response
 
 
+def download(data: bytes, name: str) -> HttpResponse:
+    """Bytes of a user as a file that no browser opens in place."""
+    response = _response(data, "application/octet-stream", f'attachment; filename="{name}"', "no-store")
+    return response
+
+
 def thumbnail(request: HttpRequest, image: Image, size: int) -> HttpResponse:
     """The WebP at most `size` pixels long, made now if the worker has not come to it."""
     if size not in blobs.THUMBNAIL_SIZES:

@@ -40,7 +40,7 @@ def make(image: Image, decoder: Decoder) -> None:
     image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
     image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
     image.colour_mode = seen.colour_mode
-    image.perceptual_hash = seen.perceptual_hash
+    image.note_hash(seen.perceptual_hash)
     image.thumbnail = Image.Thumbnail.MADE
     image.save()
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import bodies, dialects, multipart
 from gateway.dialects.base import Answer, Dialect, Part, Turn
+from gateway.image_warnings import warnings_of
 from gateway.jsontext import compact, parsed_or_none
 from gateway.log_images import form_document
 from gateway.models import LogImage, Payload, RequestLog
+from logsui.markdown import rendered
 
 SHOWN_TEXT = 200_000
+FOLDED_TEXT = 1200
 
 
 @dataclass(slots=True)
 class Shown:
-    """One part as it is drawn: text, or a picture of the log."""
+    """One part as it is drawn: text, or a picture of the log with what is odd about it. `html` is rendered Markdown."""
 
     kind: str
     text: str = ""
     image: LogImage | None = None
+    html: str = ""
+    warnings: Sequence[str] = ()
+
+    @property
+    def start(self) -> str:
+        """The beginning of a text that is too long to be shown at once."""
+        return self.text[:FOLDED_TEXT] if len(self.text) > 2 * FOLDED_TEXT else ""
 
 
 @dataclass(slots=True)
@@ -50,8 +60,8 @@ def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
     asked = [one for one in images if one.direction == LogImage.Direction.INPUT]
     answered = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
     return Conversation(
-        asked=_shown(question.turns, asked, "user"),
-        answered=_shown(answer.turns, _final(answered), "assistant"),
+        asked=_shown(log, question.turns, asked, "user"),
+        answered=_rendered(_shown(log, answer.turns, _final(answered), "assistant")),
         settings=[
             (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
         ],
@@ -72,23 +82,33 @@ def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
     return dialects.read_response(dialect, body, content_type)[0]
 
 
-def _shown(turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
+def _shown(log: RequestLog, turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
     """Turns with their pictures; pictures that no part names follow in a turn of their own."""
     by_position = {one.position: one for one in images}
     placed: set[int] = set()
-    shown = [ShownTurn(turn.role, [_part(part, by_position, placed) for part in turn.parts]) for turn in turns]
-    rest = [Shown("image", image=one) for one in images if one.pk not in placed]
+    shown = [ShownTurn(turn.role, [_part(log, part, by_position, placed) for part in turn.parts]) for turn in turns]
+    rest = [_picture(log, one) for one in images if one.pk not in placed]
     if rest:
         shown.append(ShownTurn(fallback_role, rest))
     return [turn for turn in shown if turn.parts]
 
 
-def _part(part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Shown:
+def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Shown:
     found = by_position.get(part.position) if part.kind in ("image", "file") else None
     if found is not None:
         placed.add(found.pk)
-        return Shown("image", image=found)
+        return _picture(log, found)
     return Shown("text" if part.kind == "text" else "code", _printable(part.text[:SHOWN_TEXT]))
+
+
+def _picture(log: RequestLog, one: LogImage) -> Shown:
+    return Shown("image", image=one, warnings=warnings_of(one, log.answer_model or log.model))
+
+
+def _rendered(turns: list[ShownTurn]) -> list[ShownTurn]:
+    for part in (part for turn in turns for part in turn.parts if part.kind == "text"):
+        part.html = rendered(part.text)
+    return turns
 
 
 def _printable(text: str) -> str:

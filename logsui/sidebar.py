@@ -12,7 +12,7 @@ from logsui.asked import Asked
 
 FLAGS = {facet.name for facet in FACETS if facet.is_flag}
 SHOWN = 5
-MOST_SHOWN = 60
+MOST_SHOWN = 30
 TITLES = {
     "state": {
         "ok": "Success",

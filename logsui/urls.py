@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/narrow", logs.narrow, name="narrow"),
     path("w/<slug:slug>/logs/arrange", logs.arrange, name="arrange"),
     path("w/<slug:slug>/logs/<uuid:log_id>", detail.log_detail, name="log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/json/<str:which>", detail.json_branch, name="json-branch"),
     path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", detail.log_body, name="log-body"),
     path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>", detail.image, name="image"),
     path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>/<int:size>", detail.thumbnail, name="thumbnail"),

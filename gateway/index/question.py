@@ -28,6 +28,7 @@ MULTIPLES: dict[str, dict[str, float]] = {
     "megapixels": {"": 1, "mp": 1},
 }
 TEXT_FIELDS = ("prompt", "answer")
+EXACT = ("trace", "picture", "like")
 LONGEST = 2000
 Where = Literal["", "prompt", "answer"]
 
@@ -74,16 +75,17 @@ Condition = Choice | Range
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All of it must hold."""
+    """All of it must hold. `picture` and `like` begin the sha256 of a picture: the same one, or one that looks like it."""
 
     words: tuple[Words, ...] = ()
     conditions: tuple[Condition, ...] = ()
     trace: str = ""
     picture: str = ""
+    like: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.words or self.conditions or self.trace or self.picture)
+        return not (self.words or self.conditions or self.trace or self.picture or self.like)
 
     def of(self, facet: str) -> Condition | None:
         """The condition that includes values of a facet, if there is one."""
@@ -106,8 +108,7 @@ class Question:
     def __str__(self) -> str:
         """As a person would type it; reading it gives the same question again."""
         parts = [_words_text(one) for one in self.words] + [_condition_text(one) for one in self.conditions]
-        parts += [f"trace:{_quoted(self.trace)}"] if self.trace else []
-        parts += [f"picture:{_quoted(self.picture)}"] if self.picture else []
+        parts += [f"{name}:{_quoted(value)}" for name in EXACT if (value := getattr(self, name))]
         return " ".join(parts)
 
 
@@ -143,7 +144,7 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
         for value, is_phrase in values:
             where: Where = "prompt" if lower == "prompt" else "answer" if lower == "answer" else ""
             draft.words.append(Words(value, where, negated, is_phrase))
-    elif lower in ("trace", "picture"):
+    elif lower in EXACT:
         if negated or len(values) > 1 or lower in draft.exact:
             raise Unclear(f"{lower}: takes one value and no minus.")
         draft.exact[lower] = values[0][0]
@@ -152,7 +153,7 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
     elif facet in BY_NAME or facet.startswith(METADATA):
         draft.conditions.append(Choice(facet, tuple(value for value, _ in values), negated))
     else:
-        known = ", ".join(sorted([*BY_NAME, *TEXT_FIELDS, "trace", "picture", "metadata.<name>"]))
+        known = ", ".join(sorted([*BY_NAME, *TEXT_FIELDS, *EXACT, "metadata.<name>"]))
         raise Unclear(f'There is no filter {key}:. Known: {known}. To look for the text, quote it: "{key}:{rest}".')
 
 

@@ -21,7 +21,7 @@ from gateway.index import store, text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.question import Choice, Condition, Question
-from gateway.models import IndexBlock, IndexColumn, LogImage, RequestLog, Unindexed, Workspace
+from gateway.models import Image, IndexBlock, IndexColumn, LogImage, RequestLog, Unindexed, Workspace
 
 MOST_LOOSE = 1000
 MOST_TEXT = 10_000
@@ -197,6 +197,18 @@ class Search:
             )
             wanted.append({id.bytes for id in shown.order_by("-log_id").values_list("log_id", flat=True)[:most]})
         return sorted(set.intersection(*wanted)) if wanted else None
+
+    def _showing(self, pictures: dict[str, object], most: int) -> set[bytes]:
+        shown = LogImage.objects.filter(workspace=self.workspace, **pictures).order_by("-log_id")
+        return {id.bytes for id in shown.values_list("log_id", flat=True)[:most]}
+
+    def _look_alikes(self) -> list[str]:
+        """Only pictures of this workspace tell what they look like."""
+        shown = Image.objects.filter(
+            sha256__startswith=self.question.like.lower(), log_images__workspace=self.workspace
+        )
+        picture = shown.exclude(perceptual_hash="").first()
+        return Image.objects.all().look_alikes(picture.perceptual_hash) if picture else []
 
     def _with_words(self, before: uuid.UUID | None, most: int) -> set[bytes]:
         low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0

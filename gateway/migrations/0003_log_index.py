@@ -59,6 +59,42 @@ class Migration(migrations.Migration):
             name='truncated',
             field=models.BooleanField(null=True),
         ),
+        migrations.AddField(
+            model_name='image',
+            name='hash_1',
+            field=models.CharField(blank=True, editable=False, max_length=4),
+        ),
+        migrations.AddIndex(
+            model_name='image',
+            index=models.Index(fields=['hash_1'], name='look_alike_1'),
+        ),
+        migrations.AddField(
+            model_name='image',
+            name='hash_2',
+            field=models.CharField(blank=True, editable=False, max_length=4),
+        ),
+        migrations.AddIndex(
+            model_name='image',
+            index=models.Index(fields=['hash_2'], name='look_alike_2'),
+        ),
+        migrations.AddField(
+            model_name='image',
+            name='hash_3',
+            field=models.CharField(blank=True, editable=False, max_length=4),
+        ),
+        migrations.AddIndex(
+            model_name='image',
+            index=models.Index(fields=['hash_3'], name='look_alike_3'),
+        ),
+        migrations.AddField(
+            model_name='image',
+            name='hash_4',
+            field=models.CharField(blank=True, editable=False, max_length=4),
+        ),
+        migrations.AddIndex(
+            model_name='image',
+            index=models.Index(fields=['hash_4'], name='look_alike_4'),
+        ),
         migrations.CreateModel(
             name='IndexBlock',
             fields=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -122,8 +123,23 @@ def _oddities(image: Image) -> list[tuple[str, bool]]:
 
 
 @register.filter
-def item(mapping: Mapping[str, str] | None, key: str) -> str:
+def item(mapping: Mapping[str, object] | None, key: str) -> object:
     return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def shallow(depth: int) -> int:
+    """A depth that the stylesheet has a step for."""
+    return min(depth, 6)
+
+
+@register.filter
+def pretty(text: str) -> str:
+    """JSON with its lines broken; anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 @register.filter

@@ -40,6 +40,15 @@ async function copy(button) {
   setTimeout(() => { button.textContent = before; }, 1500);
 }
 
+/** An answer as it came instead of as Markdown, and back. */
+function showPlain(button) {
+  const plain = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", plain);
+  const part = button.closest(".rich");
+  part.querySelector(".markdown").hidden = plain;
+  part.querySelector(".words").hidden = !plain;
+}
+
 let lead = 0;
 
 /** `g` and then a letter goes to a page. */
@@ -79,7 +88,8 @@ function onKey(event) {
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-confirm], [data-close]");
+  const button = event.target.closest("[data-copy], [data-confirm], [data-close], [data-plain]");
+  if (button && "plain" in button.dataset) showPlain(button);
   if (button?.dataset.copy) copy(button);
   else if (button && "close" in button.dataset) button.closest("dialog").close();
   else if (button?.dataset.confirm && !window.confirm(button.dataset.confirm)) event.preventDefault();

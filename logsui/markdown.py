@@ -1,0 +1,35 @@
+"""Answers as they are meant to be read: Markdown without HTML, without pictures from elsewhere, links only to the web."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+LONGEST = 60_000
+MARKED = re.compile(r"(^\s*([#>|]|[-*+] |\d+[.)] |```))|[*_`]\S|\]\(", re.MULTILINE)
+
+
+def rendered(text: str) -> str:
+    """HTML that is safe to put into a page; empty where plain text says the same, or there is too much of it."""
+    if len(text) > LONGEST or not MARKED.search(text):
+        return ""
+    return str(_reader.render(text))
+
+
+def _open_link(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _is_web_address(url: str) -> bool:
+    return url.startswith(("https://", "http://", "mailto:"))
+
+
+_reader = MarkdownIt("js-default").disable("image")
+_reader.validateLink = _is_web_address  # type: ignore[method-assign]
+_reader.add_render_rule("link_open", _open_link)
