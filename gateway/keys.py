@@ -67,6 +67,13 @@ def create_api_key(
     return row, key
 
 
+def create_passing_key(*, workspace: Workspace, name: str, lifetime: timedelta) -> str:
+    """A key for a moment, alone. Those of the same name whose time is over go."""
+    now = timezone.now()
+    ApiKey.objects.of(workspace).filter(name=name[:100], expires_at__lt=now).delete()
+    return create_api_key(workspace=workspace, name=name, expires_at=now + lifetime)[1]
+
+
 @transaction.atomic
 def revoke_api_key(*, api_key: ApiKey) -> None:
     ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now())

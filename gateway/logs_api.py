@@ -22,6 +22,8 @@ from gateway.answer_headers import own_headers
 from gateway.claims import read_claims
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
 from gateway.ids import uuid7
+from gateway.index.question import Unclear, parse
+from gateway.index.search import Search, Window
 from gateway.models import ApiKey, LogImage, RequestLog, Workspace
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ FILTERS = {
     "state": "state",
     "status": "status",
 }
-KNOWN = {*FILTERS, "limit", "before"}
+KNOWN = {*FILTERS, "limit", "before", "q"}
 View = Callable[..., HttpResponse]
 
 
@@ -99,10 +101,26 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     wanted = {field: request.GET[name] for name, field in FILTERS.items() if name in request.GET}
     if not re.fullmatch(r"[0-9]{1,5}", wanted.get("status", "0")):
         raise BadRequest("status must be a number such as 200.", code="invalid_filter", param="status")
+    if "q" in request.GET:
+        return _found(request, workspace, wanted, limit)
     logs = RequestLog.objects.of(workspace).filter(**wanted).newest_first().before(_before(request))
     rows = list(logs[: limit + 1])
     data = [summary(row) for row in rows[:limit]]
     return JsonResponse({"object": "list", "data": data, "has_more": len(rows) > limit})
+
+
+def _found(request: HttpRequest, workspace: Workspace, wanted: dict[str, str], limit: int) -> HttpResponse:
+    """A search in the language of the log browser. `next` is the `before` of the next page."""
+    if wanted:
+        raise BadRequest(f"Write {', '.join(wanted)} into q, such as q=model:gpt-4o status:4xx.", code="invalid_filter")
+    try:
+        question = parse(request.GET["q"])
+    except Unclear as error:
+        raise BadRequest(str(error), code="invalid_filter", param="q") from None
+    page = Search(workspace, question, Window()).page(_before(request), limit)
+    rows = RequestLog.objects.of(workspace).filter(pk__in=page.ids).newest_first()
+    found = {"object": "list", "data": [summary(row) for row in rows], "has_more": page.next is not None}
+    return JsonResponse(found | {"next": page.next})
 
 
 @with_key

@@ -39,3 +39,8 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
         return checked
 
     return decorate
+
+
+def may_edit(request: HttpRequest, workspace: Workspace) -> bool:
+    held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
+    return held.filter(role__in=(Membership.Role.EDITOR, Membership.Role.OWNER)).exists()

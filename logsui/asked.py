@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -47,6 +47,7 @@ class Asked:
         except Unclear as error:
             question, problem = Question(), str(error)
         span = params.get("w", "")
+        problem = problem or next((text for name in READERS if (text := _problem(name, params.get(name)))), "")
         return cls(
             text=text,
             question=question,
@@ -120,6 +121,12 @@ def _milliseconds(text: str | None) -> int | None:
     return min(int(text), LAST_MS) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
+def _problem(name: str, given: str | None) -> str:
+    """What is wrong with a part of the address; empty when it is absent or can be read."""
+    read, meaning = READERS[name]
+    return f"{name}={given[:80]} in the address is not {meaning}." if given and read(given) is None else ""
+
+
 def _time(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
@@ -129,3 +136,11 @@ def _uuid(text: str | None) -> uuid.UUID | None:
         return uuid.UUID(text) if text else None
     except ValueError:
         return None
+
+
+READERS: dict[str, tuple[Callable[[str], object], str]] = {
+    "before": (_uuid, "the id of a log"),
+    "open": (_uuid, "the id of a log"),
+    "from": (_milliseconds, "a time in milliseconds since 1970"),
+    "to": (_milliseconds, "a time in milliseconds since 1970"),
+}

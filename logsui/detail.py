@@ -14,8 +14,9 @@ from gateway import blobs, bodies, serving
 from gateway.logs_api import find_image
 from gateway.models import LogImage, Payload, RequestLog, Workspace
 from logsui import anatomy
-from logsui.access import member
+from logsui.access import may_edit, member
 from logsui.conversation import read_conversation
+from logsui.copy_as import folder_name, folder_zip, programs
 from logsui.jsontree import Node, Tree
 from logsui.trace import read_trace
 
@@ -49,6 +50,9 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "byte_bar": anatomy.bytes_of(log, images),
         "time_bar": anatomy.time_of(log),
         "trace": read_trace(log),
+        "programs": programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else [],
+        "folder": folder_name(log),
+        "can_edit": may_edit(request, workspace),
         "shared": _shown_elsewhere(workspace, images),
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
@@ -84,6 +88,21 @@ def log_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, whic
     except blobs.BlobMissing:
         raise Http404("A picture of this body is not in the blob store any more.") from None
     return serving.download(data, f"{log_id}-{which}.bin")
+
+
+@require_safe
+@member()
+def log_folder(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
+    """What the copied programs read: pictures, body and the programs themselves, as a ZIP."""
+    log = find_log(workspace, log_id)
+    payload = getattr(log, "payload", None)
+    if payload is None:
+        raise Http404("The bodies of this request were not kept.")
+    try:
+        data = folder_zip(log, payload, request.build_absolute_uri("/")[:-1])
+    except blobs.BlobMissing:
+        raise Http404("A picture of this body is not in the blob store any more.") from None
+    return serving.download(data, f"{folder_name(log)}.zip")
 
 
 @require_safe

@@ -15,7 +15,7 @@ from gateway.keys import create_api_key, create_virtual_key, revoke_api_key, rev
 from gateway.models import ApiKey, Membership, VirtualKey, Workspace
 from gateway.providers import PROVIDERS
 from gateway.providers.base import COMMON, Provider
-from logsui.access import HtmxHttpRequest, member
+from logsui.access import HtmxHttpRequest, may_edit, member
 from logsui.snippets import snippets
 
 EDITOR = Membership.Role.EDITOR
@@ -120,8 +120,6 @@ def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpRe
         "providers": [provider for provider in PROVIDERS if not provider.built_in],
         "chosen": _chosen(request.GET.get("provider", "")),
         "common": COMMON,
-        "can_edit": Membership.objects.filter(
-            workspace=workspace, user=request.user.pk, role__in=(EDITOR, Membership.Role.OWNER)
-        ).exists(),
+        "can_edit": may_edit(request, workspace),
     }
     return render(request, "logsui/keys.html", context | extra)

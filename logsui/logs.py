@@ -48,7 +48,7 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "all_rows": columns.ROWS,
         "hidden_columns": columns.hidden(columns.shown(request.COOKIES)),
     }
-    return render(request, "logsui/log_list.html", context)
+    return render(request, "logsui/log_list.html", context, status=400 if asked.problem else 200)
 
 
 @require_GET

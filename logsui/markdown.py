@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -14,11 +15,11 @@ LONGEST = 60_000
 MARKED = re.compile(r"(^\s*([#>|]|[-*+] |\d+[.)] |```))|[*_`]\S|\]\(", re.MULTILINE)
 
 
-def rendered(text: str) -> str:
+def rendered(text: str) -> SafeString:
     """HTML that is safe to put into a page; empty where plain text says the same, or there is too much of it."""
     if len(text) > LONGEST or not MARKED.search(text):
-        return ""
-    return str(_reader.render(text))
+        return SafeString("")
+    return SafeString(_reader.render(text))  # the reader knows no HTML, and escapes all text
 
 
 def _open_link(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:

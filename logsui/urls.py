@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui import account, detail, keys, logs
+from logsui import account, compare, detail, keys, logs, replay
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -21,6 +21,10 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/narrow", logs.narrow, name="narrow"),
     path("w/<slug:slug>/logs/arrange", logs.arrange, name="arrange"),
     path("w/<slug:slug>/logs/<uuid:log_id>", detail.log_detail, name="log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/folder.zip", detail.log_folder, name="log-folder"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/replay", replay.replay_page, name="replay"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/replay/body", replay.replay_body, name="replay-body"),
+    path("w/<slug:slug>/diff", compare.compare_page, name="compare"),
     path("w/<slug:slug>/logs/<uuid:log_id>/json/<str:which>", detail.json_branch, name="json-branch"),
     path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", detail.log_body, name="log-body"),
     path("w/<slug:slug>/logs/<uuid:log_id>/images/<slug:number>", detail.image, name="image"),

@@ -82,8 +82,10 @@ def test_broad_handlers_stand_only_where_they_are_owed() -> None:
     assert found <= BROAD_HANDLERS
 
 
-def test_queries_take_no_sql_text() -> None:
+def test_queries_take_no_sql_text_but_in_full_text_search() -> None:
     for path in SOURCES:
+        if path.relative_to(ROOT) == Path("gateway/index/text.py"):
+            continue
         assert not re.search(r"\.raw\(|\.extra\(|cursor\(\)", path.read_text()), path
 
 

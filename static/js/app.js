@@ -49,6 +49,19 @@ function showPlain(button) {
   part.querySelector(".words").hidden = !plain;
 }
 
+const MARKED = "loupe-marked";
+
+function mark(id) {
+  localStorage.setItem(MARKED, id);
+  toast("Marked. Open another request and press d to compare.");
+  setTimeout(() => toast(""), 3000);
+}
+
+function compareWithMarked(link) {
+  const marked = localStorage.getItem(MARKED);
+  if (marked && marked !== link.dataset.compare) link.href = `${link.href.split("?")[0]}?a=${marked}&b=${link.dataset.compare}`;
+}
+
 let lead = 0;
 
 /** `g` and then a letter goes to a page. */
@@ -88,7 +101,9 @@ function onKey(event) {
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-confirm], [data-close], [data-plain]");
+  const button = event.target.closest("[data-copy], [data-confirm], [data-close], [data-plain], [data-mark], [data-compare]");
+  if (button?.dataset.mark) mark(button.dataset.mark);
+  if (button?.dataset.compare) compareWithMarked(button);
   if (button && "plain" in button.dataset) showPlain(button);
   if (button?.dataset.copy) copy(button);
   else if (button && "close" in button.dataset) button.closest("dialog").close();

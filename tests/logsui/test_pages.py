@@ -58,7 +58,7 @@ def test_guessing_passwords_is_slowed(loupe: Loupe) -> None:
 def test_the_list_shows_the_request_with_its_picture(stage: Stage, browser: Browser) -> None:
     id = chat_with(stage, f"What is this? {stage.trace}", picture())
     page = browser.get("/w/default/logs")
-    row = re.search(rf'<tr class="log-row" id="log-{id}">.*?</tr>', page.text, re.S)
+    row = re.search(rf'<tr class="log-row" id="log-{id}".*?</tr>', page.text, re.S)
     assert row is not None
     for shown in (stage.trace, "A red square.", f"@{stage.slug}", "gpt-4o", "1,110", "$0.0028"):
         assert shown in row[0]
@@ -68,16 +68,19 @@ def test_the_list_shows_the_request_with_its_picture(stage: Stage, browser: Brow
     assert "base64" not in page.text
 
 
-def test_the_live_list_answers_204_until_something_changes(stage: Stage, browser: Browser) -> None:
-    seen = re.search(r"\?seen=(\w+)", browser.get("/w/default/logs").text)
-    assert seen is not None
-    path = f"/w/default/logs?seen={seen[1]}"
-    assert browser.get(path, HX_Request="true").status == 204
-    id = chat_with(stage, "something new")
-    changed = browser.get(path, HX_Request="true")
-    assert (changed.status, changed.headers["vary"]) == (200, "HX-Request, Cookie")
-    assert f"log-{id}" in changed.text
-    assert "<html" not in changed.text
+def test_an_open_list_hears_of_new_rows_and_of_rows_that_changed(stage: Stage, browser: Browser) -> None:
+    first = chat_with(stage, "the first")
+    news = f"/w/default/logs/new?after={first}"
+    assert browser.get(news).status == 204
+    second = chat_with(stage, "the second", picture())
+    fresh = browser.get(news).text
+    assert f'id="log-{second}"' in fresh
+    assert f'id="log-{first}"' not in fresh
+    assert "<html" not in fresh
+    assert f'id="log-{second}"' in browser.get(f"{news}&q=prompt:second").text
+    assert browser.get(f"{news}&q=prompt:third").status == 204
+    stale = browser.get(f"/w/default/logs/new?after={second}&unsettled={second}.00000000").text
+    assert f'id="log-{second}"' in stale.split('id="changed"')[1]
 
 
 def test_the_detail_shows_turns_pictures_figures_and_bodies_with_chips(stage: Stage, browser: Browser) -> None:
@@ -88,6 +91,7 @@ def test_the_detail_shows_turns_pictures_figures_and_bodies_with_chips(stage: St
     for shown in ("640 × 480", "A red square.", "images/i1/1024", stage.trace, "1,100 in, 10 out"):
         assert shown in page
     assert page.count('class="chip"') == 2
+    assert "Declared as" not in page
     assert not re.search(r"[A-Za-z0-9+/]{300}", page)
 
 
@@ -116,7 +120,10 @@ def test_what_a_model_says_cannot_run_or_load_anything(stage: Stage, browser: Br
         assert page.headers["content-security-policy"].startswith(POLICY)
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
-        assert not re.search(r'(src|href)="(https?:)?//', page.text)
+        assert not re.search(r'src="(https?:)?//', page.text)
+        assert not re.search(
+            r'href="(?!/|\?|#|https://trap\.example/\?q=1" rel="noopener noreferrer nofollow")', page.text
+        )
 
 
 def test_strangers_see_nothing(stage: Stage) -> None:
@@ -230,7 +237,9 @@ def test_older_pages_follow_a_cursor(stage: Stage, browser: Browser) -> None:
 
 
 def test_odd_addresses_are_answered_kindly(loupe: Loupe, browser: Browser) -> None:
-    assert browser.get("/w/default/logs?before=nonsense").status == 404
+    for query in ("before=nonsense", "from=yesterday", "q=colour:red", "q=cost:cheap"):
+        page = browser.get(f"/w/default/logs?{query}")
+        assert (page.status, 'class="warning"' in page.text) == (400, True), query
     assert browser.get(f"/w/default/logs/{uuid.uuid4()}").status == 404
     assert "Not found" in browser.get("/nowhere").text
     assert loupe.call("/v1/logs?limit=0")[0] == 400
