@@ -47,7 +47,7 @@ class Asked:
         except Unclear as error:
             question, problem = Question(), str(error)
         span = params.get("w", "")
-        problem = problem or next((text for name in READERS if (text := _problem(name, params.get(name)))), "")
+        problem = problem or next(filter(None, (_problem(name, params.get(name)) for name in READERS)), "")
         return cls(
             text=text,
             question=question,
@@ -111,10 +111,10 @@ class Asked:
         return f"?{found}" if found else "?"
 
     @property
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> dict[str, str]:
         """What a form besides the question must carry along."""
         params = {"w": self.span, "from": self.since_ms, "to": self.until_ms, "chart": self.chart}
-        return {name: value for name, value in params.items() if value not in ("", None, "count")}
+        return {name: str(value) for name, value in params.items() if value not in ("", None, "count")}
 
 
 def _milliseconds(text: str | None) -> int | None:

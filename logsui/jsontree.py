@@ -14,7 +14,7 @@ TOKEN = re.compile(r"sha256:[0-9a-f]{64}")
 LONG_RUN = re.compile(r"[A-Za-z0-9+/_=-]{1000,}")
 SHOWN_TEXT = 2000
 SHOWN_CHILDREN = 500
-OPEN_DEPTH = 4
+OPEN_DEPTH = 7
 OPEN_CHILDREN = 30
 
 

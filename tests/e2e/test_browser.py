@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,16 +92,18 @@ def test_a_request_appears_in_the_open_page_by_itself_with_its_picture(stage: St
     assert drawn(page, f"#{id} img.thumb")
 
 
-def test_from_the_list_to_the_detail_to_the_lightbox_and_back(stage: Stage, page: Page) -> None:
+def test_from_the_list_to_the_panel_to_the_lightbox_and_back(stage: Stage, page: Page) -> None:
     id = ask(
         stage, f"two pictures {stage.trace}", picture(size=(640, 480)), picture(size=(200, 300), colour=(0, 90, 200))
     )
     page.goto(f"{stage.loupe.root}/w/default/logs")
     page.locator(f"#log-{id} .row-link").click()
-    expect(page.locator("h1")).to_have_text(f"two pictures {stage.trace}")
-    expect(page.locator("figure img")).to_have_count(2)
-    assert drawn(page, "figure img")
-    page.locator("figure a.picture-box").first.click()
+    panel = page.locator("#panel")
+    expect(panel.locator("h1")).to_have_text(f"two pictures {stage.trace}")
+    expect(panel.locator("figure img")).to_have_count(2)
+    expect(page.locator(f"#log-{id}")).to_be_visible()
+    assert drawn(page, "#panel figure img")
+    panel.locator("figure a.picture-box").first.click()
     box = page.locator("#lightbox")
     expect(box).to_be_visible()
     expect(page.locator("#lightbox-caption")).to_contain_text("640 × 480")
@@ -109,31 +112,184 @@ def test_from_the_list_to_the_detail_to_the_lightbox_and_back(stage: Stage, page
     expect(page.locator("#lightbox-caption")).to_contain_text("(2 of 2)")
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
+    expect(panel).to_be_visible()
     page.go_back()
+    expect(panel).to_be_hidden()
     expect(page.locator(f"#log-{id}")).to_be_visible()
-    expect(page.locator(".rail")).to_be_visible()
+
+
+def test_the_address_of_an_open_panel_opens_it_again(stage: Stage, page: Page) -> None:
+    id = ask(stage, f"deep link {stage.trace}", picture())
+    page.goto(f"{stage.loupe.root}/w/default/logs?open={id}")
+    expect(page.locator("#panel h1")).to_have_text(f"deep link {stage.trace}")
+    page.locator("#panel-page").click()
+    expect(page).to_have_url(re.compile(f"/logs/{id}$"))
+    expect(page.locator(".log h1")).to_have_text(f"deep link {stage.trace}")
 
 
 def test_the_keyboard_alone_is_enough(stage: Stage, page: Page) -> None:
-    id = ask(stage, "keyboard", picture())
+    older = ask(stage, f"first {stage.trace}", picture())
+    newer = ask(replace(stage, trace=f"{stage.trace}-2"), f"second {stage.trace}", picture())
     page.goto(f"{stage.loupe.root}/w/default/logs")
-    expect(page.locator(f"#log-{id}")).to_be_visible()
+    expect(page.locator(f"#log-{newer}")).to_be_visible()
     page.keyboard.press("j")
-    expect(page.locator(".row-link:focus")).to_have_count(1)
-    page.locator(f"#log-{id} .row-link").focus()
+    expect(page.locator(f"#log-{newer} .row-link")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(f"/logs/{id}$"))
+    expect(page.locator("#panel h1")).to_have_text(f"second {stage.trace}")
+    page.keyboard.press("j")
+    expect(page.locator("#panel h1")).to_have_text(f"first {stage.trace}")
+    expect(page).to_have_url(re.compile(older))
     page.keyboard.press("Escape")
-    expect(page).to_have_url(re.compile("/logs$"))
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator(f"#log-{older} .row-link")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type(f'"second {stage.trace}"')
+    page.keyboard.press("Enter")
+    expect(page.locator(".log-row")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page).to_have_url(re.compile("/keys$"))
 
 
-def test_the_live_list_keeps_the_keyboard_where_it_was(stage: Stage, page: Page) -> None:
+def test_what_is_being_read_does_not_move_and_what_is_new_waits_in_a_pill(stage: Stage, page: Page) -> None:
     id = ask(stage, "hold on")
     page.goto(f"{stage.loupe.root}/w/default/logs")
     page.locator(f"#log-{id} .row-link").focus()
-    newer = ask(stage, "comes in above")
+    before = page.locator(f"#log-{id}").bounding_box()
+    newer = ask(replace(stage, trace=f"{stage.trace}-2"), "comes in above")
+    expect(page.locator("#live")).to_contain_text("1 new")
+    assert page.locator(f"#log-{id}").bounding_box() == before
+    expect(page.locator(f"#log-{newer}")).to_have_count(0)
+    page.locator("#live").click()
     expect(page.locator(f"#log-{newer}")).to_be_visible()
-    expect(page.locator(f"#log-{id} .row-link")).to_be_focused()
+    expect(page.locator("#live")).to_have_text("Live")
+
+
+def test_facets_search_box_and_address_say_the_same(stage: Stage, page: Page) -> None:
+    ask(stage, f"plain {stage.trace}")
+    ask(replace(stage, trace=f"{stage.trace}-2"), f"pictured {stage.trace}", picture("JPEG"), picture())
+    page.goto(f"{stage.loupe.root}/w/default/logs?q=vkey:@{stage.slug}")
+    facet = page.locator(".facet-value", has_text="jpeg")
+    facet.click()
+    expect(page.locator("#q")).to_have_value(re.compile("format:jpeg$"))
+    expect(page).to_have_url(re.compile("format%3Ajpeg"))
+    expect(facet).to_have_attribute("aria-checked", "true")
+    expect(page.locator(".log-row").first).to_contain_text("pictured")
+    page.locator("[name=facet][value=images] ~ label input[name=low]").fill("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q")).to_have_value(re.compile(r"images:2\.\.$"))
+    page.go_back()
+    expect(page.locator("#q")).to_have_value(re.compile("format:jpeg$"))
+    page.go_back()
+    expect(page.locator("#q")).to_have_value(f"vkey:@{stage.slug}")
+
+
+def test_dragging_on_the_chart_narrows_the_window_and_back_undoes_it(stage: Stage, page: Page) -> None:
+    ask(stage, "charted")
+    page.goto(f"{stage.loupe.root}/w/default/logs?w=24h")
+    box = page.locator("svg.bars").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 20)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"from=\d+&to=\d+"))
+    expect(page.get_by_text("No requests in this window")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".log-row").first).to_be_visible()
+
+
+def test_the_list_can_be_a_contact_sheet(stage: Stage, page: Page) -> None:
+    id = ask(stage, "on the sheet", picture())
+    page.goto(f"{stage.loupe.root}/w/default/logs?q=image:input")
+    page.get_by_text("View", exact=True).click()
+    page.get_by_role("button", name="Contact sheet").click()
+    expect(page.locator(f"#log-{id}.tile")).to_be_visible()
+    assert drawn(page, ".tile img")
+    page.get_by_text("View", exact=True).click()
+    page.get_by_role("button", name="Roomy").click()
+    expect(page.locator(f"tr#log-{id}")).to_be_visible()
+
+
+def test_a_column_can_be_shown_moved_and_hidden(stage: Stage, page: Page) -> None:
+    ask(stage, "columns")
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    for button in ("Show", "Hide"):
+        page.get_by_text("View", exact=True).click()
+        page.locator(".menu-row", has_text="Metadata").get_by_role("button", name=button).click()
+        expect(page.locator("th.cell-metadata")).to_have_count(int(button == "Show"))
+
+
+def test_the_same_picture_leads_to_its_other_requests(stage: Stage, page: Page) -> None:
+    unique = picture(size=(77, 31), colour=(hash(stage.trace) % 200, 10, 99))
+    first = ask(stage, "once", unique)
+    second = ask(replace(stage, trace=f"{stage.trace}-2"), "twice", unique)
+    page.goto(f"{stage.loupe.root}/w/default/logs/{second}")
+    page.get_by_role("link", name="in 1 other request").click()
+    expect(page.locator(".log-row")).to_have_count(2)
+    expect(page.locator(f"#log-{first}")).to_be_visible()
+
+
+def test_a_replay_answers_beside_the_old_answer_and_both_can_be_compared(stage: Stage, page: Page) -> None:
+    id = ask(stage, f"say it again {stage.trace}", picture(size=(64, 48)))
+    stage.case.will(response(body=said("A green circle.")))
+    page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
+    page.keyboard.press("r")
+    body = page.locator("#body")
+    expect(body).to_have_value(re.compile("sha256:"))
+    body.fill(body.input_value().replace("say it again", "say it differently"))
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer")).to_contain_text("A green circle.")
+    expect(page.locator("#replay-state")).to_have_text("Answered")
+    sent = json.loads(stage.case.requests[-1].body)
+    assert sent["messages"][0]["content"][0]["text"] == f"say it differently {stage.trace}"
+    assert sent["messages"][0]["content"][1]["image_url"]["url"] == data_url(picture(size=(64, 48)))
+    page.locator("#answer").get_by_role("link", name="Compare").click()
+    expect(page.locator(".diff del").first).to_contain_text("again")
+    expect(page.locator(".diff ins").first).to_contain_text("differently")
+    expect(page.get_by_text("Picture 1 is the same on both sides.")).to_be_visible()
+
+
+def test_two_requests_are_compared_by_marking_one(stage: Stage, page: Page) -> None:
+    first = ask(stage, "left side", picture(size=(50, 50)))
+    second = ask(replace(stage, trace=f"{stage.trace}-2"), "right side", picture(size=(50, 50), colour=(1, 99, 2)))
+    page.goto(f"{stage.loupe.root}/w/default/logs/{first}")
+    page.keyboard.press("x")
+    page.goto(f"{stage.loupe.root}/w/default/logs/{second}")
+    page.keyboard.press("d")
+    expect(page).to_have_url(re.compile(f"a={first}&b={second}"))
+    page.get_by_text("Lay one over the other").click()
+    page.get_by_role("button", name="Difference").click()
+    expect(page.locator(".stacked")).to_have_attribute("data-mode", "difference")
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
+
+
+def test_markdown_is_drawn_and_can_be_read_as_it_came(stage: Stage, page: Page) -> None:
+    stage.case.will(
+        response(body=said("| a | b |\n|---|---|\n| 1 | **2** |\n\n<b>no</b> ![x](http://trap.example/x.png)"))
+    )
+    page.goto(f"{stage.loupe.root}/w/default/logs/{ask(stage, 'a table please')}")
+    expect(page.locator(".markdown table strong")).to_have_text("2")
+    expect(page.locator(".markdown img, .markdown b")).to_have_count(0)
+    page.get_by_role("button", name="Plain").click()
+    expect(page.locator(".rich .words")).to_contain_text("|---|---|")
+
+
+def test_a_long_text_is_folded_and_opens(stage: Stage, page: Page) -> None:
+    stage.case.will(response(body=said("word " * 8000)))
+    page.goto(f"{stage.loupe.root}/w/default/logs/{ask(stage, 'a long answer please')}")
+    folded = page.locator(".turn-answer")
+    assert (folded.bounding_box() or {})["height"] < 700
+    page.get_by_text("Show all").click()
+    assert (folded.bounding_box() or {})["height"] > 2000
 
 
 def test_the_raw_body_shows_pictures_as_chips(stage: Stage, page: Page) -> None:
@@ -141,9 +297,18 @@ def test_the_raw_body_shows_pictures_as_chips(stage: Stage, page: Page) -> None:
     page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
     page.get_by_text("Request body").click()
     chip = page.locator(".chip").first
-    expect(chip).to_contain_text("sha256:")
+    expect(chip).to_contain_text("PNG")
     chip.click()
     expect(page.locator("#lightbox")).to_be_visible()
+
+
+def test_forty_pictures_unfold_in_the_tree(stage: Stage, page: Page) -> None:
+    id = ask(stage, "forty", *[picture(size=(20 + n, 20)) for n in range(40)])
+    page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
+    expect(page.locator("figure img")).to_have_count(40)
+    page.get_by_text("Request body").click()
+    page.locator(".tree summary", has_text="content").click()
+    expect(page.locator(".tree .node", has_text="39").first).to_be_visible()
 
 
 def test_a_stream_in_flight_is_seen_and_then_its_answer(stage: Stage, page: Page) -> None:
@@ -164,10 +329,11 @@ def test_a_stream_in_flight_is_seen_and_then_its_answer(stage: Stage, page: Page
     row = page.locator(".log-row", has_text=stage.slug).first
     expect(row.locator(".dot-in_flight")).to_be_visible()
     row.locator(".row-link").click()
-    expect(page.get_by_text("The answer is on its way.")).to_be_visible()
+    expect(page.locator("#panel").get_by_text("The answer is on its way.")).to_be_visible()
     go.set()
     caller.join()
-    expect(page.get_by_text("A red square")).to_be_visible()
+    expect(page.locator("#panel .turn-answer")).to_contain_text("A red square")
+    expect(row).to_contain_text("A red square")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -237,8 +403,8 @@ def test_a_translated_call_is_read_like_any_other(stage: Stage, page: Page, upst
     expect(page.locator(".talk")).to_contain_text("A red square on white.")
     expect(page.locator(".log-head")).to_contain_text("declared as image/png, but the bytes are image/jpeg")
     page.get_by_text("Body as google got it").click()
-    expect(page.locator("details[open] .chip img")).to_be_visible()
-    expect(page.locator("details[open]")).to_contain_text('"mimeType": "image/jpeg"')
+    expect(page.locator(".raw > details[open] .chip img")).to_be_visible()
+    expect(page.locator(".tree .node", has_text="mimeType").last).to_contain_text("image/jpeg")
 
 
 def test_a_key_is_made_copied_and_revoked(page: Page, loupe: Loupe) -> None:
