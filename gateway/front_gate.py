@@ -34,7 +34,7 @@ FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
 SLASHES = re.compile(r"//+")
 # Paths below /v1 that Django answers; every other one is relayed.
 API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
-DJANGO_V1 = re.compile(r"/v1/logs(/|$)")
+DJANGO_V1 = re.compile(r"/v1/(logs|feedback)(/|$)")
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import DatabaseError
@@ -40,29 +40,36 @@ KNOWN = {*FILTERS, "limit", "before", "q"}
 View = Callable[..., HttpResponse]
 
 
-def with_key(view: View) -> View:
-    """Authenticate by gateway key; pass the workspace on; tell refusals in the shape that SDKs read."""
+def with_key(scope: str, *methods: str) -> Callable[[View], View]:
+    """Authenticate by gateway key; pass workspace and key on; tell refusals in the shape that SDKs read."""
 
-    def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        try:
-            _check_method(request)
-            response = view(request, _workspace(request), **kwargs)
-        except GatewayError as error:
-            response = _refusal(error)
-        except Http404 as error:
-            response = _refusal(NotFound(str(error)))
-        except DatabaseError:
-            log.exception("the logs could not be read")
-            response = _refusal(
-                NotRecorded("The database does not answer; the gateway itself goes on.", code="no_database")
-            )
-        return _with_own_headers(response)
+    def decorate(view: View) -> View:
+        def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            try:
+                _check_method(request, methods)
+                key = _key(request, scope)
+                response = view(request, key.workspace, key, **kwargs)
+            except GatewayError as error:
+                response = _refusal(error)
+            except Http404 as error:
+                response = _refusal(NotFound(str(error)))
+            except DatabaseError:
+                log.exception("the logs could not be read")
+                response = _refusal(
+                    NotRecorded("The database does not answer; the gateway itself goes on.", code="no_database")
+                )
+            return _with_own_headers(response)
 
-    return csrf_exempt(checked)  # a key is not sent by a browser on its own
+        return csrf_exempt(checked)  # a key is not sent by a browser on its own
+
+    return decorate
 
 
-@with_key
-def no_such_path(request: HttpRequest, workspace: Workspace, rest: str) -> HttpResponse:
+reading = with_key("logs.read", "GET", "HEAD")
+
+
+@reading
+def no_such_path(request: HttpRequest, workspace: Workspace, key: ApiKey, rest: str) -> HttpResponse:
     """Never an HTML page under /v1."""
     raise Http404(f"There is no /v1/logs/{rest[:100]}. A log is /v1/logs/<id>, its image /v1/logs/<id>/images/i0.")
 
@@ -74,9 +81,10 @@ def failed(request: HttpRequest) -> HttpResponse:
     return server_error(request)
 
 
-def _check_method(request: HttpRequest) -> None:
-    if request.method not in ("GET", "HEAD"):
-        raise BadRequest(f"/v1/logs is read with GET, not {request.method}.", code="method_not_allowed")
+def _check_method(request: HttpRequest, methods: Collection[str]) -> None:
+    if request.method not in methods:
+        wanted = " or ".join(method for method in methods if method != "HEAD")
+        raise BadRequest(f"{request.path[:200]} takes {wanted}, not {request.method}.", code="method_not_allowed")
 
 
 def _refusal(error: GatewayError) -> HttpResponse:
@@ -90,8 +98,8 @@ def _with_own_headers(response: HttpResponse) -> HttpResponse:
     return response
 
 
-@with_key
-def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+@reading
+def log_list(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
     unknown = sorted(set(request.GET) - KNOWN)
     if unknown:
         raise BadRequest(
@@ -123,8 +131,8 @@ def _found(request: HttpRequest, workspace: Workspace, wanted: dict[str, str], l
     return JsonResponse(found | {"next": page.next})
 
 
-@with_key
-def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
+@reading
+def log_detail(request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: uuid.UUID) -> HttpResponse:
     images = Prefetch("images", LogImage.objects.select_related("image"))
     found = (
         RequestLog.objects.of(workspace)
@@ -138,16 +146,18 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     return JsonResponse(whole(found, request))
 
 
-@with_key
-def log_image(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
+@reading
+def log_image(request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: uuid.UUID, number: str) -> HttpResponse:
     image = find_image(workspace, log_id, number).image
     if image is None:
         raise Http404("This image is not kept; its log says why.")
     return serving.original(request, image)
 
 
-@with_key
-def log_thumbnail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, number: str) -> HttpResponse:
+@reading
+def log_thumbnail(
+    request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: uuid.UUID, number: str
+) -> HttpResponse:
     image = find_image(workspace, log_id, number).image
     if image is None:
         raise Http404("This image is not kept; its log says why.")
@@ -278,14 +288,14 @@ def _readable(text: bytes) -> Any:
         return text.decode("utf-8", "replace")
 
 
-def _workspace(request: HttpRequest) -> Workspace:
+def _key(request: HttpRequest, scope: str) -> ApiKey:
     key = read_claims({name.lower(): value for name, value in request.headers.items()}).gateway_key
     row = ApiKey.objects.live().filter(digest=vault.digest(key)).select_related("workspace").first() if key else None
     if row is None:
-        raise Unauthorized("GET /v1/logs needs a live gateway key in x-portkey-api-key or Authorization: Bearer.")
-    if "logs.read" not in row.scopes or (row.expires_at and row.expires_at < timezone.now()):
-        raise Forbidden("The gateway key lacks the scope logs.read.", code="missing_scope")
-    return row.workspace
+        raise Unauthorized("This needs a live gateway key in x-portkey-api-key or Authorization: Bearer.")
+    if scope not in row.scopes or (row.expires_at and row.expires_at < timezone.now()):
+        raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
+    return row
 
 
 def _limit(text: str) -> int:

@@ -335,6 +335,47 @@ class LogImage(models.Model):
         return f"{self.direction[0]}{self.index}"
 
 
+class Feedback(models.Model):
+    """What somebody thinks of an answer: a score from -10 to 10, words, or both.
+
+    An app may give it before the log is written: then `log` is found by its trace later (`feedback.link`).
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback", db_index=False)
+    log = models.ForeignKey(RequestLog, models.CASCADE, null=True, related_name="feedback")
+    trace_id = models.CharField(max_length=128)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
+    value = models.SmallIntegerField(null=True)
+    weight = models.FloatField(default=1.0)
+    note = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.value} for {self.log_id}"
+
+
+class SavedView(models.Model):
+    """A search of the log browser under a name, shared by its workspace. `query` is the address after the `?`."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=3000, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_saved_view_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LogText(models.Model):
     """That the words of a log are in the full-text index, and under which number (`index.text`)."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from gateway import image_links, thumbnails
+from gateway import feedback, image_links, thumbnails
 from gateway.decoder import Decoder
 from gateway.fetch import Fetcher
 from gateway.index import store
@@ -78,7 +78,7 @@ class Worker:
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
-            "index": store.step,
+            "index": lambda: feedback.link() or store.step(),
         }
         threads = [
             threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
 from gateway.models import Membership, Workspace
 
 RANK = {Membership.Role.VIEWER: 0, Membership.Role.EDITOR: 1, Membership.Role.OWNER: 2}
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -27,7 +28,7 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def checked(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
             workspace = Workspace.objects.for_user(request.user).filter(slug=slug).first()
             if workspace is None:
                 raise Http404("There is no such workspace, or you are not a member of it.")

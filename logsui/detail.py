@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from gateway import blobs, bodies, serving
 from gateway.logs_api import find_image
-from gateway.models import LogImage, Payload, RequestLog, Workspace
+from gateway.models import Feedback, LogImage, Payload, RequestLog, Workspace
 from logsui import anatomy
 from logsui.access import may_edit, member
 from logsui.conversation import read_conversation
@@ -53,6 +53,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "programs": programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else [],
         "folder": folder_name(log),
         "can_edit": may_edit(request, workspace),
+        "opinions": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),

@@ -16,15 +16,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from gateway.index.question import Unclear
 from gateway.index.search import Page, Search
-from gateway.models import RequestLog, Workspace
+from gateway.models import RequestLog, SavedView, Workspace
 from logsui import columns, sidebar
-from logsui.access import member
+from logsui.access import may_edit, member
 from logsui.asked import CHARTS, SPANS, Asked
 from logsui.strip import strip
 
 PAGE_SIZE = 50
 ROW_IMAGES = 4
 MOST_UNSETTLED = 100
+EXPORTS = (("jsonl", "JSON Lines"), ("csv", "CSV, figures only"), ("zip", "ZIP with pictures"))
 YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -46,6 +47,9 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "charts": [(name, title, asked.with_chart(name).query) for name, title in CHARTS.items()],
         "spans": [(name, title, asked.with_span(name).query) for name, (title, _) in SPANS.items()],
         "all_rows": columns.ROWS,
+        "exports": EXPORTS,
+        "views": SavedView.objects.filter(workspace=workspace),
+        "can_edit": may_edit(request, workspace),
         "hidden_columns": columns.hidden(columns.shown(request.COOKIES)),
     }
     return render(request, "logsui/log_list.html", context, status=400 if asked.problem else 200)

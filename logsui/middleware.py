@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -30,7 +31,7 @@ def whole_files(get_response: GetResponse) -> GetResponse:
 
     def read(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if not isinstance(response, StreamingHttpResponse):
+        if not isinstance(response, StreamingHttpResponse) or not request.path.startswith(settings.STATIC_URL):
             return response
         content = b"".join(response)
         response.close()

@@ -23,6 +23,7 @@ TITLES = {
         "interrupted": "Interrupted",
         "in_flight": "In flight",
     },
+    "feedback": {"good": "Good", "bad": "Bad", "note": "With a note"},
     "snapshot": {"kept": "Kept", "failed": "Failed", "off": "Off", "pending": "On its way"},
     "image": {"input": "In the request", "output": "In the answer", "none": "No picture"},
     "source": {"data": "In the body", "file": "Uploaded file", "link": "Link"},

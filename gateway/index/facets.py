@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gateway.index.bitmaps import Value
-    from gateway.models import Image, LogImage, RequestLog
+    from gateway.models import Feedback, Image, LogImage, RequestLog
 
 METADATA = "metadata."
 LONGEST_VALUE = 120
@@ -29,6 +29,7 @@ class Entry:
 
     log: RequestLog
     images: Sequence[LogImage]
+    feedback: Sequence[Feedback] = ()
 
     def files(self) -> Iterator[Image]:
         return (one.image for one in self.images if one.image is not None)
@@ -68,6 +69,13 @@ def _flag(holds: Callable[[Image], bool | None]) -> Callable[[Entry], Value]:
 
 def _mistyped(entry: Entry) -> Value:
     return ["yes"] if any(one.is_mistyped for one in entry.images) else []
+
+
+def _opinions(entry: Entry) -> Value:
+    scores = [one.value for one in entry.feedback if one.value is not None]
+    held = {"good": any(score > 0 for score in scores), "bad": any(score < 0 for score in scores)}
+    held["note"] = any(one.note for one in entry.feedback)
+    return [name for name, is_held in held.items() if is_held]
 
 
 def _milliseconds(value: float | None) -> int | None:
@@ -134,6 +142,7 @@ FACETS = (
     Facet("stream", "Stream", "Request", _word(lambda log: "yes" if log.stream else "no"), folded=True),
     Facet("finish", "Finish reason", "Request", _word(lambda log: log.finish_reason), folded=True),
     Facet("warning", "Warnings", "Request", lambda entry: ["yes"] if entry.log.warnings else [], is_flag=True),
+    Facet("feedback", "Feedback", "Request", _opinions),
     Facet("client", "Client", "Request", _word(lambda log: log.sdk), folded=True),
     Facet("cost", "Cost", "Figures", lambda entry: _money(entry.log.cost), "money"),
     Facet("tokens", "Tokens", "Figures", lambda entry: entry.log.total_tokens, "count"),

@@ -93,7 +93,10 @@ def block_of(log_ids: Sequence[uuid.UUID]) -> Block:
     """A block straight from the rows."""
     images = Prefetch("images", LogImage.objects.select_related("image"))
     rows = RequestLog.objects.filter(pk__in=log_ids).select_related("virtual_key", "api_key").prefetch_related(images)
-    return Block.build({log.pk.bytes: values_of(Entry(log, list(log.images.all()))) for log in rows})
+    entries = (
+        Entry(log, list(log.images.all()), list(log.feedback.all())) for log in rows.prefetch_related("feedback")
+    )
+    return Block.build({entry.log.pk.bytes: values_of(entry) for entry in entries})
 
 
 def add(workspace: Workspace, new: Block) -> None:

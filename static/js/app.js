@@ -2,6 +2,7 @@
 import "./lightbox.js";
 import "./go.js";
 import { escape, step } from "./list.js";
+import { selectFocused } from "./selection.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
@@ -73,6 +74,9 @@ function goTo(key) {
 const KEYS = {
   j: () => onDetail() ? document.getElementById("older")?.click() : step(1),
   k: () => onDetail() ? document.getElementById("newer")?.click() : step(-1),
+  J: () => { step(1); selectFocused({ extend: true }); },
+  K: () => { step(-1); selectFocused({ extend: true }); },
+  s: () => selectFocused(),
   "/": () => document.getElementById("q")?.select(),
   "?": () => document.getElementById("keys").showModal(),
   g: () => { lead = Date.now(); },

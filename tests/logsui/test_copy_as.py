@@ -1,0 +1,130 @@
+"""Copied code is run as it was copied: the provider must get the same body again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Stage, needs
+from tests.fake_upstream import chat_events, response, stream
+from tests.logsui.browser import Browser
+from tests.loupe import Loupe
+from tests.pictures import data_url, picture
+
+COMMANDS = {"curl": ["bash", "curl.sh"], "python": [sys.executable, "again.py"], "node": ["node", "again.mjs"]}
+
+
+@pytest.fixture(scope="session")
+def browser(loupe: Loupe) -> Browser:
+    return Browser(loupe)
+
+
+@pytest.fixture(params=COMMANDS)
+def program(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    needs({"curl": "curl", "python": "bash", "node": "node"}[name])
+    return name
+
+
+def copied(browser: Browser, id: str, program: str) -> str:
+    page = browser.get(f"/w/default/logs/{id}").text
+    found = re.search(rf'id="program-{program}">(.*?)</pre>', page, re.S)
+    assert found is not None
+    return unescape(found[1])
+
+
+def run(program: str, text: str, folder: Path, stage: Stage, **env: str) -> str:
+    """Paste it into a file and run it where the folder was unpacked."""
+    command = COMMANDS[program]
+    (folder / command[-1]).write_text(text)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"LOUPE_API_KEY": stage.loupe.key} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def sent_again(stage: Stage) -> tuple[Any, Any]:
+    first, second = stage.case.requests
+    return json.loads(first.body), json.loads(second.body)
+
+
+def test_a_small_request_runs_as_pasted(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
+    stage.chat(
+        {"messages": [{"role": "user", "content": 'It\'s "quoted", $HOME and `ticks` and ünïcode'}], "user": "x"}
+    )
+    said = run(program, copied(browser, stage.log()["id"], program), tmp_path, stage)
+    assert "A red square." in said
+    first, again = sent_again(stage)
+    assert first == again
+
+
+def test_pictures_come_from_the_downloaded_folder(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
+    content = [{"type": "image_url", "image_url": {"url": data_url(data)}} for data in (picture(), picture("JPEG"))]
+    stage.chat({"messages": [{"role": "user", "content": content}], "loupe_unknown_field": [1, None, True]})
+    id = stage.log()["id"]
+    folder = zipfile.ZipFile(io.BytesIO(browser.get(f"/w/default/logs/{id}/folder.zip").body))
+    folder.extractall(tmp_path)
+    text = copied(browser, id, program)
+    assert not re.search(r"[A-Za-z0-9+/]{200}", text)
+    assert "A red square." in run(program, text, tmp_path, stage)
+    first, again = sent_again(stage)
+    assert first == again
+
+
+def test_a_stream_is_asked_for_again(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
+    stage.case.will(stream(chat_events("A", " blue", " line")))
+    stage.chat({"stream": True})
+    stage.case.will(stream(chat_events("A", " blue", " line")))
+    assert "blue" in run(program, copied(browser, stage.log()["id"], program), tmp_path, stage)
+    assert sent_again(stage)[1]["stream"] is True
+
+
+def test_a_caller_with_a_key_of_its_own_is_asked_for_it(stage: Stage, browser: Browser, program: str) -> None:
+    stage.post("/v1/chat/completions", json.dumps({"model": "m", "messages": []}).encode(), x_portkey_provider="openai")
+    text = copied(browser, stage.log()["id"], program)
+    assert "PROVIDER_API_KEY" in text
+    assert "sk-" not in text
+
+
+def test_an_upload_is_sent_as_the_same_bytes(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
+    stage.case.will(
+        response(body={"created": 1, "data": [{"b64_json": "aGk="}]}), response(body={"created": 1, "data": []})
+    )
+    boundary = "loupe-boundary"
+    part = f'--{boundary}\r\ncontent-disposition: form-data; name="{{}}"'
+    body = b"\r\n".join(
+        [
+            part.format("model").encode(),
+            b"",
+            b"gpt-image-1",
+            (part.format("image") + '; filename="a.png"\r\ncontent-type: image/png').encode(),
+            b"",
+            picture(),
+            f"--{boundary}--".encode(),
+            b"",
+        ]
+    )
+    headers = {"content_type": f"multipart/form-data; boundary={boundary}", "x_portkey_virtual_key": stage.slug}
+    stage.post("/v1/images/edits", body, **headers)
+    id = stage.log()["id"]
+    zipfile.ZipFile(io.BytesIO(browser.get(f"/w/default/logs/{id}/folder.zip").body)).extractall(tmp_path)
+    run(program, copied(browser, id, program), tmp_path, stage)
+    first, again = stage.case.requests
+    assert first.body == again.body == body
