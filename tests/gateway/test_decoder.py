@@ -38,6 +38,22 @@ def test_orientation_is_noted_as_stored_and_the_thumbnail_stands_upright(decoder
     assert Image.open(io.BytesIO(seen.thumbnails[1])).size == (200, 300)
 
 
+def test_what_is_odd_about_a_picture_is_seen(decoder: Decoder) -> None:
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 12.0)}
+    scene = Image.linear_gradient("L").resize((300, 200))
+    out = io.BytesIO()
+    scene.convert("CMYK").save(out, "JPEG")
+    whole = io.BytesIO()
+    Image.effect_noise((300, 200), 80).convert("RGB").save(whole, "JPEG")
+    assert decoder.thumbnails(picture("JPEG", exif=exif)).has_gps
+    assert decoder.thumbnails(picture()).blank
+    assert decoder.thumbnails(out.getvalue()).colour_mode == "CMYK"
+    cut = decoder.thumbnails(whole.getvalue()[: len(whole.getvalue()) // 2])
+    assert (cut.truncated, cut.blank, cut.has_gps, len(cut.thumbnails)) == (True, False, False, 2)
+    assert not decoder.thumbnails(whole.getvalue()).truncated
+
+
 def test_equal_scenes_have_near_perceptual_hashes(decoder: Decoder) -> None:
     gradient = Image.linear_gradient("L").rotate(90)
     hashes = []
