@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui import account, compare, detail, export, keys, logs, opinions, replay
+from logsui import account, compare, detail, export, keys, logs, opinions, replay, suggest
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/views", opinions.save_view, name="save-view"),
     path("w/<slug:slug>/logs/views/<int:view_id>/remove", opinions.remove_view, name="remove-view"),
     path("w/<slug:slug>/logs/<uuid:log_id>/feedback", opinions.give_feedback, name="feedback"),
+    path("w/<slug:slug>/logs/suggestions", suggest.suggestions, name="suggestions"),
     path("w/<slug:slug>/logs/narrow", logs.narrow, name="narrow"),
     path("w/<slug:slug>/logs/arrange", logs.arrange, name="arrange"),
     path("w/<slug:slug>/logs/<uuid:log_id>", detail.log_detail, name="log"),

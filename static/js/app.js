@@ -3,6 +3,7 @@ import "./lightbox.js";
 import "./go.js";
 import { escape, step } from "./list.js";
 import { selectFocused } from "./selection.js";
+import "./suggest.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });

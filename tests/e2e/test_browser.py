@@ -189,6 +189,38 @@ def test_facets_search_box_and_address_say_the_same(stage: Stage, page: Page) ->
     expect(page.locator("#q")).to_have_value(f"vkey:@{stage.slug}")
 
 
+def test_the_search_box_says_what_may_follow_and_remembers(stage: Stage, page: Page) -> None:
+    ask(stage, "suggested")
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    page.keyboard.press("/")
+    page.keyboard.type("vk")
+    expect(page.get_by_role("option", name="vkey:")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.type(stage.slug)
+    expect(page.get_by_role("option", name=f"vkey:@{stage.slug}")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q")).to_have_value(f"vkey:@{stage.slug} ")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"q=vkey%3A%40{stage.slug}"))
+    page.goto(f"{stage.loupe.root}/w/default/logs")
+    page.locator("#q").focus()
+    page.get_by_role("option", name=f"vkey:@{stage.slug}").click()
+    expect(page.locator("#q")).to_have_value(f"vkey:@{stage.slug}")
+
+
+def test_chosen_rows_are_exported(stage: Stage, page: Page) -> None:
+    ids = [ask(replace(stage, trace=f"{stage.trace}-{n}"), f"row {n}") for n in range(3)]
+    page.goto(f"{stage.loupe.root}/w/default/logs?q=vkey:@{stage.slug}")
+    page.locator(f"#log-{ids[2]} .cell-words").click(modifiers=["Shift"])
+    page.locator(f"#log-{ids[1]} .cell-words").click(modifiers=["Shift"])
+    expect(page.locator("#selected-count")).to_have_text("2 selected")
+    with page.expect_download() as download:
+        page.locator("#selection").get_by_role("link", name="JSON Lines").click()
+    lines = download.value.path().read_text().splitlines()
+    assert {json.loads(line)["id"] for line in lines} == set(ids[1:])
+
+
 def test_dragging_on_the_chart_narrows_the_window_and_back_undoes_it(stage: Stage, page: Page) -> None:
     ask(stage, "charted")
     page.goto(f"{stage.loupe.root}/w/default/logs?w=24h")
