@@ -154,6 +154,7 @@ document.addEventListener("click", (event) => {
 function setWidth(pixels) {
   const width = Math.min(Math.max(pixels, 360), window.innerWidth - 420);
   document.documentElement.style.setProperty("--panel", `${width}px`);
+  byId("panel-edge")?.setAttribute("aria-valuenow", Math.round(100 * width / window.innerWidth));
   localStorage.setItem("loupe-panel", width);
 }
 

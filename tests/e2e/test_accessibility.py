@@ -1,0 +1,61 @@
+"""Every page of the log browser against WCAG 2.2 AA, by axe-core, in both themes and on a small screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.conftest import Stage
+from tests.e2e.test_browser import ask, chromium, session
+from tests.pictures import picture
+
+__all__ = ["chromium", "session"]
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent.parent / "sdk" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm install --prefix tests/sdk (CI does, see .ci/run)")
+    return AXE.read_text()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_barrier(
+    chromium: Browser, session: Any, stage: Stage, axe: str, scheme: Any, width: int
+) -> None:
+    id = ask(stage, "accessible", picture(), picture("JPEG"))
+    made = chromium.new_context(
+        storage_state=session, color_scheme=scheme, viewport={"width": width, "height": 844}, reduced_motion="reduce"
+    )
+    page = made.new_page()
+    found: dict[str, list[str]] = {}
+    for path in (
+        "logs",
+        f"logs?open={id}",
+        "logs?q=zebra",
+        f"logs/{id}",
+        f"logs/{id}/replay",
+        f"diff?a={id}&b={id}",
+        "logs/chart/table",
+        "keys",
+        "connect",
+    ):
+        page.goto(f"{stage.loupe.root}/w/default/{path}")
+        if "open=" in path and width > 1000:
+            expect(page.locator("#panel h1")).to_be_visible()
+        page.evaluate(axe)
+        result = page.evaluate("rules => axe.run(document, rules)", RULES)
+        for broken in result["violations"]:
+            targets = [node["target"][0] for node in broken["nodes"][:3]]
+            found.setdefault(f"{broken['id']}: {broken['help']}", []).append(f"{path} {targets}")
+    made.close()
+    assert found == {}, "\n".join(f"{rule} at {places}" for rule, places in found.items())
