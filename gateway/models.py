@@ -187,7 +187,7 @@ class RequestLog(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-id"], name="log_newest_first"),
-            models.Index(fields=["workspace", "trace_id"], name="log_by_trace"),
+            models.Index(fields=["workspace", "trace_id", "-id"], name="logs_of_a_trace"),
         ]
 
     def __str__(self) -> str:
@@ -299,7 +299,7 @@ class LogImage(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="log_images")
     log = models.ForeignKey(RequestLog, models.CASCADE, related_name="images")
-    image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="log_images")
+    image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="log_images", db_index=False)
     direction = models.CharField(max_length=6, choices=Direction.choices)
     index = models.PositiveIntegerField()
     position = models.CharField(max_length=300, blank=True)
@@ -318,7 +318,10 @@ class LogImage(models.Model):
     class Meta:
         ordering = ["direction", "index"]
         constraints = [models.UniqueConstraint(fields=["log", "direction", "index"], name="one_log_image_a_place")]
-        indexes = [models.Index(fields=["snapshot"], condition=models.Q(snapshot="pending"), name="snapshot_to_take")]
+        indexes = [
+            models.Index(fields=["snapshot"], condition=models.Q(snapshot="pending"), name="snapshot_to_take"),
+            models.Index(fields=["image", "workspace", "log"], name="logs_of_a_picture"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.direction} {self.index} of {self.log_id}"

@@ -32,7 +32,7 @@ TEXTS = {
 }
 SHOWN_TEXT = 100_000
 COUNTED_PICTURES = 12
-MOST_COUNTED = 1000
+MOST_COUNTED = 100
 
 
 @require_GET
@@ -164,6 +164,10 @@ def _shown_elsewhere(workspace: Workspace, images: list[LogImage]) -> dict[str, 
     """In how many other logs each of the first pictures stands, by its hash, counted up to a bound."""
     found = {}
     for sha256 in list(dict.fromkeys(one.image_id for one in images if one.image_id))[:COUNTED_PICTURES]:
-        logs = LogImage.objects.filter(workspace=workspace, image=sha256).order_by().values("log").distinct()
-        found[sha256] = len(logs[: MOST_COUNTED + 1]) - 1
+        logs = (
+            LogImage.objects.filter(workspace=workspace, image=sha256)
+            .order_by("log_id")
+            .values_list("log_id", flat=True)
+        )
+        found[sha256] = len(set(logs[: MOST_COUNTED + 1])) - 1
     return found

@@ -214,8 +214,7 @@ class Search:
         low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
         high = text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
         high = min(high, text.number_of(before)) if before else high
-        found = text.matches(self.workspace, self.question.words, low=low, high=high, limit=most)
-        return {id.bytes for _, id in found}
+        return set(text.matches(self.workspace, self.question.words, low=low, high=high, limit=most))
 
     def facets(self) -> dict[str, Counted]:
         """Of each facet of choices and each metadata name. A facet's own condition does not narrow its own counts."""

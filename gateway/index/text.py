@@ -86,10 +86,8 @@ def _write_words(new: dict[int, Texts]) -> None:
         cursor.executemany(statement, rows)
 
 
-def matches(
-    workspace: Workspace, words: Sequence[Words], *, low: int, high: int, limit: int
-) -> list[tuple[int, uuid.UUID]]:
-    """The newest logs with these words whose number is from `low` to below `high`, newest first; at least one is not negated."""
+def matches(workspace: Workspace, words: Sequence[Words], *, low: int, high: int, limit: int) -> list[bytes]:
+    """The ids of the newest logs with these words whose number is from `low` to below `high`; one word is not negated."""
     if connection.vendor == "postgresql":
         source, asked = "gateway_logtext t", "t.search @@ to_tsquery('simple', %s)"
         question, number = _for_postgres(words), "t.number"
@@ -100,12 +98,12 @@ def matches(
     if not question:
         return []
     statement = (
-        f"SELECT t.number, t.log_id FROM {source} WHERE {asked} AND {number} >= %s AND {number} < %s "  # noqa: S608
+        f"SELECT t.log_id FROM {source} WHERE {asked} AND {number} >= %s AND {number} < %s "  # noqa: S608
         f"AND t.workspace_id = %s ORDER BY {number} DESC LIMIT %s"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [question, low, high, workspace.pk, limit])
-        return [(n, id if isinstance(id, uuid.UUID) else uuid.UUID(id)) for n, id in cursor.fetchall()]
+        return [id.bytes if isinstance(id, uuid.UUID) else bytes.fromhex(id) for (id,) in cursor.fetchall()]
 
 
 def _for_sqlite(words: Sequence[Words]) -> str:

@@ -23,10 +23,6 @@ class Migration(migrations.Migration):
                 ('note', models.TextField(blank=True)),
                 ('metadata', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('api_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='gateway.apikey')),
-                ('log', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='gateway.requestlog')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='gateway.workspace')),
             ],
             options={
                 'ordering': ['pk'],
@@ -39,12 +35,60 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80)),
                 ('query', models.CharField(blank=True, max_length=3000)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_views', to='gateway.workspace')),
             ],
             options={
                 'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_saved_view_a_name')],
             },
+        ),
+        migrations.RemoveIndex(
+            model_name='requestlog',
+            name='log_by_trace',
+        ),
+        migrations.AlterField(
+            model_name='logimage',
+            name='image',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='log_images', to='gateway.image'),
+        ),
+        migrations.AddIndex(
+            model_name='logimage',
+            index=models.Index(fields=['image', 'workspace', 'log'], name='logs_of_a_picture'),
+        ),
+        migrations.AddIndex(
+            model_name='requestlog',
+            index=models.Index(fields=['workspace', 'trace_id', '-id'], name='logs_of_a_trace'),
+        ),
+        migrations.AddField(
+            model_name='feedback',
+            name='api_key',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='gateway.apikey'),
+        ),
+        migrations.AddField(
+            model_name='feedback',
+            name='log',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='gateway.requestlog'),
+        ),
+        migrations.AddField(
+            model_name='feedback',
+            name='user',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='feedback',
+            name='workspace',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='gateway.workspace'),
+        ),
+        migrations.AddField(
+            model_name='savedview',
+            name='created_by',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='savedview',
+            name='workspace',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_views', to='gateway.workspace'),
+        ),
+        migrations.AddConstraint(
+            model_name='savedview',
+            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_saved_view_a_name'),
         ),
     ]
