@@ -13,7 +13,8 @@ from django.utils import timezone
 from gateway import ids
 
 if TYPE_CHECKING:
-    from gateway.models import ApiKey, Image, IndexBlock, LogImage, RequestLog, VirtualKey, Workspace
+    from gateway.index.tables import IndexBlock
+    from gateway.models import ApiKey, Image, LogImage, RequestLog, VirtualKey, Workspace
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):

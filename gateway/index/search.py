@@ -21,7 +21,8 @@ from gateway.index import store, text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.question import Choice, Condition, Question
-from gateway.models import Image, IndexBlock, IndexColumn, LogImage, RequestLog, Unindexed, Workspace
+from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
+from gateway.models import Image, LogImage, RequestLog, Workspace
 
 MOST_LOOSE = 1000
 MOST_TEXT = 10_000
@@ -49,7 +50,7 @@ class Part:
     def meeting(self, condition: Condition) -> BitMap:
         column = self.columns.get(condition.facet)
         if isinstance(condition, Choice):
-            found = column.matching(condition.wants) if isinstance(column, Choices) else BitMap()
+            found = _matching(column, condition) if isinstance(column, Choices) else BitMap()
         else:
             found = column.between(condition.low, condition.high) if isinstance(column, Numbers) else BitMap()
         return self.seen - found if condition.negated else self.seen & found
@@ -298,6 +299,14 @@ class Search:
         first = of.rank_of_time(int(since.timestamp() * 1000)) if since else 0
         last = of.rank_of_time(int(until.timestamp() * 1000)) if until else len(of)
         return BitMap(range(first, max(first, last)))
+
+
+def _matching(column: Choices, condition: Choice) -> BitMap:
+    """A value that is there as it was written is that one; for others all values are looked through."""
+    exact = [column.values[value] for value in condition.values if value in column.values]
+    if len(exact) == len(condition.values):
+        return BitMap.union(*exact)
+    return column.matching(condition.wants)
 
 
 def _page(found: Sequence[uuid.UUID], size: int) -> Page:

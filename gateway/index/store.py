@@ -21,7 +21,8 @@ from django.utils import timezone
 from gateway import ids
 from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers
 from gateway.index.facets import NUMBERS, Entry, values_of
-from gateway.models import IndexBlock, IndexColumn, LogImage, RequestLog, Unindexed, Workspace
+from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
+from gateway.models import LogImage, RequestLog, Workspace
 
 AT_ONCE = 2048
 WORTH_A_BLOCK = 256

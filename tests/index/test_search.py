@@ -15,9 +15,10 @@ from gateway import ids
 from gateway.index import store, text
 from gateway.index.question import parse
 from gateway.index.search import Search, Window
+from gateway.index.tables import IndexBlock, Unindexed
 from gateway.index.text import Texts
 from gateway.keys import create_workspace
-from gateway.models import Image, IndexBlock, LogImage, RequestLog, Unindexed, Workspace
+from gateway.models import Image, LogImage, RequestLog, Workspace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
 

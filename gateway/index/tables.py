@@ -1,0 +1,62 @@
+"""The tables of the index. Only `text`, `store` and `search` read and write them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from gateway.querysets import IndexBlockQuerySet
+
+
+class LogText(models.Model):
+    """That the words of a log are in the full-text index, and under which number (`text`)."""
+
+    number = models.BigIntegerField(primary_key=True)
+    log_id = models.UUIDField()
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="+", db_index=False)
+
+    def __str__(self) -> str:
+        return f"words of {self.log_id}"
+
+
+class Unindexed(models.Model):
+    """A log whose facets are not in a block of the index yet, or have changed since. A log may wait several times."""
+
+    log = models.ForeignKey("gateway.RequestLog", models.CASCADE, related_name="unindexed")
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.log_id} to be indexed"
+
+
+class IndexBlock(models.Model):
+    """A stretch of a workspace's logs in the bitmap index (`bitmaps`). Blocks do not overlap."""
+
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="index_blocks")
+    first = models.UUIDField()
+    last = models.UUIDField()
+    size = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(default=0)
+    ids = models.BinaryField()
+
+    objects = IndexBlockQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "first"], name="blocks_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.size} logs from {self.first}"
+
+
+class IndexColumn(models.Model):
+    """What a block knows of one facet. `distinct` counts its values; a number counts as one."""
+
+    block = models.ForeignKey(IndexBlock, models.CASCADE, related_name="columns", db_index=False)
+    name = models.CharField(max_length=200)
+    distinct = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["block", "name"], name="one_column_a_facet")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.block_id}"
