@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from gateway.ingest import Ingest
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.1
+INDEX_SECONDS = 1.0
 NICENESS = 10
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -65,6 +67,7 @@ class Worker:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
         self.failed = threading.Event()
+        self.index_at = 0.0
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.fetcher = Fetcher(
@@ -78,7 +81,7 @@ class Worker:
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
-            "index": lambda: feedback.link() or store.step(),
+            "index": self._index,
         }
         threads = [
             threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()
@@ -94,6 +97,14 @@ class Worker:
     def _make_thumbnails(self) -> bool:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
         return not self.ingest.behind and thumbnails.step(self.decoder)
+
+    def _index(self) -> bool:
+        """Logs come first here too; and what is seconds old is found without an index."""
+        if self.ingest.behind or time.monotonic() < self.index_at:
+            return False
+        busy = feedback.link() or store.step()
+        self.index_at = 0.0 if busy else time.monotonic() + INDEX_SECONDS
+        return busy
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""

@@ -53,6 +53,6 @@ def _laid_out(pieces: Sequence[tuple[str, str, float]], whole: float) -> list[St
     made, at = [], 0.0
     for kind, title, amount in pieces:
         length = 100 * amount / whole if whole else 0
-        made.append(Stretch(kind, title, amount, round(at, 2), round(length, 2)))
+        made.append(Stretch(kind, title, round(amount, 2), round(at, 2), round(length, 2)))
         at += length
     return made

@@ -212,7 +212,7 @@ class _Maker:
         log.response_bytes, log.input_images = len(response), len(shown)
         payload = Payload(
             log_id=log.pk,
-            url=f"https://api.example/{log.path}",
+            url=f"https://api.example{log.path}",
             request_headers={"content-type": "application/json"},
             request_body=zlib.compress(body, 1),
             request_cuts=cuts,
