@@ -19,6 +19,7 @@ from gateway.models import LogImage, Payload, RequestLog
 
 TOKEN = re.compile(r"sha256:[0-9a-f]{64}")
 INLINE_BYTES = 8000
+LITERAL_BYTES = 32_000  # a longer body is read from the folder as it is
 SUFFIXES = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
 OWN_KEY = "PROVIDER_API_KEY"
 METHODS = {"/v1/chat/completions": "chat.completions.create", "/v1/responses": "responses.create"}
@@ -97,7 +98,7 @@ def _read(log: RequestLog, payload: Payload, base: str) -> _Call:
         method=log.method,
         headers=_headers(log, document),
         content_type=content_type,
-        document=document if isinstance(document, dict) and plain else None,
+        document=document if isinstance(document, dict) and plain and len(text) <= LITERAL_BYTES else None,
         raw=text,
         files=_files(log, text.decode("utf-8", "replace")),
         folder=folder_name(log),

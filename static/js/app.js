@@ -119,6 +119,16 @@ document.addEventListener("change", (event) => {
   if (select) select.form.requestSubmit();
 });
 
+// A picture that turns out broken while it is looked at: its reason stands there the next time.
+document.addEventListener("error", (event) => {
+  if (!event.target.matches?.("img.thumb, .picture-box img, .stacked img")) return;
+  const label = document.createElement("span");
+  label.className = "thumb thumb-label";
+  label.textContent = "not drawn";
+  label.title = event.target.alt;
+  event.target.replaceWith(label);
+}, { capture: true });
+
 for (const name of ["htmx:afterSwap", "loupe:shown"]) document.addEventListener(name, () => { localise(document); toast(""); });
 document.addEventListener("loupe:answered", () => toast(""));
 for (const name of ["htmx:responseError", "htmx:response:error"]) {

@@ -147,6 +147,15 @@ def pages_of(id: str) -> list[str]:
         f"{log}/body/request",
         f"{log}/images/i0",
         f"{log}/images/i0/256",
+        f"{log}/json/request",
+        f"{log}/folder.zip",
+        f"{log}/replay",
+        f"/w/default/diff?a={id}&b={id}",
+        "/w/default/logs/new",
+        "/w/default/logs/chart",
+        "/w/default/logs/chart/table",
+        "/w/default/logs/export/jsonl",
+        "/w/default/logs/suggestions?word=mod",
     ]
 
 
