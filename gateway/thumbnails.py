@@ -41,7 +41,7 @@ def make(image: Image, decoder: Decoder) -> None:
     image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
     image.colour_mode = seen.colour_mode
     image.note_hash(seen.perceptual_hash)
-    image.thumbnail = Image.Thumbnail.MADE
+    image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
     image.save()
 
 

@@ -43,10 +43,11 @@ function recentOption(text, index) {
 
 function show(input, options) {
   const list = byId("suggestions");
+  const before = list.children[chosen]?.textContent;
   list.replaceChildren(...options);
   list.hidden = !options.length;
   input.setAttribute("aria-expanded", options.length > 0);
-  choose(input, -1);
+  choose(input, options.findIndex((one) => one.textContent === before)); // a late answer takes no choice away
 }
 
 function choose(input, index) {

@@ -86,11 +86,12 @@ def test_what_is_not_drawn_is_labelled_and_given_only_as_a_download(stage: Stage
     assert (headers["cache-control"], headers["content-security-policy"]) == ("no-store", "default-src 'none'; sandbox")
 
 
-def test_a_broken_picture_costs_nothing_and_the_log_says_why(stage: Stage) -> None:
-    broken = picture("PNG", (300, 300))[:200]
+@pytest.mark.parametrize(("kept", "problem"), [(45, "image_undecodable"), (200, "image_truncated")])
+def test_a_broken_picture_costs_nothing_and_the_log_says_why(stage: Stage, kept: int, problem: str) -> None:
+    broken = picture("PNG", (300, 300))[:kept] + b"?" * (200 - kept)
     assert stage.chat(with_image(data_url(broken)))[0] == 200
     image = until(lambda: next((i for i in stage.log()["images"] if i["problem"]), None), "the reason is there")
-    assert (image["problem"], image["width"]) == ("image_undecodable", 300)
+    assert (image["problem"], image["width"]) == (problem, 300)
     assert fetch(stage, image["url"])[2] == broken
 
 

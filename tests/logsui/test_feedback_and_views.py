@@ -39,6 +39,7 @@ def test_the_python_sdk_gives_one_and_several_and_changes_one(stage: Stage, brow
     several = client.feedback.bulk_create(feedbacks=[{"trace_id": stage.trace, "value": n} for n in (1, -3)])
     client.feedback.update(feedback_id=first.feedback_ids[0], value=-7, weight=1, metadata={})
     client.openai_client.close()
+    client.close()
     assert len(several.feedback_ids) == 2
     page = browser.get(f"/w/default/logs/{stage.log()['id']}").text
     for value in ("-7", "+1", "-3"):
