@@ -64,9 +64,9 @@ def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     search = Search(workspace, asked.question, asked.window)
     newest = [] if asked.problem else search.page(None, PAGE_SIZE).ids
     fresh = [id for id in newest if after is None or id > after]
-    marks = dict(pair.partition(".")[::2] for pair in request.GET.get("unsettled", "").split(",")[:MOST_UNSETTLED])
-    known = [id for text in marks if (id := Asked.read({"before": text}).before)]
-    changed = [log.pk for log in _logs(workspace, known) if mark(log) != marks[str(log.pk)]]
+    given = [pair.partition(".")[::2] for pair in request.GET.get("unsettled", "").split(",")[:MOST_UNSETTLED]]
+    marks = {id: text for name, text in given if (id := Asked.read({"before": name}).before)}
+    changed = [log.pk for log in _logs(workspace, list(marks)) if mark(log) != marks[log.pk]]
     if not fresh and not changed:
         return HttpResponse(status=204)
     context = _rows_context(request, workspace, asked, fresh + changed)

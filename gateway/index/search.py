@@ -10,7 +10,7 @@ import uuid
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from gateway import ids
 from gateway.index import store, text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
-from gateway.index.question import Choice, Condition, Question
+from gateway.index.question import Choice, Condition, Question, Words
 from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
 from gateway.models import Image, LogImage, RequestLog, Workspace
 
@@ -69,6 +69,25 @@ class Part:
         """The ids at the last positions of `within`, newest first."""
         end = len(within) if before is None else within.rank(rank - 1) if (rank := self.ids.rank(before)) else 0
         return [self.ids[within[i]] for i in range(end - 1, max(end - most, 0) - 1, -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The logs that a text, a trace or a picture leaves to look at, by id, oldest first; `ids` is None when all.
+
+    Such a list has a bound: what is older than `floor`, if there is one, was not looked for. `without` are left out.
+    """
+
+    ids: list[bytes] | None = None
+    without: list[bytes] = field(default_factory=list)
+    floor: bytes | None = None
+
+    def narrow(self, part: Part, bits: BitMap) -> BitMap:
+        if self.ids is not None:
+            bits = bits & part.positions(self.ids)
+        if self.without:
+            bits = bits - part.positions(self.without)
+        return bits & BitMap(range(part.ids.rank(self.floor), len(part.ids))) if self.floor else bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +165,13 @@ class Search:
         return self._meeting(self.question.conditions, self.among)
 
     @cached_property
-    def among(self) -> list[bytes] | None:
-        """The logs that a text, a trace or a picture leaves to look at, oldest first; None when all."""
+    def among(self) -> Among:
         return self._among(None, MOST_TEXT)
 
     @property
     def is_capped(self) -> bool:
         """Whether counts are of the newest matches of a text only."""
-        return self.among is not None and len(self.among) >= MOST_TEXT
+        return self.among.floor is not None
 
     def count(self) -> int:
         return sum(len(bits) for bits in self.found)
@@ -163,14 +181,11 @@ class Search:
         if self.question.is_empty:
             return self._plain_page(before, size)
         for most in (FIRST_TEXT, MOST_TEXT):
-            among = self._among(before, most) if before and self.question.words else self.among
+            among = self._among(before, most) if before else self.among
             found = self._newest(among, before, size + 1)
-            exhausted = among is None or len(among) < most
-            if len(found) > size or exhausted:
-                break
-        if len(found) <= size and not exhausted and among:
-            return Page(found, uuid.UUID(bytes=among[0]), partial=True)
-        return _page(found, size)
+            if len(found) > size or among.floor is None:
+                return _page(found, size)
+        return Page(found, uuid.UUID(bytes=among.floor), partial=True)
 
     def _plain_page(self, before: uuid.UUID | None, size: int) -> Page:
         """Without a question the rows themselves are the fastest, and the first to know what came in."""
@@ -178,30 +193,36 @@ class Search:
         found = list(logs.newest_first().before(before).values_list("pk", flat=True)[: size + 1])
         return _page(found, size)
 
-    def _newest(self, among: list[bytes] | None, before: uuid.UUID | None, most: int) -> list[uuid.UUID]:
+    def _newest(self, among: Among, before: uuid.UUID | None, most: int) -> list[uuid.UUID]:
         cursor = before.bytes if before else None
         found: list[bytes] = []
         for part, bits in zip(self.parts, self._meeting(self.question.conditions, among), strict=True):
             found += part.newest(bits, cursor, most)
         return [uuid.UUID(bytes=id) for id in sorted(found, reverse=True)[:most]]
 
-    def _among(self, before: uuid.UUID | None, most: int) -> list[bytes] | None:
+    def _among(self, before: uuid.UUID | None, most: int) -> Among:
+        asked = self.question
         wanted: list[set[bytes]] = []
-        if any(not word.negated for word in self.question.words):
-            wanted.append(self._with_words(before, most))
-        if self.question.trace:
-            logs = RequestLog.objects.of(self.workspace).filter(trace_id=self.question.trace)
-            wanted.append({id.bytes for id in logs.newest_first().values_list("pk", flat=True)[:most]})
-        if self.question.picture:
-            shown = LogImage.objects.filter(
-                workspace=self.workspace, image__sha256__startswith=self.question.picture.lower()
-            )
-            wanted.append({id.bytes for id in shown.order_by("-log_id").values_list("log_id", flat=True)[:most]})
-        return sorted(set.intersection(*wanted)) if wanted else None
+        refused: list[set[bytes]] = []
+        if any(not word.negated for word in asked.words):
+            wanted.append(self._with_words(asked.words, before, most))
+        else:  # nothing that the full text could look for but what is not to be found
+            refused = [self._with_words([replace(word, negated=False)], before, most) for word in asked.words]
+        if asked.trace:
+            logs = RequestLog.objects.of(self.workspace).filter(trace_id=asked.trace).newest_first().before(before)
+            wanted.append({id.bytes for id in logs.values_list("pk", flat=True)[:most]})
+        if asked.picture:
+            wanted.append(self._showing({"image__sha256__startswith": asked.picture.lower()}, before, most))
+        if asked.like:
+            wanted.append(self._showing({"image__in": self._look_alikes()}, before, most))
+        floor = max((min(found) for found in (*wanted, *refused) if len(found) >= most), default=None)
+        return Among(sorted(set.intersection(*wanted)) if wanted else None, sorted(set[bytes]().union(*refused)), floor)
 
-    def _showing(self, pictures: dict[str, object], most: int) -> set[bytes]:
+    def _showing(self, pictures: dict[str, object], before: uuid.UUID | None, most: int) -> set[bytes]:
+        """A log counts once, however often it shows the picture."""
         shown = LogImage.objects.filter(workspace=self.workspace, **pictures).order_by("-log_id")
-        return {id.bytes for id in shown.values_list("log_id", flat=True)[:most]}
+        older = shown.filter(log_id__lt=before) if before else shown
+        return {id.bytes for id in older.values_list("log_id", flat=True).distinct()[:most]}
 
     def _look_alikes(self) -> list[str]:
         """Only pictures of this workspace tell what they look like."""
@@ -211,11 +232,11 @@ class Search:
         picture = shown.exclude(perceptual_hash="").first()
         return Image.objects.all().look_alikes(picture.perceptual_hash) if picture else []
 
-    def _with_words(self, before: uuid.UUID | None, most: int) -> set[bytes]:
+    def _with_words(self, words: Sequence[Words], before: uuid.UUID | None, most: int) -> set[bytes]:
         low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
         high = text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
         high = min(high, text.number_of(before)) if before else high
-        return set(text.matches(self.workspace, self.question.words, low=low, high=high, limit=most))
+        return set(text.matches(self.workspace, words, low=low, high=high, limit=most))
 
     def facets(self) -> dict[str, Counted]:
         """Of each facet of choices and each metadata name. A facet's own condition does not narrow its own counts."""
@@ -237,17 +258,8 @@ class Search:
             return self.found
         return self._meeting(self.question.without(facet).conditions, self.among)
 
-    def _meeting(self, conditions: Iterable[Condition], among: list[bytes] | None) -> list[BitMap]:
-        met = [part.meeting_all(conditions) for part in self.parts]
-        if among is None:
-            return met
-        left = self._left if among is self.among else [part.positions(among) for part in self.parts]
-        return [bits & some for bits, some in zip(met, left, strict=True)]
-
-    @cached_property
-    def _left(self) -> list[BitMap]:
-        """Where `among` stands in each part."""
-        return [part.positions(self.among or []) for part in self.parts]
+    def _meeting(self, conditions: Iterable[Condition], among: Among) -> list[BitMap]:
+        return [among.narrow(part, part.meeting_all(conditions)) for part in self.parts]
 
     def _listed(self) -> tuple[list[str], list[str]]:
         """The facets whose values are few enough to count, and the names of metadata where they are too many."""

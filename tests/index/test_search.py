@@ -169,6 +169,9 @@ def test_text_is_found_by_word_beginning_phrase_and_side(workspace: Workspace) -
         "total -eur": "b",
         "due model:a": "a",
         "zebra": "",
+        "-invoice": "b",
+        "-invoice -model:b": "",
+        "-zebra": "abc",
     }
     for question, expected in asked.items():
         assert found(workspace, question) == {logs[name].pk for name in expected}, question
@@ -187,6 +190,35 @@ def test_text_pages_reach_the_oldest_match(workspace: Workspace, monkeypatch: py
             page = search.page(page.next, 4)
             seen |= set(page.ids)
         assert seen >= {log.pk for log in wanted}
+
+
+def test_a_common_picture_and_refused_words_are_paged_to_their_end(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.index.search.FIRST_TEXT", 4)
+    monkeypatch.setattr("gateway.index.search.MOST_TEXT", 8)
+    logs = [log_at(workspace, n, model="rare" if n < 3 else "common") for n in range(40)]
+    same = show(logs[0])
+    for log in logs[1:]:
+        LogImage.objects.create(workspace=workspace, log=log, image=same, direction="input", index=0, source="data")
+    text.write(Texts(log.pk, workspace.pk, "receipt" if n % 2 else "invoice", "") for n, log in enumerate(logs))
+    every, odd = {log.pk for log in logs}, {log.pk for log in logs[1::2]}
+    rare = {log.pk for log in logs[:3]}
+    asked = {
+        f"picture:{same.sha256}": every,
+        "trace:t": every,
+        "trace:t receipt": odd,
+        "-invoice": odd,
+        f"picture:{same.sha256} receipt model:rare": odd & rare,
+    }
+    for question, expected in asked.items():
+        search, seen, pages = Search(workspace, parse(question), ALWAYS), list[uuid.UUID](), 0
+        page = search.page(None, 3)
+        while page.next and pages < 60:
+            seen, pages = seen + page.ids, pages + 1
+            page = search.page(page.next, 3)
+        seen += page.ids
+        assert (set(seen), len(seen), page.next) == (expected, len(expected), None), question
 
 
 def test_pictures_have_facets_of_their_own(workspace: Workspace) -> None:
