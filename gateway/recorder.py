@@ -144,10 +144,13 @@ def ended(flow_ids: Sequence[bytes]) -> set[bytes]:
 
 
 def _announced(flow: Flow) -> Rows:
+    arrived, flow.parts = flow.parts, []  # half a picture would be taken for a whole one
     try:
         rows = _rows(flow)
     except Unreadable:
         return Rows(_light_row(flow, RequestLog.State.IN_FLIGHT))  # it will be put aside when it has ended
+    finally:
+        flow.parts = arrived
     rows.log.state, rows.log.failure, rows.log.failure_message = RequestLog.State.IN_FLIGHT, "", ""
     rows.log.answer_preview = ""
     return rows

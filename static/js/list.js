@@ -86,6 +86,7 @@ async function showPanel(id) {
   if (!panel) return;
   markOpen(id);
   panel.hidden = false;
+  byId("panel-page").href = `${panel.dataset.logs}/${id}`;
   fold();
   loading.abort();
   loading = new AbortController();
@@ -93,7 +94,6 @@ async function showPanel(id) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const article = page.querySelector(".log, .empty");
   byId("panel-body").replaceChildren(document.adoptNode(article));
-  byId("panel-page").href = `${panel.dataset.logs}/${id}`;
   byId("panel-body").scrollTop = 0;
   window.htmx.process(byId("panel-body"));
   document.dispatchEvent(new CustomEvent("loupe:shown"));
@@ -136,7 +136,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     setOpen(link.dataset.open, { replace: Boolean(openId()) });
     link.focus({ preventScroll: true });
-    showPanel(link.dataset.open).catch(() => location.assign(link.href));
+    showPanel(link.dataset.open).catch((error) => { if (error.name !== "AbortError") location.assign(link.href); });
   }
   if (event.target.closest("#panel-close")) {
     setOpen(null);

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -218,3 +220,18 @@ def test_an_absent_blob_store_is_waited_for(writer: Writer, settings: Any) -> No
     drain(ingest)
     assert list(RequestLog.objects.values_list("state", "input_images")) == [("ok", 1)]
     writer.die()
+
+
+def test_half_a_picture_that_was_seen_on_its_way_is_not_the_one_that_is_kept(writer: Writer) -> None:
+    answer = json.dumps({"data": [{"b64_json": base64.b64encode(picture(size=(90, 90))).decode()}]}).encode()
+    id = writer.begin(endpoint="/images/generations")
+    writer.journal.append(Kind.PART, id, b"", answer[: len(answer) // 2])
+    ingest = Ingest(writer.root)
+    drain(ingest)
+    log = RequestLog.objects.get()
+    assert (log.state, log.images.count()) == ("in_flight", 0)
+    writer.end(id, answer[len(answer) // 2 :])
+    drain(ingest)
+    writer.die()
+    (kept,) = RequestLog.objects.get().images.all()
+    assert kept.image_id == hashlib.sha256(picture(size=(90, 90))).hexdigest()
