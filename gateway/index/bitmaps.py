@@ -32,9 +32,6 @@ class Choices:
     def matching(self, wanted: Callable[[str], bool]) -> BitMap:
         return BitMap.union(BitMap(), *(bits for value, bits in self.values.items() if wanted(value)))
 
-    def known(self) -> BitMap:
-        return self.matching(lambda value: True)
-
     def counts(self, within: BitMap) -> dict[str, int]:
         found = {value: bits.intersection_cardinality(within) for value, bits in self.values.items()}
         return {value: count for value, count in found.items() if count}
@@ -64,9 +61,6 @@ class Numbers:
 
     has: BitMap = field(default_factory=BitMap)
     digits: list[BitMap] = field(default_factory=list)
-
-    def known(self) -> BitMap:
-        return self.has
 
     def at_least(self, low: int) -> BitMap:
         """Positions with a number of `low` or more."""

@@ -144,7 +144,7 @@ class Search:
         """What waits to be indexed, newest first and not without end."""
         found = Unindexed.objects.filter(workspace=self.workspace)
         waiting = list(dict.fromkeys(found.order_by("-log_id").values_list("log_id", flat=True)[: MOST_LOOSE + 1]))
-        self.behind = len(waiting) - MOST_LOOSE if len(waiting) > MOST_LOOSE else 0
+        self.behind = found.count() - MOST_LOOSE if len(waiting) > MOST_LOOSE else 0
         return store.block_of(waiting[:MOST_LOOSE])
 
     @cached_property

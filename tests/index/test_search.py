@@ -264,6 +264,16 @@ def test_a_block_never_outgrows_its_bound(workspace: Workspace, monkeypatch: pyt
     assert found(workspace, "model:*") == {log.pk for log in logs}
 
 
+def test_what_is_too_much_to_be_looked_through_is_counted(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.index.search.MOST_LOOSE", 2)
+    for n in range(5):
+        log_at(workspace, n)
+    search = Search(workspace, parse("status:200"), ALWAYS)
+    assert (search.count(), search.behind) == (2, 3)
+
+
 def test_the_number_of_queries_does_not_grow_with_the_logs(
     workspace: Workspace, django_assert_max_num_queries: Any
 ) -> None:
