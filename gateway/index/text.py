@@ -53,7 +53,12 @@ def number_of(log_id: uuid.UUID) -> int:
 
 def write(texts: Iterable[Texts]) -> None:
     """Add the words of logs that are not in yet; inside the transaction that writes their rows."""
-    new = {number_of(one.log_id): one for one in texts if one.prompt or one.answer}
+    new: dict[int, Texts] = {}
+    for one in (one for one in texts if one.prompt or one.answer):
+        number = number_of(one.log_id)
+        while number in new:
+            number += 1
+        new[number] = one
     if not new:
         return
     for number, taken in LogText.objects.filter(number__in=new).values_list("number", "log_id"):

@@ -47,7 +47,8 @@ def log_at(workspace: Workspace, minute: float, **fields: Any) -> RequestLog:
         "state": "ok",
         "status": 200,
     }
-    log = RequestLog(id=uuid.UUID(int=made), workspace=workspace, started_at=at, trace_id="t", **usual | fields)
+    usual |= {"id": uuid.UUID(int=made), "trace_id": "t"}
+    log = RequestLog(workspace=workspace, started_at=at, **usual | fields)
     log.save(force_insert=True)
     store.queue([(log.pk, workspace.pk)])
     return log
@@ -179,6 +180,15 @@ def test_text_is_found_by_word_beginning_phrase_and_side(workspace: Workspace) -
     }
     for question, expected in asked.items():
         assert found(workspace, question) == {logs[name].pk for name in expected}, question
+
+
+def test_logs_of_one_number_are_all_found_and_written_once(workspace: Workspace) -> None:
+    first = log_at(workspace, 1)
+    twins = [first, *(log_at(workspace, 1, id=uuid.UUID(int=first.pk.int ^ n)) for n in (1, 2))]
+    assert len({text.number_of(log.pk) for log in twins}) == 1
+    for some in (twins[:2], twins[2:], twins):
+        text.write(Texts(log.pk, workspace.pk, "twin", "") for log in some)
+    assert found(workspace, "twin") == {log.pk for log in twins}
 
 
 def test_text_pages_reach_the_oldest_match(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
