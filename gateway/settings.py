@@ -150,6 +150,10 @@ DATABASES: dict[str, Any] = {
         "OPTIONS": SQLITE_OPTIONS,
     }
 }
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A new connection is a new process there, which takes longer than most of our queries.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"

@@ -83,22 +83,22 @@ def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @member()
 def chart(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The strip alone, for a list that stands open."""
-    return render(request, "logsui/_strip.html", _chart_context(request, workspace))
+    return render(request, "logsui/_strip.html", _chart_context(request, workspace, timed=False))
 
 
 @require_GET
 @member()
 def chart_table(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The figures behind the chart."""
-    return render(request, "logsui/chart_table.html", _chart_context(request, workspace))
+    return render(request, "logsui/chart_table.html", _chart_context(request, workspace, timed=True))
 
 
-def _chart_context(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def _chart_context(request: HttpRequest, workspace: Workspace, *, timed: bool) -> dict[str, Any]:
     asked, search = _widened(workspace, Asked.read(request.GET.dict()))
     return {
         "workspace": workspace,
         "asked": asked,
-        "strip": strip(asked, search),
+        "strip": strip(asked, search, timed=timed),
         "charts": [(name, title, asked.with_chart(name).query) for name, title in CHARTS.items()],
         "logs_path": reverse("logs", args=[workspace.slug]),
     }

@@ -48,8 +48,8 @@ class Strip:
         return int(self.bars[-1].bar.until.timestamp() * 1000)
 
 
-def strip(asked: Asked, search: Search) -> Strip | None:
-    """None when there is nothing to draw."""
+def strip(asked: Asked, search: Search, *, timed: bool = False) -> Strip | None:
+    """None when there is nothing to draw. Latencies are worked out when they are drawn, or if `timed`."""
     since, until = asked.window.since, asked.window.until
     if since is None:
         extent = search.extent()
@@ -60,7 +60,7 @@ def strip(asked: Asked, search: Search) -> Strip | None:
     if until <= since:
         return None
     first, length, count = _stretches(since, until)
-    bars = search.chart(first, first + length * count, count)
+    bars = search.chart(first, first + length * count, count, timed=timed or asked.chart == "latency")
     drawn = [
         Drawn(bar, index * STEP, _title(bar), asked.between(bar.since, bar.until).query)
         for index, bar in enumerate(bars)

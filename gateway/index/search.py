@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,7 +25,8 @@ from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
 from gateway.models import Image, LogImage, RequestLog, Workspace
 
 MOST_LOOSE = 1000
-MOST_TEXT = 10_000
+MOST_TEXT = 3000
+FIRST_STRETCH = 65_536
 FIRST_TEXT = 500
 MOST_VALUES = 300
 ERRORS = ("error", "failed")
@@ -100,7 +101,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One stretch of the chart. `cost` in US dollars, latencies in milliseconds, None where nothing was measured."""
+    """One stretch of the chart. `cost` in US dollars, latencies in milliseconds, None where nothing was measured or asked."""
 
     since: datetime
     until: datetime
@@ -180,7 +181,7 @@ class Search:
         """Raises nothing for a `before` that is gone: it is a place in time."""
         if self.question.is_empty:
             return self._plain_page(before, size)
-        for most in (FIRST_TEXT, MOST_TEXT):
+        for most in (FIRST_TEXT, MOST_TEXT) if before else (MOST_TEXT,):
             among = self._among(before, most) if before else self.among
             found = self._newest(among, before, size + 1)
             if len(found) > size or among.floor is None:
@@ -233,10 +234,29 @@ class Search:
         return Image.objects.all().look_alikes(picture.perceptual_hash) if picture else []
 
     def _with_words(self, words: Sequence[Words], before: uuid.UUID | None, most: int) -> set[bytes]:
+        found: set[bytes] = set()
+        for low, high in self._stretches(before):
+            found.update(text.matches(self.workspace, words, low=low, high=high, limit=most - len(found)))
+            if len(found) >= most:
+                break
+        return found
+
+    def _stretches(self, before: uuid.UUID | None) -> Iterator[tuple[int, int]]:
+        """Where to look for words, newest first, each stretch four times the last: what is common is soon found.
+
+        PostgreSQL's index does not know which matches are the newest, and would fetch them all.
+        """
         low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
         high = text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
         high = min(high, text.number_of(before)) if before else high
-        return set(text.matches(self.workspace, words, low=low, high=high, limit=most))
+        size, wanted = 0, FIRST_STRETCH
+        for row in reversed(self.rows):
+            size += row.size
+            edge = text.number_of(row.first)
+            if size >= wanted and low < edge < high:
+                yield edge, high
+                high, size, wanted = edge, 0, wanted * 4
+        yield low, high
 
     def facets(self) -> dict[str, Counted]:
         """Of each facet of choices and each metadata name. A facet's own condition does not narrow its own counts."""
@@ -274,13 +294,13 @@ class Search:
         plain = [facet.name for facet in FACETS if not facet.is_number]
         return plain + sorted(few), sorted(set(most) - set(few))
 
-    def chart(self, since: datetime, until: datetime, bars: int) -> list[Bar]:
-        """What was found between two times, in so many equal stretches."""
+    def chart(self, since: datetime, until: datetime, bars: int, *, timed: bool = True) -> list[Bar]:
+        """What was found between two times, in so many equal stretches; latencies, which are most of the work, if `timed`."""
         first, last = (int(at.timestamp() * 1000) for at in (since, until))
         edges = [first + (last - first) * i // bars for i in range(bars + 1)]
-        columns = self._columns({"state", "cost", "latency"})
+        columns = self._columns({"state", "cost", "latency"} if timed else {"state", "cost"})
         parts = [
-            _Charted(part.ids, bits, has, edges)
+            _Charted(part.ids, bits, has, edges, timed=timed)
             for part, bits, has in zip(self.parts, self.found, columns, strict=True)
         ]
         return [_bar(parts, edges, i) for i in range(bars)]
@@ -329,13 +349,13 @@ def _page(found: Sequence[uuid.UUID], size: int) -> Page:
 class _Charted:
     """A part cut into the chart's bars; what all bars share is worked out once."""
 
-    def __init__(self, of: Ids, bits: BitMap, columns: dict[str, Column], edges: Sequence[int]) -> None:
+    def __init__(self, of: Ids, bits: BitMap, columns: dict[str, Column], edges: Sequence[int], *, timed: bool) -> None:
         self.bits = bits
         self.ranks = [of.rank_of_time(edge) for edge in edges]
         state, cost = columns.get("state"), columns.get("cost")
         self.errors = bits & state.matching(lambda value: value in ERRORS) if isinstance(state, Choices) else BitMap()
         self.cost = [digit & bits for digit in cost.digits] if isinstance(cost, Numbers) else []
-        latency = columns.get("latency")
+        latency = columns.get("latency") if timed else None
         self.latency = latency if isinstance(latency, Numbers) else None
 
     def cost_of(self, first: int, last: int) -> int:

@@ -194,8 +194,12 @@ def test_logs_of_one_number_are_all_found_and_written_once(workspace: Workspace)
 def test_text_pages_reach_the_oldest_match(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.index.search.FIRST_TEXT", 5)
     monkeypatch.setattr("gateway.index.search.MOST_TEXT", 10)
+    monkeypatch.setattr("gateway.index.search.FIRST_STRETCH", 3)
     logs = [log_at(workspace, n, model="rare" if n < 3 else "common") for n in range(40)]
     text.write(Texts(log.pk, workspace.pk, "receipt", "") for log in logs)
+    for some in (logs[:20], logs[20:35], logs[35:]):
+        store.queue((log.pk, workspace.pk) for log in some)
+        store.index_all(workspace)
     for question, wanted in (("receipt", logs), ("receipt model:rare", logs[:3])):
         search = Search(workspace, parse(question), ALWAYS)
         page = search.page(None, 4)
