@@ -19,6 +19,7 @@ from logsui.conversation import read_conversation
 from logsui.copy_as import folder_name, folder_zip, programs
 from logsui.jsontree import Node, Tree
 from logsui.trace import read_trace
+from logsui.usage import used
 
 BODIES = {
     "request": bodies.request_body,
@@ -49,6 +50,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "trees": _trees(log, payload),
         "byte_bar": anatomy.bytes_of(log, images),
         "time_bar": anatomy.time_of(log),
+        "used": used(log),
         "trace": read_trace(log),
         "programs": programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else [],
         "folder": folder_name(log),

@@ -50,6 +50,16 @@ def money(cost: Decimal | None) -> str:
 
 
 @register.filter
+def thousands(count: int) -> str:
+    return f"{count:,}"
+
+
+@register.filter
+def priced(tokens: int, each: Decimal) -> Decimal:
+    return tokens * each
+
+
+@register.filter
 def share(part: float | None, whole: float | None) -> str:
     """A percentage for the width of a bar."""
     return f"{100 * part / whole:.1f}" if part and whole else "0"
@@ -148,24 +158,3 @@ def address(provider: Provider) -> str:
     if isinstance(provider.base_url, str):
         return provider.base_url
     return provider.base_url({one.name: f"<{one.name}>" for one in provider.settings})
-
-
-@register.filter
-def token_kinds(counts: Mapping[str, int]) -> str:
-    """`image_in: 258` as people say it. What is cached and reasoned stands with the sums already."""
-    return ", ".join(
-        f"{count:,} {KINDS.get(name, name)}"
-        for name, count in counts.items()
-        if count and name not in ("cached", "reasoning")
-    )
-
-
-KINDS = {
-    "cache_write": "written to cache",
-    "text_in": "text in",
-    "image_in": "image in",
-    "audio_in": "audio in",
-    "text_out": "text out",
-    "image_out": "image out",
-    "audio_out": "audio out",
-}

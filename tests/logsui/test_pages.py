@@ -89,7 +89,7 @@ def test_the_detail_shows_turns_pictures_figures_and_bodies_with_chips(stage: St
     page = browser.get(f"/w/default/logs/{id}").text
     assert "Look &lt;b&gt;closely&lt;/b&gt;" in page
     assert page.count("<figure") == 2
-    for shown in ("640 × 480", "A red square.", "images/i1/1024", stage.trace, "1,100 in, 10 out"):
+    for shown in ("640 × 480", "A red square.", "images/i1/1024", stage.trace, "<td>1,100</td><td>$0.0028</td>"):
         assert shown in page
     assert page.count('class="chip"') == 2
     assert page.count("Declared as image/png, but the bytes are image/jpeg.") == 1

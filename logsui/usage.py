@@ -1,0 +1,76 @@
+"""The tokens of a request by kind, each with what it cost, as the lines of a bill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gateway import pricing
+from gateway.models import RequestLog
+from gateway.openai_fields import Usage
+from gateway.providers import by_name
+
+TITLES = {
+    "prompt": "input",
+    "completion": "output",
+    "cached": "from cache",
+    "cache_write": "written to cache",
+    "text_in": "text",
+    "image_in": "pictures",
+    "audio_in": "audio",
+    "reasoning": "reasoning",
+    "text_out": "text",
+    "image_out": "pictures",
+    "audio_out": "audio",
+}
+SIDES = {"prompt": pricing.KINDS_IN, "completion": pricing.KINDS_OUT}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`is_part` says that it is inside the line above that is none; `cost` in US dollars, None where not known."""
+
+    title: str
+    tokens: int
+    cost: Decimal | None
+    is_part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """`problem` says why there are no prices, or why they do not add up to what was kept when the call was made."""
+
+    lines: Sequence[Line]
+    image_token: Decimal | None
+    problem: str
+
+
+def used(log: RequestLog) -> Used:
+    usage = Usage(log.prompt_tokens, log.completion_tokens, **log.token_kinds)
+    model = log.answer_model or log.model
+    bill = pricing.bill(usage, provider=by_name(log.provider), model=model, at=log.started_at)
+    charges = bill.charges if bill else {}
+    lines = [line for side in SIDES for line in _side(side, usage, charges)]
+    return Used(lines, bill.image_token if bill else None, _problem(log, bill, model))
+
+
+def _side(side: str, usage: Usage, charges: dict[str, Decimal]) -> list[Line]:
+    counts = {name: getattr(usage, name) for name in (side, *SIDES[side])}
+    return [
+        Line(TITLES[name], count, charges.get(name), is_part=name != side)
+        for name, count in counts.items()
+        if count or (name == side and count is not None)
+    ]
+
+
+def _problem(log: RequestLog, bill: pricing.Bill | None, model: str) -> str:
+    if log.prompt_tokens is None:
+        return "" if log.state == RequestLog.State.IN_FLIGHT else "The answer names no token counts."
+    if bill is None:
+        provider = by_name(log.provider)
+        free = provider is not None and provider.built_in
+        return "" if free else f"No price is known for {model or 'an unnamed model'} at {log.provider}."
+    if bill.total != log.cost:
+        return "The kinds are at today's prices, which differ from those of the time of the call."
+    return ""
