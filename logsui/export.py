@@ -92,12 +92,12 @@ def _chosen(text: str) -> list[uuid.UUID]:
 
 def _counted(pages: Batches, token: str) -> Batches:
     done = 0
-    for page in pages:
-        yield page
-        done += len(page)
-        if token:
+    try:
+        for page in pages:
+            yield page
+            done += len(page)
             cache.set(f"export:{token}", done, PROGRESS_SECONDS)
-    if token:
+    finally:  # also when the download is cancelled
         cache.set(f"export:{token}", -1, PROGRESS_SECONDS)
 
 

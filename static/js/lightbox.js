@@ -1,5 +1,5 @@
 // A picture over the whole window: arrows step through the page's pictures, a click or `z` shows it pixel for pixel and
-// dragging then moves it, Esc closes.
+// dragging then moves it, Esc closes. The address names the open picture, so that it can be sent to somebody.
 const box = document.getElementById("lightbox");
 const image = document.getElementById("lightbox-image");
 const caption = document.getElementById("lightbox-caption");
@@ -8,8 +8,21 @@ let links = [];
 let at = 0;
 let drag = null;
 
+/** `…/logs/<log>/images/i0` as the `#<log>-i0` of an address. */
+const nameOf = (link) => `#${link.pathname.split("/logs/").pop().replace("/images/", "-")}`;
+
+function name(hash) {
+  history.replaceState(history.state, "", location.pathname + location.search + hash);
+}
+
+function followAddress() {
+  const link = location.hash && [...document.querySelectorAll("a[data-lightbox]")].find((one) => nameOf(one) === location.hash);
+  if (link && !box.open) open(link);
+}
+
 function show(index) {
   at = (index + links.length) % links.length;
+  name(nameOf(links[at]));
   box.classList.remove("full");
   image.src = links[at].href;
   image.alt = links[at].querySelector("img")?.alt ?? "";
@@ -59,4 +72,9 @@ box?.addEventListener("pointerup", () => {
   setTimeout(() => { drag = null; }, 0); // after the click that follows
 });
 box?.addEventListener("keydown", (event) => KEYS[event.key]?.());
-box?.addEventListener("close", () => image.removeAttribute("src"));
+box?.addEventListener("close", () => {
+  image.removeAttribute("src");
+  name("");
+});
+document.addEventListener("loupe:shown", followAddress);
+followAddress();

@@ -3,6 +3,7 @@ const byId = (id) => document.getElementById(id);
 const rows = () => [...document.querySelectorAll(".log-row, .tile")];
 const chosen = () => document.querySelectorAll("[aria-selected=true]");
 let anchor = null;
+const MOST_STILL = 75; // looks, 400 ms each, at a download that another server process may be writing
 
 function select(row, on = row.getAttribute("aria-selected") !== "true") {
   if (on) row.setAttribute("aria-selected", "true");
@@ -39,11 +40,12 @@ async function follow(token, whole) {
   bar.max = whole;
   byId("toast").replaceChildren("Exporting … ", bar);
   byId("toast").hidden = false;
-  for (let done = 0; done >= 0; ) {
+  for (let done = 0, still = 0; done >= 0 && still < MOST_STILL; ) {
     await new Promise((resolve) => { setTimeout(resolve, 400); });
     const answer = await fetch(`${byId("panel").dataset.logs}/export/progress/${token}`);
-    done = (await answer.json()).done;
-    bar.value = done < 0 ? whole : done;
+    ({ done } = await answer.json());
+    still = done === bar.value ? still + 1 : 0;
+    bar.value = Math.max(done, 0);
   }
   byId("toast").hidden = true;
 }
