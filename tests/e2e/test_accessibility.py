@@ -9,10 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import Stage
-from tests.e2e.test_browser import ask, chromium, session
+from tests.e2e.conftest import ask
 from tests.pictures import picture
-
-__all__ = ["chromium", "session"]
 
 pytestmark = pytest.mark.browser
 
