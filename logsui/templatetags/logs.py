@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -13,6 +12,7 @@ from django.utils.safestring import SafeString
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
 from logsui import logs
+from logsui.highlight import highlighted, pretty_json
 
 register = template.Library()
 
@@ -144,12 +144,10 @@ def shallow(depth: int) -> int:
 
 
 @register.filter
-def pretty(text: str) -> str:
-    """JSON with its lines broken; anything else as it is."""
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return text
+def code(text: str) -> SafeString:
+    """JSON with its lines broken, in colours; anything else as it is."""
+    broken = pretty_json(text)
+    return highlighted(broken or text, "json" if broken else "text")
 
 
 @register.filter
