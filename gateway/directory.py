@@ -1,9 +1,9 @@
-"""Keys and virtual keys in memory, so that no call waits for the database. Follows `Revision` within a second."""
+"""Keys, virtual keys and prompts in memory, so that no call waits for the database. Follows their revisions within a second."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import Error, close_old_connections
@@ -14,6 +14,8 @@ from gateway.errors import Forbidden, NotRecorded, Unauthorized
 from gateway.models import ApiKey, Revision, VirtualKey
 from gateway.providers import by_name
 from gateway.routing import Target
+from prompts import loading
+from prompts.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +34,11 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All keys at one revision. Replaced as a whole, so that nothing of an older one is ever mixed in."""
+    """All keys at one revision, all prompts at one. Replaced as a whole, so that nothing of an older one is mixed in."""
 
     revision: int = -1
+    prompt_revision: int = -1
+    libraries: dict[int, Library] = field(default_factory=dict)
     keys: dict[str, KeyHolder] = field(default_factory=dict)
     targets: dict[int, dict[str, Target]] = field(default_factory=dict)
     met: dict[str, KeyHolder] = field(default_factory=dict, repr=False)
@@ -83,15 +87,21 @@ class Directory:
     def targets_of(self, workspace: int) -> dict[str, Target]:
         return self.known.targets.get(workspace, {})
 
+    def library_of(self, workspace: int) -> Library:
+        return self.known.libraries.get(workspace) or Library()
+
     def refresh(self) -> None:
-        """Reload when the revision moved; on a dead database keep what is known."""
+        """Reload what moved; on a dead database keep what is known."""
         close_old_connections()
         try:
             number = Revision.objects.values_list("number", flat=True).first()
             if number is not None and number != self.known.revision:
-                self.known = Known(number, _load_keys(), _load_targets())
+                self.known = replace(self.known, revision=number, keys=_load_keys(), targets=_load_targets(), met={})
+            changed = loading.revision()
+            if changed != self.known.prompt_revision:
+                self.known = replace(self.known, prompt_revision=changed, libraries=loading.libraries())
         except Error as error:
-            log.warning("keys were not reloaded, the database does not answer: %s", error)
+            log.warning("keys and prompts were not reloaded, the database does not answer: %s", error)
 
 
 def _load_keys() -> dict[str, KeyHolder]:

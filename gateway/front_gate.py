@@ -32,9 +32,10 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
 SLASHES = re.compile(r"//+")
+PICTURES = re.compile(r"/w/[^/]+/pictures")  # where the prompt editor uploads them
 # Paths below /v1 that Django answers; every other one is relayed.
 API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
-DJANGO_V1 = re.compile(r"/v1/(logs|feedback)(/|$)")
+DJANGO_V1 = re.compile(r"/v1/(logs|feedback|labels|collections|prompts(?!/[^/]+/(completions|render)/?$))(/|$)")
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -47,6 +48,7 @@ class FrontGate:
     django: Asgi
     hosts: Sequence[str]
     idle_seconds: float
+    picture_bytes: int
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = SLASHES.sub("/", _raw_path(scope))
@@ -114,11 +116,14 @@ class FrontGate:
 
     async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
         """Django's part, behind a cap on bytes and on the time between them."""
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > PAGE_BODY_BYTES:
-            raise TooLarge(f"{path} takes at most {PAGE_BODY_BYTES >> 20} MiB.")
+        length, most = headers.get("content-length", "0"), self._most(path)
+        if not length.isdigit() or int(length) > most:
+            raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
         scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
-        await self.django(scope, _capped(receive, self.idle_seconds), send)
+        await self.django(scope, _capped(receive, self.idle_seconds, most), send)
+
+    def _most(self, path: str) -> int:
+        return self.picture_bytes if PICTURES.fullmatch(path) else PAGE_BODY_BYTES
 
 
 def _raw_path(scope: Message) -> str:
@@ -159,7 +164,7 @@ class _Counted:
         return message
 
 
-def _capped(receive: _Counted, idle_seconds: float) -> Receive:
+def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
     size = 0
 
     async def capped() -> Message:
@@ -172,8 +177,8 @@ def _capped(receive: _Counted, idle_seconds: float) -> Receive:
         except TimeoutError:
             raise TooSlow("The request's body did not come in time.", code="body_timeout") from None
         size += len(message.get("body", b""))
-        if size > PAGE_BODY_BYTES:
-            raise TooLarge(f"This page takes at most {PAGE_BODY_BYTES >> 20} MiB.")
+        if size > most:
+            raise TooLarge(f"This page takes at most {most >> 20} MiB.")
         return message
 
     return capped

@@ -102,6 +102,14 @@ class Draft:
         self.model, self.stream, self.user = "", False, ""
         self.boundary: bytes | None = None
         self.named_in_path = ModelPath.of(endpoint)
+        self.prompt: dict[str, Any] = {}
+
+    def of_prompt(self, body: bytes, about: dict[str, Any]) -> Draft:
+        """The chat call that a prompt was rendered to, in the place of the call of the prompt."""
+        self.endpoint, self.body, self.prompt = WIRE_ENDPOINT, body, about
+        self.dialect = dialects.CHAT
+        self.headers = self.headers | {"content-type": "application/json"}
+        return self
 
     def call(self, directory: Directory, custom_hosts: Collection[str]) -> Call:
         """Raises GatewayError when it cannot be sent on."""
@@ -322,6 +330,7 @@ class Draft:
             "parent_span_id": claims.parent_span_id,
             "metadata": {key: redaction.mask_keys(value) for key, value in metadata.items()},
             "sdk": claims.sdk,
+            "prompt": self.prompt,
         }
 
 

@@ -22,6 +22,7 @@ from gateway.providers.base import COMMON, Provider
 from gateway.routing import check_plain
 
 DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
+SCOPES = (*DEFAULT_SCOPES, "prompts.write")
 LOGIN_LINK_LIFE = timedelta(hours=12)
 
 
@@ -51,9 +52,9 @@ def create_api_key(
     name = name.strip()
     if not name:
         raise ValidationError("A key needs a name, so that you know it again.")
-    unknown = set(scopes) - set(DEFAULT_SCOPES)
+    unknown = set(scopes) - set(SCOPES)
     if unknown:
-        raise ValidationError(f"Unknown scope {', '.join(sorted(unknown))}; known: {', '.join(DEFAULT_SCOPES)}.")
+        raise ValidationError(f"Unknown scope {', '.join(sorted(unknown))}; known: {', '.join(SCOPES)}.")
     key = vault.new_gateway_key()
     row = ApiKey.objects.create(
         workspace=workspace,

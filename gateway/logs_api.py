@@ -222,6 +222,9 @@ def summary(log: RequestLog) -> dict[str, Any]:
         "parent_span_id": log.parent_span_id or None,
         "metadata": log.metadata,
         "sdk": log.sdk,
+        "prompt_slug": log.prompt_slug or None,
+        "prompt_version": log.prompt_version,
+        "prompt_label": log.prompt_label or None,
     }
 
 
@@ -252,6 +255,7 @@ def whole(log: RequestLog, request: HttpRequest) -> dict[str, Any]:
         }
         if payload
         else None,
+        "prompt_variables": payload.prompt_variables if payload else None,
         "images": [_image(one, request) for one in log.images.all()],
     }
 

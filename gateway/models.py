@@ -178,6 +178,9 @@ class RequestLog(models.Model):
     parent_span_id = models.CharField(max_length=128, blank=True)
     metadata = models.JSONField(default=dict)
     sdk = models.CharField(max_length=64, blank=True)
+    prompt_slug = models.CharField(max_length=50, blank=True)
+    prompt_version = models.PositiveIntegerField(null=True)
+    prompt_label = models.CharField(max_length=50, blank=True)
     wire = models.CharField(max_length=20, blank=True)
     warnings = models.JSONField(default=list)
     bodies_kept = models.BooleanField(default=True)
@@ -199,7 +202,10 @@ class RequestLog(models.Model):
 
 
 class Payload(models.Model):
-    """The bodies of one request, pictures cut out (`cutting`), compressed with zlib."""
+    """The bodies of one request, pictures cut out (`cutting`), compressed with zlib.
+
+    `prompt_variables` are those of a prompt's call; a picture among them is `{"picture": <its place in the request>}`.
+    """
 
     log = models.OneToOneField(RequestLog, models.CASCADE, primary_key=True, related_name="payload")
     url = models.CharField(max_length=1000, blank=True)
@@ -212,6 +218,7 @@ class Payload(models.Model):
     response_headers = models.JSONField(default=dict)
     response_body = models.BinaryField(default=b"")
     response_cuts = models.JSONField(default=list)
+    prompt_variables = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return f"payload of {self.pk}"

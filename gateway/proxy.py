@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.answer_headers import own_headers
 from gateway.call import Call, Message, Receive, Send
 from gateway.catalog import Catalog
 from gateway.claims import Claims, read_claims
@@ -19,7 +20,8 @@ from gateway.ids import uuid7
 from gateway.intake import Draft
 from gateway.journal import Journal
 from gateway.outbound import Outbound
-from gateway.refusal import refuse
+from gateway.prompt_calls import PromptCall, PromptCalls
+from gateway.refusal import refuse, send_json
 from gateway.relay import Relay, Upstream
 
 log = logging.getLogger(__name__)
@@ -51,10 +53,11 @@ class Proxy:
         pool: Upstream,
         sandbox: Upstream,
         outbound: Outbound,
+        prompts: PromptCalls,
         limits: Limits,
     ) -> None:
         self.directory, self.journal, self.pool, self.limits = directory, journal, pool, limits
-        self.outbound = outbound
+        self.outbound, self.prompts = outbound, prompts
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes = self.calls = 0
@@ -69,35 +72,42 @@ class Proxy:
         """
         arrived = time.perf_counter()
         claims = read_claims(headers)
-        holder = await self._authenticate(claims)
+        prompt_call = PromptCall.of(path)
+        holder = await self._authenticate(claims, "prompts.use" if prompt_call else "completions.write")
         clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
         self.calls += 1
         self.bytes += clock.reserved
         try:
             body = await self._read_body(receive, clock)
-            await self._relay(path, scope, headers, claims, holder, body, arrived, receive, send)
+            draft = Draft(uuid7(), path, scope, headers, claims, holder, body, arrived)
+            if prompt_call:
+                await self._call_prompt(prompt_call, draft, receive, send)
+            else:
+                await self._relay(draft, receive, send)
         finally:
             self.calls -= 1
             self.bytes -= clock.reserved
 
-    async def _relay(
-        self,
-        endpoint: str,
-        scope: Message,
-        headers: dict[str, str],
-        claims: Claims,
-        holder: KeyHolder,
-        body: bytes,
-        arrived: float,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        draft = Draft(uuid7(), endpoint, scope, headers, claims, holder, body, arrived)
+    async def _call_prompt(self, call: PromptCall, draft: Draft, receive: Receive, send: Send) -> None:
+        """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""
+        try:
+            made = await self.prompts.make(call, draft.body, draft.holder.workspace, self._next_look)
+            body = self.prompts.encoded(made)
+        except GatewayError as error:
+            await refuse(self._exchange(draft.refused()), error, send)
+            return
+        if call.verb == "render":
+            own = own_headers(draft.id, draft.trace_id, "loupe")
+            await send_json(send, {"success": True, "data": made.document}, own=own)
+            return
+        await self._relay(draft.of_prompt(body, made.about), receive, send)
+
+    async def _relay(self, draft: Draft, receive: Receive, send: Send) -> None:
         try:
             try:
                 call = draft.call(self.directory, self.limits.custom_hosts)
             except NotFound:
-                await asyncio.shield(self.next_look)  # a virtual key made a moment ago
+                await self._next_look()  # a virtual key made a moment ago
                 call = draft.call(self.directory, self.limits.custom_hosts)
             self.outbound.look_at_pictures(call)
         except GatewayError as error:
@@ -111,15 +121,18 @@ class Proxy:
         prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
         await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
 
-    async def _authenticate(self, claims: Claims) -> KeyHolder:
+    async def _authenticate(self, claims: Claims, scope: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
         try:
-            return self.directory.authenticate(claims.gateway_key, "completions.write")
+            return self.directory.authenticate(claims.gateway_key, scope)
         except Unauthorized:
             if not claims.gateway_key:
                 raise
+        await self._next_look()
+        return self.directory.authenticate(claims.gateway_key, scope)
+
+    async def _next_look(self) -> None:
         await asyncio.shield(self.next_look)
-        return self.directory.authenticate(claims.gateway_key, "completions.write")
 
     async def look(self) -> None:
         """Let the directory follow the database. Who waits for it gets a look that began after they came."""

@@ -236,6 +236,7 @@ def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str,
 
 def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
     meta = msgspec.json.decode(flow.begin)
+    prompt = meta.get("prompt") or {}
     id = uuid.UUID(bytes=flow.id)
     return RequestLog(
         id=id,
@@ -258,6 +259,9 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
         metadata={storable(key, 128): storable(value, 1024) for key, value in meta["metadata"].items()},
         sdk=storable(meta["sdk"], 64),
         wire=meta.get("wire", ""),
+        prompt_slug=prompt.get("slug", ""),
+        prompt_version=prompt.get("version"),
+        prompt_label=storable(prompt.get("label", ""), 50),
         bodies_kept=meta["keep_bodies"],
     )
 
@@ -330,6 +334,7 @@ def _payload(
         response_headers=end.get("headers", {}),
         response_body=zlib.compress(response.text, 6) if response.text else b"",
         response_cuts=response.cuts,
+        prompt_variables=(meta.get("prompt") or {}).get("variables", {}),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gateway.answer_headers import own_headers
 from gateway.call import Send
 from gateway.errors import GatewayError, NotRecorded
@@ -29,6 +31,15 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
         raise NotRecorded(f"The answer could not be recorded: {lost}.") from lost
     call = exchange.call
     await send_error(send, error, own=own_headers(call.id, call.trace_id, "loupe"))
+
+
+async def send_json(send: Send, document: object, *, own: HeaderList) -> None:
+    """Loupe's own answer to a call that goes nowhere."""
+    body = msgspec.json.encode(document)
+    headers = [("content-type", JSON), ("content-length", str(len(body))), *own]
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": 200, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def send_error(send: Send, error: GatewayError, *, own: HeaderList, close: bool = False) -> None:

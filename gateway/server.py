@@ -13,19 +13,25 @@ import resource
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import Error, close_old_connections
 
+from gateway import kept_pictures
 from gateway.call import Message, Receive, Send
 from gateway.credentials import Credentials
 from gateway.decoder import Decoder
 from gateway.directory import POLL_SECONDS, Directory
+from gateway.errors import NotRecorded
 from gateway.front_gate import Asgi, FrontGate
 from gateway.journal import MEASURE_SECONDS, Journal
 from gateway.outbound import Fetching, Outbound
+from gateway.prompt_calls import PromptCalls
 from gateway.proxy import Limits, Proxy
 from gateway.sandbox import Sandbox
 from gateway.wire import Pool
+from prompts import loading
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +41,10 @@ ORPHAN_SECONDS = 40
 # glibc's mallopt(3): give memory back to the system only above this much, and take bodies from the heap, not by mmap.
 M_TRIM_THRESHOLD, KEPT_BYTES = -1, 256 * 1024 * 1024
 M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 32 * 1024 * 1024
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Server:
@@ -84,6 +94,12 @@ class Server:
                 ),
                 Credentials(settings.CUSTOM_HOSTS),
             ),
+            prompts=PromptCalls(
+                self.directory,
+                _from_database(loading.fetch),
+                _from_database(kept_pictures.data_url),
+                settings.MAX_BODY_BYTES,
+            ),
             limits=Limits(
                 body_bytes=settings.MAX_BODY_BYTES,
                 bytes_in_flight=settings.BYTES_IN_FLIGHT,
@@ -94,7 +110,7 @@ class Server:
             ),
         )
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
-        self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS)
+        self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS, settings.FETCH_MAX_BYTES)
         _allow_many_connections()
         _calm_garbage_collector()
         _keep_freed_memory()
@@ -118,6 +134,22 @@ class Server:
         self.journal.settle()
         if self.journal.full != before:
             log.warning("journal: %s", self.journal.full or "has room again")
+
+
+def _from_database(read: Callable[P, T]) -> Callable[P, T]:
+    """`read` in a thread of its own, with a connection that is given back."""
+
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except Error as error:
+            raise NotRecorded(
+                "The database does not answer, and this prompt is not in memory.", code="no_database"
+            ) from error
+        finally:
+            close_old_connections()
+
+    return reading
 
 
 async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "template_partials",
     "gateway",
     "logsui",
+    "prompts",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -154,6 +155,9 @@ if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # A new connection is a new process there, which takes longer than most of our queries.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 5}
+# Who may see and who may change the pages of prompts, which know nothing of workspaces' members themselves
+PROMPT_READER, PROMPT_EDITOR = "logsui.access.reader", "logsui.access.editor"
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"

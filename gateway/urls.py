@@ -1,10 +1,10 @@
-"""All addresses: the logs API here, the pages in logsui."""
+"""All addresses: the API here, the pages in logsui and prompts."""
 
 from __future__ import annotations
 
 from django.urls import include, path
 
-from gateway import feedback_api, logs_api
+from gateway import feedback_api, logs_api, prompts_api
 
 handler500 = logs_api.failed
 urlpatterns = [
@@ -15,5 +15,20 @@ urlpatterns = [
     path("v1/logs/<path:rest>", logs_api.no_such_path),
     path("v1/feedback", feedback_api.create),
     path("v1/feedback/<int:feedback_id>", feedback_api.update),
+    *(
+        path(f"v1/prompts{below}{rest}", view, {"kind": kind})
+        for below, kind in (("/partials", "partial"), ("", "prompt"))
+        for rest, view in (
+            ("", prompts_api.prompt_list),
+            ("/<str:name>", prompts_api.prompt_detail),
+            ("/<str:name>/makeDefault", prompts_api.make_default),
+            ("/<str:name>/versions", prompts_api.versions),
+            ("/<str:name>/versions/<str:version>", prompts_api.prompt_version),
+        )
+    ),
+    path("v1/labels", prompts_api.label_list),
+    path("v1/collections", prompts_api.collection_list),
+    path("v1/<path:rest>", prompts_api.no_such_path),
+    path("w/<slug:slug>/prompts", include("prompts.urls")),
     path("", include("logsui.urls")),
 ]

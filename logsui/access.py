@@ -42,6 +42,9 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
     return decorate
 
 
+reader, editor = member(), member(Membership.Role.EDITOR)
+
+
 def may_edit(request: HttpRequest, workspace: Workspace) -> bool:
     held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
     return held.filter(role__in=(Membership.Role.EDITOR, Membership.Role.OWNER)).exists()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +15,7 @@ from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.conversation import Conversation, ShownTurn, read_conversation
 from logsui.detail import find_log
-
-WORD = re.compile(r"\s+|\w+|[^\w\s]")
-MOST_WORDS = 20_000
+from prompts.diff import Stretch, words_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +26,6 @@ class Side:
     @property
     def pictures(self) -> list[LogImage]:
         return list(self.log.images.all())
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Words on both sides, on the left only (`del`) or on the right only (`ins`)."""
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +79,6 @@ def compare_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             "pictures": [Pair(pair) for pair in zip_longest(left.pictures, right.pictures)],
         }
     return render(request, "logsui/compare.html", context)
-
-
-def words_between(left: str, right: str) -> list[Stretch]:
-    """What stays, goes and comes, by words; texts of tens of thousands of words are told apart as wholes."""
-    old, new = WORD.findall(left), WORD.findall(right)
-    if left == right:
-        return [Stretch("both", left)]
-    if len(old) + len(new) > MOST_WORDS:
-        return [Stretch("del", left), Stretch("ins", right)]
-    found = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            found.append(Stretch("both", "".join(old[a:b])))
-        if kind in ("delete", "replace"):
-            found.append(Stretch("del", "".join(old[a:b])))
-        if kind in ("insert", "replace"):
-            found.append(Stretch("ins", "".join(new[c:d])))
-    return found
 
 
 def _side(workspace: Workspace, text: str) -> Side | None:

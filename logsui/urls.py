@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui import account, compare, detail, export, keys, logs, opinions, replay, suggest
+from logsui import account, compare, detail, export, keys, logs, opinions, prompt_runs, replay, suggest
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -42,5 +42,10 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/virtual-keys/create", keys.create_virtual, name="create-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/revoke", keys.revoke_virtual, name="revoke-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/test", keys.test_virtual, name="test-virtual-key"),
+    path("w/<slug:slug>/prompt-runs", prompt_runs.run, name="run-prompt"),
+    path("w/<slug:slug>/pictures", prompt_runs.upload, name="upload-picture"),
+    path("w/<slug:slug>/pictures/<slug:sha256>", prompt_runs.picture, name="picture"),
+    path("w/<slug:slug>/pictures/<slug:sha256>/256", prompt_runs.picture_thumbnail, name="picture-thumbnail"),
+    path("w/<slug:slug>/models", prompt_runs.model_options, name="model-options"),
     path("w/<slug:slug>/connect", keys.connect, name="connect"),
 ]

@@ -78,6 +78,11 @@ def _opinions(entry: Entry) -> Value:
     return [name for name, is_held in held.items() if is_held]
 
 
+def _prompt_version(entry: Entry) -> Value:
+    log = entry.log
+    return [f"{log.prompt_slug}@{log.prompt_version}"] if log.prompt_version else []
+
+
 def _milliseconds(value: float | None) -> int | None:
     return None if value is None else max(round(value), 0)
 
@@ -139,6 +144,8 @@ FACETS = (
     Facet("vkey", "Virtual key", "Request", _word(lambda log: f"@{log.virtual_key.slug}" if log.virtual_key else None)),
     Facet("key", "API key", "Request", _word(lambda log: log.api_key.name if log.api_key else None)),
     Facet("endpoint", "Endpoint", "Request", _word(lambda log: log.endpoint)),
+    Facet("template", "Prompt", "Request", _word(lambda log: log.prompt_slug)),
+    Facet("version", "Prompt version", "Request", _prompt_version, folded=True),
     Facet("stream", "Stream", "Request", _word(lambda log: "yes" if log.stream else "no"), folded=True),
     Facet("finish", "Finish reason", "Request", _word(lambda log: log.finish_reason), folded=True),
     Facet("warning", "Warnings", "Request", lambda entry: ["yes"] if entry.log.warnings else [], is_flag=True),

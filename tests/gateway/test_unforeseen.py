@@ -15,6 +15,7 @@ from gateway.call import Call
 from gateway.directory import Directory, KeyHolder
 from gateway.journal import Journal, Kind
 from gateway.outbound import Outbound
+from gateway.prompt_calls import PromptCalls
 from gateway.proxy import Limits, Proxy
 from gateway.sandbox import Canned
 from gateway.wire import HeaderList
@@ -77,6 +78,7 @@ def run(folder: Path, where: str, error: BaseException) -> tuple[list[dict[str, 
             pool=Provider(where),
             sandbox=Provider(where),
             outbound=Broken(where, error),
+            prompts=cast("PromptCalls", None),
             limits=limits,
         )
 

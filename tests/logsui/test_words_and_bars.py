@@ -18,10 +18,10 @@ from gateway.index.search import Bar
 from gateway.models import Image, LogImage, RequestLog
 from logsui import anatomy, columns, strip
 from logsui.asked import Asked
-from logsui.compare import words_between
 from logsui.jsontree import Node, Tree
 from logsui.markdown import rendered
 from logsui.trace import _in_order
+from prompts.diff import words_between
 
 MODEL = "gpt-4o"
 

@@ -39,7 +39,7 @@ OPENED: list[Client] = []
 
 def kept(client: C) -> C:
     """The client, to be closed when the test is over."""
-    OPENED.append(client.openai_client if isinstance(client, Portkey) else client)
+    OPENED.extend([client, client.openai_client] if isinstance(client, Portkey) else [client])
     return client
 
 

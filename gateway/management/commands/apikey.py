@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.keys import DEFAULT_SCOPES, create_api_key, revoke_api_key
+from gateway.keys import DEFAULT_SCOPES, SCOPES, create_api_key, revoke_api_key
 from gateway.models import ApiKey
 from gateway.setup import find_workspace
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("action", choices=["create", "list", "revoke"])
         parser.add_argument("name", nargs="?", default="")
         parser.add_argument("--workspace", default="default")
-        parser.add_argument("--scope", action="append", help=f"default: {', '.join(DEFAULT_SCOPES)}")
+        parser.add_argument("--scope", action="append", help=f"one of {', '.join(SCOPES)}; by default all but the last")
 
     def handle(
         self, *args: Any, action: str, name: str, workspace: str, scope: list[str] | None, **options: Any

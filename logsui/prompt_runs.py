@@ -1,0 +1,135 @@
+"""What the prompt editor needs of the gateway: a try-out of what is on the page, pictures that are uploaded, models.
+
+The browser makes the call, through the gateway as any client does, with a key that lives for minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from gateway import kept_pictures, serving
+from gateway.jsontext import encoded
+from gateway.keys import create_passing_key
+from gateway.models import Image, VirtualKey, Workspace
+from logsui.access import editor, reader
+from prompts import drafts, loading
+from prompts.drafts import Draft
+from prompts.library import Library
+from prompts.models import Prompt
+from prompts.rendering import PromptProblem, render_messages
+
+KEY_LIFETIME = timedelta(minutes=10)
+
+
+@require_POST
+@editor
+def run(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """The body of the call that the editor's form describes; in headers where to send it, and a key to send it with.
+
+    A version that is saved as it stands is called by its number, so that the log names it.
+    """
+    draft = drafts.from_form(request.POST.dict())
+    if draft.errors:
+        return _refusal(next(f"{name}: {problem}" for name, problem in draft.errors.items()))
+    if not draft.model:
+        return _refusal("model: name the model that is to answer, as @virtual-key/model.")
+    try:
+        path, body = _saved_call(request, workspace, draft) or ("/v1/chat/completions", _call(workspace, draft))
+    except PromptProblem as problem:
+        return _refusal(str(problem))
+    key = create_passing_key(workspace=workspace, name=f"prompt tried by {request.user}", lifetime=KEY_LIFETIME)
+    response = HttpResponse(encoded(body), content_type="application/octet-stream")
+    response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, path, "no-store"
+    return response
+
+
+def _call(workspace: Workspace, draft: Draft) -> dict[str, Any]:
+    library = loading.libraries().get(workspace.pk) or Library()
+    messages = render_messages(
+        draft.template,
+        drafts.values(draft),
+        partials=library.partial_texts(loading.fetch),
+        pictures=lambda sha256: kept_pictures.data_url(workspace.pk, sha256),
+    )
+    return {"model": draft.model, "messages": messages, **draft.parameters, "stream": True}
+
+
+def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tuple[str, dict[str, Any]] | None:
+    """The call of the version that the form was opened on, when nothing was changed since."""
+    id, number = request.POST.get("prompt", ""), request.POST.get("based_on", "")
+    if not id or not number.isdecimal():
+        return None
+    prompt = Prompt.objects.of(workspace).filter(pk=uuid.UUID(id)).first()
+    version = prompt.versions.filter(number=int(number)).first() if prompt else None
+    if prompt is None or version is None:
+        return None
+    now = (draft.template.text, draft.is_raw, draft.model, draft.parameters)
+    if _same(now[0], version.text) and now[1:] == (version.is_raw, version.model, version.parameters):
+        variables = {name: value for name, value in drafts.values(draft).items() if value != ""}
+        return f"/v1/prompts/{prompt.pk}@{number}/completions", {"variables": variables, "stream": True}
+    return None
+
+
+def _same(left: str, right: str) -> bool:
+    try:
+        return bool(json.loads(left) == json.loads(right))
+    except ValueError:
+        return left == right
+
+
+@require_POST
+@editor
+def upload(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """A picture, as the bytes of the body. What is no picture, or too large, is refused with the reason."""
+    data = request.read(settings.FETCH_MAX_BYTES + 1)
+    if len(data) > settings.FETCH_MAX_BYTES:
+        return _refusal(
+            f"The picture is larger than {settings.FETCH_MAX_BYTES >> 20} MiB. Make it smaller: models do too."
+        )
+    try:
+        image = kept_pictures.keep(workspace=workspace, data=data)
+    except ValidationError as error:
+        return _refusal(error.messages[0])
+    return JsonResponse({"url": f"loupe:sha256:{image.sha256}", "label": image.label})
+
+
+@require_safe
+@reader
+def picture(request: HttpRequest, workspace: Workspace, sha256: str) -> HttpResponse:
+    return serving.original(request, _found(request, workspace, sha256))
+
+
+@require_safe
+@reader
+def picture_thumbnail(request: HttpRequest, workspace: Workspace, sha256: str) -> HttpResponse:
+    return serving.thumbnail(request, _found(request, workspace, sha256), 256)
+
+
+@require_GET
+@reader
+def model_options(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """What may be typed for a model: each virtual key with the models its logs have seen."""
+    keys = VirtualKey.objects.of(workspace).live()
+    seen = workspace.logs.newest_first().exclude(virtual_key=None).values_list("virtual_key__slug", "model")[:500]
+    names = [f"@{slug}/{model}" for slug, model in dict.fromkeys(seen)] + [f"@{key.slug}/" for key in keys]
+    return render(request, "logsui/model_options.html", {"names": ["@sandbox/vision", *names]})
+
+
+def _found(request: HttpRequest, workspace: Workspace, sha256: str) -> Image:
+    found = kept_pictures.find(workspace.pk, sha256)
+    if found is None or serving.cross_site(request):
+        raise Http404("There is no such picture in this workspace.")
+    return found
+
+
+def _refusal(text: str) -> HttpResponse:
+    return HttpResponse(text, status=400, content_type="text/plain")

@@ -1,0 +1,260 @@
+"""Mustache, by its specification (https://mustache.github.io/mustache.5.html), with what Portkey does where the two differ:
+
+* nothing is escaped for HTML: what a value is escaped for is the caller's to say, and `{{{x}}}`, `{{&x}}` and `{{x}}` are alike;
+* objects and lists are written as JSON, `true` and `false` as JSON writes them;
+* a section is entered by JavaScript's idea of truth: `0` and `""` are false, the text `"false"` is true;
+* `{{>>name}}` is a partial whose name is the value of `name`;
+* what is not closed is no error: a tag stays as text, a section ends with the template.
+
+A value is never looked at for tags of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+LINE = re.compile(r"(?m)^(?!\Z)")
+SIGIL = re.compile(r"[#^/!>&={]?")
+DEEPEST = 20
+TEXT = "text"
+STANDALONE = ("#", "^", "/", "!", ">", "=")
+
+Partials = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A piece of a template. `kind` is text, value, section, inverted, partial or named (`{{>>name}}`).
+
+    `text` is literal text, or the name; `children` are those of a section; `indent` stands before each line of a partial.
+    """
+
+    kind: str
+    text: str
+    children: Sequence[Node] = ()
+    indent: str = ""
+
+
+@dataclass(slots=True)
+class _Token:
+    """A tag with its sigil, which is empty for `{{x}}`, or `TEXT` between tags."""
+
+    sigil: str
+    text: str
+    start: int
+    end: int
+    is_alone: bool = False
+    indent: str = ""
+
+
+@dataclass(slots=True)
+class Details:
+    """The names that a template uses, in the order of their first use."""
+
+    values: dict[str, None] = field(default_factory=dict)
+    sections: dict[str, None] = field(default_factory=dict)
+    partials: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> list[str]:
+        return list(self.values | self.sections)
+
+
+class TooDeep(Exception):
+    """Partials that include each other; `str` is the path."""
+
+
+@lru_cache(maxsize=4096)
+def parse(template: str) -> Sequence[Node]:
+    """The template as a tree. Takes any text."""
+    return _nest(list(_tokens(template)), 0, "")[0]
+
+
+def details(nodes: Sequence[Node]) -> Details:
+    found = Details()
+    _collect(nodes, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value where a tag stood, for whoever writes it to escape."""
+
+    value: Any
+
+
+def events(nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials) -> Iterator[str | Value]:
+    """The template's own text and the values between, in order.
+
+    Raises:
+        TooDeep: partials include each other without end.
+    """
+    return _events(nodes, [variables], (), partials)
+
+
+def render(nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials) -> str:
+    """The text, for people to read. Raises TooDeep, see `events`."""
+    found = events(nodes, variables, partials)
+    return "".join(plain(one.value) if isinstance(one, Value) else one for one in found)
+
+
+def plain(value: Any) -> str:
+    """A value as text: JSON for what is neither text nor missing."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))  # JavaScript knows one kind of number
+    return json.dumps(value, ensure_ascii=False)
+
+
+def is_true(value: Any) -> bool:
+    """JavaScript's truth, but an empty list is false, as Mustache has it, and an object is true."""
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return isinstance(value, Mapping) or bool(value)
+
+
+def look_up(name: str, context: Sequence[Any]) -> Any:
+    """The value of a name, `None` when there is none; `a.b` is looked for whole first, then step by step."""
+    if name == ".":
+        return context[-1]
+    for scope in reversed(context):
+        if isinstance(scope, Mapping) and name in scope:
+            return scope[name]
+    first, *rest = name.split(".")
+    for scope in reversed(context):
+        if isinstance(scope, Mapping) and first in scope:
+            return _step(scope[first], rest)
+    return None
+
+
+def _step(value: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def _events(
+    nodes: Sequence[Node], context: list[Any], path: tuple[str, ...], partials: Partials
+) -> Iterator[str | Value]:
+    for node in nodes:
+        match node.kind:
+            case "text":
+                yield node.text
+            case "value":
+                yield Value(look_up(node.text, context))
+            case "section":
+                for scope in _scopes(look_up(node.text, context)):
+                    yield from _events(node.children, [*context, scope], path, partials)
+            case "inverted":
+                if not is_true(look_up(node.text, context)):
+                    yield from _events(node.children, context, path, partials)
+            case _:
+                yield from _partial(node, context, path, partials)
+
+
+def _partial(node: Node, context: list[Any], path: tuple[str, ...], partials: Partials) -> Iterator[str | Value]:
+    name = node.text if node.kind == "partial" else plain(look_up(node.text, context))
+    if len(path) >= DEEPEST:
+        raise TooDeep(" > ".join([*path, name]))
+    source = partials(name) or ""
+    if node.indent:
+        source = LINE.sub(node.indent, source)
+    yield from _events(parse(source), context, (*path, name), partials)
+
+
+def _scopes(value: Any) -> Sequence[Any]:
+    """What a section is rendered with, once for each."""
+    if isinstance(value, list):
+        return value
+    return [value] if is_true(value) else []
+
+
+def _tokens(template: str) -> Iterator[_Token]:
+    """Tags and the text between them, delimiters followed, lines that hold nothing but one tag taken away."""
+    opening, closing, at = "{{", "}}", 0
+    while True:
+        start = template.find(opening, at)
+        token = _tag(template, start, opening, closing) if start >= 0 else None
+        if token is None:
+            yield _Token(TEXT, template[at:], at, len(template))
+            return
+        if token.sigil in STANDALONE:
+            _stand_alone(template, token)
+        yield _Token(TEXT, template[at : token.start], at, token.start)
+        yield token
+        at = token.end
+        if token.sigil == "=" and len(parts := token.text.split()) == 2:
+            opening, closing = parts
+
+
+def _tag(template: str, start: int, opening: str, closing: str) -> _Token | None:
+    """None when it is not closed."""
+    inside = start + len(opening)
+    match = SIGIL.match(template, inside)
+    sigil = match[0] if match else ""
+    close = {"{": "}" + closing, "=": "=" + closing}.get(sigil, closing)
+    end = template.find(close, inside + len(sigil))
+    if end < 0:
+        return None
+    return _Token(sigil, template[inside + len(sigil) : end].strip(), start, end + len(close))
+
+
+def _stand_alone(template: str, token: _Token) -> None:
+    """A tag that is alone on its line takes the line with it (specification, "standalone")."""
+    begin = template.rfind("\n", 0, token.start) + 1
+    before = template[begin : token.start]
+    after = re.compile(r"[ \t]*(\r?\n|\Z)").match(template, token.end)
+    if before.strip(" \t") or after is None or (token.end == len(template) and begin == 0):
+        return
+    token.is_alone, token.indent = True, before
+    token.start, token.end = begin, after.end()
+
+
+def _nest(tokens: Sequence[_Token], at: int, opened: str) -> tuple[list[Node], int]:
+    """The nodes up to the tag that closes `opened`, and where the rest begins."""
+    nodes: list[Node] = []
+    while at < len(tokens):
+        token = tokens[at]
+        at += 1
+        if token.sigil in ("#", "^"):
+            children, at = _nest(tokens, at, token.text)
+            nodes.append(Node("section" if token.sigil == "#" else "inverted", token.text, children))
+        elif token.sigil == "/":
+            if token.text == opened:
+                return nodes, at
+        elif token.sigil == ">":
+            kind = "named" if token.text.startswith(">") else "partial"
+            nodes.append(Node(kind, token.text.lstrip("> "), indent=token.indent if token.is_alone else ""))
+        elif token.sigil in ("", "{", "&"):
+            nodes.append(Node("value", token.text))
+        elif token.sigil == TEXT and token.text:
+            nodes.append(Node("text", token.text))
+    return nodes, at
+
+
+def _collect(nodes: Sequence[Node], found: Details) -> None:
+    for node in nodes:
+        match node.kind:
+            case "value" if node.text != ".":
+                found.values[node.text] = None
+            case "section" | "inverted":
+                found.sections[node.text] = None
+                _collect(node.children, found)
+            case "partial":
+                found.partials[node.text] = None
+            case "named":
+                found.values[node.text] = None

@@ -1,0 +1,154 @@
+// The prompt editor: running what is on the page, pictures that are uploaded, pasted or dropped, and drafts that survive a reload.
+import { box, logOf, newTrace, prepared, send, showLog } from "./call.js";
+
+const MOST_BYTES = 20 * 1024 * 1024;
+const byId = (id) => document.getElementById(id);
+let running = null;
+
+// Running
+
+/** The words in the events of a chat stream; what is no such event is shown as it is. */
+function reader(shown) {
+  let rest = "";
+  return (text) => {
+    rest += text;
+    const lines = rest.split("\n");
+    rest = lines.pop();
+    for (const line of lines) shown.textContent += wordsOf(line);
+  };
+}
+
+function wordsOf(line) {
+  if (!line.startsWith("data:")) return line.startsWith(":") || line.startsWith("event:") ? "" : line;
+  const data = line.slice(5).trim();
+  if (!data || data === "[DONE]") return "";
+  try {
+    const event = JSON.parse(data);
+    return event.error?.message ?? event.choices?.[0]?.delta?.content ?? "";
+  } catch {
+    return data;
+  }
+}
+
+async function run() {
+  const { run: address, logs } = byId("editor").dataset;
+  const [answer, state, trace] = [byId("answer"), byId("run-state"), newTrace("prompt")];
+  running = new AbortController();
+  busy(true);
+  state.textContent = "Sending …";
+  try {
+    const call = await prepared(address, byId("editor"));
+    state.textContent = "Answering …";
+    await send({ ...call, trace, signal: running.signal }, reader(box(answer)));
+    const id = await logOf(logs, trace);
+    if (id) await showLog(logs, id, answer, { "Open its log": `${logs}/${id}` });
+    state.textContent = id ? "Answered" : "Answered; its log is not written yet";
+  } catch (error) {
+    const cancelled = error.name === "AbortError";
+    if (!cancelled) box(answer, error.message);
+    state.textContent = cancelled ? "Cancelled" : "Not sent";
+  }
+  busy(false);
+}
+
+function busy(on) {
+  byId("run").disabled = on;
+  byId("cancel").hidden = !on;
+}
+
+// Pictures
+
+function say(slot, text) {
+  const problem = slot.querySelector("[data-problem]") ?? slot.parentElement.querySelector("[data-problem]");
+  problem.textContent = text;
+  problem.hidden = !text;
+}
+
+async function upload(slot, file) {
+  const { pictures } = byId("editor").dataset;
+  if (file.size > MOST_BYTES) {
+    return say(slot, `${file.name || "The picture"} is ${(file.size / 1e6).toFixed(1)} MB; 20 MB is the most. Make it smaller: models do too.`);
+  }
+  say(slot, "");
+  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const response = await fetch(pictures, { method: "POST", body: file, headers: { "X-CSRFToken": token, "content-type": "application/octet-stream" } });
+  if (!response.ok) return say(slot, response.status === 400 ? await response.text() : `Loupe answered ${response.status}.`);
+  const { url } = await response.json();
+  const field = slot.querySelector("[data-picture]");
+  field.value = url;
+  show(slot, `${pictures}/${url.split(":").pop()}/256`);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function show(slot, address) {
+  const image = document.createElement("img");
+  Object.assign(image, { className: "slot-picture", src: address, alt: "The picture of this slot" });
+  const old = slot.querySelector(".slot-picture, .slot-frame");
+  if (old) old.replaceWith(image);
+  else slot.querySelector("[data-picture]").before(image);
+}
+
+const pictureOf = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0];
+
+function take(event, transfer) {
+  const slot = event.target.closest?.("[data-slot]");
+  const file = slot && pictureOf(transfer);
+  if (!file) return;
+  event.preventDefault();
+  upload(slot, file).catch((error) => say(slot, error.message));
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-upload]")) take(event, event.target);
+});
+document.addEventListener("paste", (event) => take(event, event.clipboardData));
+document.addEventListener("drop", (event) => take(event, event.dataTransfer));
+document.addEventListener("dragover", (event) => {
+  if (event.target.closest?.("[data-slot]")) event.preventDefault();
+});
+
+// Drafts
+
+const draftName = () => `loupe-draft ${location.pathname} ${document.querySelector("[name=based_on]").value}`;
+const contentOf = () => new URLSearchParams([...new FormData(byId("editor"))].filter(([name]) => name !== "csrfmiddlewaretoken")).toString();
+let begun = contentOf();
+
+function remember() {
+  const content = contentOf();
+  if (content === begun) localStorage.removeItem(draftName());
+  else localStorage.setItem(draftName(), content);
+}
+
+async function recall() {
+  const kept = localStorage.getItem(draftName());
+  if (!kept || kept === begun) return;
+  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  await window.htmx.ajax("POST", byId("editor").dataset.shape, {
+    target: "#editor",
+    swap: "outerHTML",
+    values: { ...Object.fromEntries(new URLSearchParams(kept)), csrfmiddlewaretoken: token, act: "" },
+  });
+  byId("toast").textContent = "What you had not saved is back.";
+  byId("toast").hidden = false;
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest("#editor")) remember();
+});
+document.addEventListener("htmx:afterSwap", remember);
+document.addEventListener("submit", (event) => {
+  if (event.target.id === "editor") localStorage.removeItem(draftName());
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#run")) run();
+  if (event.target.closest("#cancel")) running?.abort();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && byId("run") && !byId("run").disabled) {
+    event.preventDefault();
+    run();
+  }
+});
+if (document.querySelector(".warning[role=alert], .conflict, .field-error:not([hidden])")) begun = "";
+else recall();
