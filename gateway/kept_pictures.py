@@ -11,16 +11,18 @@ from gateway import blobs
 from gateway.cutting import Find
 from gateway.log_images import image_row
 from gateway.models import Image, LogImage, Workspace
-from gateway.sniff import sniff
+from gateway.sniff import DRAWN, sniff
 from prompts.models import PromptPicture
+
+TAKEN = DRAWN | {"image/tiff", "image/heic"}
 
 
 def keep(*, workspace: Workspace, data: bytes) -> Image:
     """Store a picture; once, however often it is given. Raises ValidationError for what is no picture."""
     sniffed = sniff(data)
-    if sniffed is None or not sniffed.media_type.startswith("image/"):
+    if sniffed is None or sniffed.media_type not in TAKEN:
         kind = sniffed.media_type if sniffed else "not a file that Loupe knows"
-        raise ValidationError(f"This is no picture: it is {kind}. PNG, JPEG, GIF, WebP, AVIF, BMP and TIFF are.")
+        raise ValidationError(f"This is no picture that a model takes: it is {kind}. PNG, JPEG, WebP and GIF are.")
     sha256 = hashlib.sha256(data).hexdigest()
     blobs.put(sha256, data)
     image = image_row(Find(0, data, sniffed, "", cut=False, sha256=sha256))

@@ -1,4 +1,4 @@
-"""What the prompt editor needs of the gateway: a try-out of what is on the page, pictures that are uploaded, models.
+"""What the prompt editor needs of the gateway: a try-out of what is on the page, pictures, models, requests of the log.
 
 The browser makes the call, through the gateway as any client does, with a key that lives for minutes.
 """
@@ -21,11 +21,15 @@ from gateway.jsontext import encoded
 from gateway.keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
 from logsui.access import editor, reader
+from logsui.conversation import Shown, read_conversation
+from logsui.detail import find_log
+from logsui.replay import model_of
 from prompts import drafts, loading
-from prompts.drafts import Draft
+from prompts.drafts import Draft, Message, Part
 from prompts.library import Library
 from prompts.models import Prompt
 from prompts.rendering import PromptProblem, render_messages
+from prompts.views import editor_page
 
 KEY_LIFETIME = timedelta(minutes=10)
 
@@ -50,6 +54,38 @@ def run(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     response = HttpResponse(encoded(body), content_type="application/octet-stream")
     response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, path, "no-store"
     return response
+
+
+@require_GET
+@editor
+def from_log(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
+    """The editor on a new prompt that says what a request said, its pictures in their places. Nothing is saved yet."""
+    log = find_log(workspace, log_id)
+    payload = getattr(log, "payload", None)
+    if payload is None:
+        raise Http404("The bodies of this request were not kept.")
+    conversation = read_conversation(log, payload)
+    draft = Draft(
+        messages=[Message(turn.role, [_part(part) for part in turn.parts]) for turn in conversation.asked],
+        model=model_of(log),
+        parameters={name: _read(text) for name, text in conversation.settings if name in drafts.PARAMETERS},
+    )
+    return editor_page(request, workspace, draft)
+
+
+def _part(part: Shown) -> Part:
+    """A picture that is kept is named by its hash; one that is not, by its link."""
+    if part.image is None:
+        return Part("text", text=part.text)
+    url = f"loupe:sha256:{part.image.image_id}" if part.image.image_id else part.image.url
+    return Part("image", url=url, detail=part.image.detail)
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _call(workspace: Workspace, draft: Draft) -> dict[str, Any]:
@@ -89,16 +125,14 @@ def _same(left: str, right: str) -> bool:
 @require_POST
 @editor
 def upload(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """A picture, as the bytes of the body. What is no picture, or too large, is refused with the reason."""
+    """A picture, as the bytes of the body: where it is kept, or what is wrong with it."""
     data = request.read(settings.FETCH_MAX_BYTES + 1)
     if len(data) > settings.FETCH_MAX_BYTES:
-        return _refusal(
-            f"The picture is larger than {settings.FETCH_MAX_BYTES >> 20} MiB. Make it smaller: models do too."
-        )
+        return JsonResponse({"problem": f"The picture is larger than {settings.FETCH_MAX_BYTES >> 20} MiB."})
     try:
         image = kept_pictures.keep(workspace=workspace, data=data)
     except ValidationError as error:
-        return _refusal(error.messages[0])
+        return JsonResponse({"problem": error.messages[0]})
     return JsonResponse({"url": f"loupe:sha256:{image.sha256}", "label": image.label})
 
 

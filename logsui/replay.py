@@ -40,7 +40,7 @@ def replay_page(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
         "log": log,
         "payload": payload,
         "text": _pretty(text) if isinstance(document, dict) else "",
-        "model": _model(log),
+        "model": model_of(log),
         "models": [f"@{key.slug}/{log.model}" for key in keys],
         "needs_key": log.virtual_key is None,
         "images": [one for one in log.images.all() if one.direction == LogImage.Direction.INPUT],
@@ -80,7 +80,8 @@ def _found(workspace: Workspace, log_id: uuid.UUID) -> tuple[RequestLog, Payload
     return log, payload
 
 
-def _model(log: RequestLog) -> str:
+def model_of(log: RequestLog) -> str:
+    """The model as a call names it that is made now, with the virtual key."""
     if log.model.startswith("@") or not log.virtual_key:
         return log.model
     return f"@{log.virtual_key.slug}/{log.model}"

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/<uuid:log_id>/folder.zip", detail.log_folder, name="log-folder"),
     path("w/<slug:slug>/logs/<uuid:log_id>/replay", replay.replay_page, name="replay"),
     path("w/<slug:slug>/logs/<uuid:log_id>/replay/body", replay.replay_body, name="replay-body"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/prompt", prompt_runs.from_log, name="log-as-prompt"),
     path("w/<slug:slug>/diff", compare.compare_page, name="compare"),
     path("w/<slug:slug>/logs/<uuid:log_id>/json/<str:which>", detail.json_branch, name="json-branch"),
     path("w/<slug:slug>/logs/<uuid:log_id>/body/<str:which>", detail.log_body, name="log-body"),

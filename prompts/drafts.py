@@ -22,6 +22,7 @@ ACT = re.compile(r"([a-z-]+)(?::(\d+))?(?::(\d+))?")
 NUMBERS = {"max_tokens": int, "temperature": float, "top_p": float, "seed": int}
 WORDS = ("reasoning_effort",)
 DOCUMENTS = ("response_format", "tools", "stop")
+PARAMETERS = (*NUMBERS, *WORDS, *DOCUMENTS)
 
 
 @dataclass(slots=True)
@@ -292,9 +293,8 @@ def _read_json(draft: Draft) -> None:
 
 def shown_parameters(draft: Draft) -> dict[str, str]:
     """What the fields show: what was typed, or what is saved."""
-    known = {*NUMBERS, *WORDS, *DOCUMENTS}
-    saved = {name: _as_text(value) for name, value in draft.parameters.items() if name in known}
-    rest = {name: value for name, value in draft.parameters.items() if name not in known}
+    saved = {name: _as_text(value) for name, value in draft.parameters.items() if name in PARAMETERS}
+    rest = {name: value for name, value in draft.parameters.items() if name not in PARAMETERS}
     return saved | ({"more": json.dumps(rest, ensure_ascii=False)} if rest else {}) | draft.given
 
 

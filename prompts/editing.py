@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,8 +21,7 @@ from prompts.rendering import PromptProblem, Template
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,48}[a-z0-9]|[a-z0-9]")
 KEPT_FOR = timedelta(days=30)
 LONGEST = 1_000_000
-# As JSON escapes them: NUL, and halves of a character that have no other half.
-UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*(?:\\u0000|\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]..)")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +185,7 @@ def _check(prompt: Prompt, content: Content) -> None:
         )
     if len(content.model) > 200:
         raise ValidationError("The model's name is too long.")
-    if UNSTORABLE.search(json.dumps(_stored(content))):
+    if not _is_storable(_stored(content)):
         raise ValidationError("The template holds a NUL or half a character, which no database keeps.")
     if prompt.kind == Prompt.Kind.PROMPT:
         try:
@@ -196,6 +194,15 @@ def _check(prompt: Prompt, content: Content) -> None:
             raise ValidationError(str(problem)) from None
     else:
         _check_circle(prompt, content.text)
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether every database takes it: no NUL, and no half of a character."""
+    if isinstance(value, dict):
+        return all(_is_storable(one) for pair in value.items() for one in pair)
+    if isinstance(value, list):
+        return all(_is_storable(one) for one in value)
+    return not isinstance(value, str) or ("\0" not in value and not SURROGATE.search(value))
 
 
 def _check_circle(partial: Prompt, text: str) -> None:

@@ -62,7 +62,7 @@ def prompt_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @editor
 def new_prompt(request: HttpRequest, workspace: Workspace, kind: str = Prompt.Kind.PROMPT) -> HttpResponse:
     draft = Draft() if kind == Prompt.Kind.PARTIAL else drafts.from_content(**_content(drafts.NEW))
-    return _editor(request, workspace, draft, kind=kind)
+    return editor_page(request, workspace, draft, kind=kind)
 
 
 @require_GET
@@ -72,7 +72,7 @@ def edit_prompt(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Ht
     prompt = _find(workspace, id)
     number = request.GET.get("version", "")
     version = get_object_or_404(prompt.versions, number=int(number)) if number.isdecimal() else prompt.latest
-    return _editor(request, workspace, _draft_of(version), prompt=prompt, version=version)
+    return editor_page(request, workspace, _draft_of(version), prompt=prompt, version=version)
 
 
 @require_POST
@@ -81,7 +81,7 @@ def shape(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The form again, after a message or a part was added, moved or taken away; nothing is saved."""
     draft = drafts.from_form(request.POST.dict())
     drafts.act(draft, request.POST.get("act", ""))
-    return _editor(request, workspace, draft, prompt=_named(request, workspace))
+    return editor_page(request, workspace, draft, prompt=_named(request, workspace))
 
 
 @require_POST
@@ -99,14 +99,14 @@ def save(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """A new version, or a new prompt. What cannot be saved comes back with the reason, and nothing of it is lost."""
     draft, prompt = drafts.from_form(request.POST.dict()), _named(request, workspace)
     if draft.errors:
-        return _editor(request, workspace, draft, prompt=prompt)
+        return editor_page(request, workspace, draft, prompt=prompt)
     try:
         saved = _saved(request, workspace, draft, prompt)
     except ValidationError as error:
         draft.errors["form"] = error.messages[0]
-        return _editor(request, workspace, draft, prompt=prompt)
+        return editor_page(request, workspace, draft, prompt=prompt)
     except Conflict as conflict:
-        return _editor(request, workspace, draft, prompt=prompt, conflict=conflict.newest)
+        return editor_page(request, workspace, draft, prompt=prompt, conflict=conflict.newest)
     if "publish" in request.POST:
         editing.publish(prompt=saved.prompt, number=saved.number)
     said = "is published" if "publish" in request.POST else "is saved"
@@ -209,7 +209,7 @@ def restore(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRe
     return redirect("prompts", slug=workspace.slug)
 
 
-def _editor(
+def editor_page(
     request: HttpRequest,
     workspace: Workspace,
     draft: Draft,

@@ -72,8 +72,9 @@ async function upload(slot, file) {
   say(slot, "");
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const response = await fetch(pictures, { method: "POST", body: file, headers: { "X-CSRFToken": token, "content-type": "application/octet-stream" } });
-  if (!response.ok) return say(slot, response.status === 400 ? await response.text() : `Loupe answered ${response.status}.`);
-  const { url } = await response.json();
+  if (!response.ok) return say(slot, `Loupe answered ${response.status}.`);
+  const { url, problem } = await response.json();
+  if (problem) return say(slot, problem);
   const field = slot.querySelector("[data-picture]");
   field.value = url;
   show(slot, `${pictures}/${url.split(":").pop()}/256`);
@@ -128,8 +129,19 @@ async function recall() {
     swap: "outerHTML",
     values: { ...Object.fromEntries(new URLSearchParams(kept)), csrfmiddlewaretoken: token, act: "" },
   });
-  byId("toast").textContent = "What you had not saved is back.";
-  byId("toast").hidden = false;
+  const notice = document.createElement("p");
+  const discard = document.createElement("button");
+  Object.assign(notice, { className: "notice", textContent: "What you had not saved is back. " });
+  Object.assign(discard, { type: "button", className: "button button-small", textContent: "Discard it", id: "discard" });
+  notice.setAttribute("role", "status");
+  notice.append(discard);
+  byId("editor").querySelector(".bar").after(notice);
+}
+
+function forget() {
+  begun = contentOf();
+  localStorage.removeItem(draftName());
+  location.reload();
 }
 
 document.addEventListener("input", (event) => {
@@ -143,6 +155,7 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("#run")) run();
   if (event.target.closest("#cancel")) running?.abort();
+  if (event.target.closest("#discard")) forget();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && byId("run") && !byId("run").disabled) {

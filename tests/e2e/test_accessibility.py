@@ -46,6 +46,9 @@ def test_no_page_has_a_barrier(
         "logs/chart/table",
         "keys",
         "connect",
+        "prompts",
+        "prompts/new",
+        f"logs/{id}/prompt",
     ):
         page.goto(f"{stage.loupe.root}/w/default/{path}")
         if "open=" in path and width > 1000:
