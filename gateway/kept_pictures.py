@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from pathlib import Path
 
 from django.core.exceptions import ValidationError
 
@@ -29,6 +30,10 @@ def keep(*, workspace: Workspace, data: bytes) -> Image:
     Image.objects.bulk_create([image], ignore_conflicts=True)
     PromptPicture.objects.get_or_create(workspace=workspace, sha256=sha256)
     return Image.objects.get(pk=sha256)
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def find(workspace: int, sha256: str) -> Image | None:

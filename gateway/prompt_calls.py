@@ -49,7 +49,7 @@ class Made:
     about: dict[str, Any]
 
 
-class _NeedsDisk(Exception):
+class NeedsDisk(Exception):
     """Something is not in memory: it is to be done again in a thread."""
 
 
@@ -68,7 +68,7 @@ class PromptCalls:
         Raises:
             NotFound: no such prompt, version or label. BadRequest: it cannot be rendered with these variables.
         """
-        given = _read(body)
+        given = read_body(body)
         try:
             try:
                 made = await self._made(call, given, workspace)
@@ -81,11 +81,19 @@ class PromptCalls:
             raise BadRequest(str(error), code="prompt_not_rendered", param=error.place or None) from None
         return made
 
+    def from_memory(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
+        """What needs neither database nor disk, which is nearly every call.
+
+        Raises:
+            NeedsDisk: it does. NoSuchPrompt, PromptProblem: it cannot be made.
+        """
+        return _render(self.directory.library_of(workspace), call, given, _nothing_fetched, _no_picture)
+
     async def _made(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
-        library = self.directory.library_of(workspace)
         try:
-            return _render(library, call, given, _nothing_fetched, _no_picture)
-        except _NeedsDisk:
+            return self.from_memory(call, given, workspace)
+        except NeedsDisk:
+            library = self.directory.library_of(workspace)
             picture = lambda sha256: self.picture(workspace, sha256)  # noqa: E731 - one name less to read
             return await asyncio.to_thread(_render, library, call, given, self.fetch, picture)
 
@@ -99,7 +107,7 @@ class PromptCalls:
         return body
 
 
-def _read(body: bytes) -> dict[str, Any]:
+def read_body(body: bytes) -> dict[str, Any]:
     try:
         given = parse(body or b"{}")
     except ValueError as error:
@@ -142,11 +150,11 @@ def _render(
 
 
 def _nothing_fetched(prompt: str, number: int) -> Served:
-    raise _NeedsDisk
+    raise NeedsDisk
 
 
 def _no_picture(sha256: str) -> str:
-    raise _NeedsDisk
+    raise NeedsDisk
 
 
 def _addresses(messages: Any) -> Iterator[tuple[str, str]]:
