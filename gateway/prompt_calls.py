@@ -24,7 +24,7 @@ from prompts.rendering import Pictures, PromptProblem, render_messages
 
 PATH = re.compile(r"/prompts/(?P<id>[^/]+)/(?P<verb>completions|render)")
 ENDPOINT = "/chat/completions"
-OWN_FIELDS = frozenset({"variables", "prompt_id", "promptID", "promptId", "hyperparameters"})
+OWN_FIELDS = frozenset({"variables", "prompt_id", "promptID", "promptId"})
 LONGEST_KEPT = 20_000
 
 

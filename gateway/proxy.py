@@ -72,7 +72,7 @@ class Proxy:
         """
         arrived = time.perf_counter()
         claims = read_claims(headers)
-        prompt_call = PromptCall.of(path)
+        prompt_call = PromptCall.of(path) if scope["method"] == "POST" else None
         holder = await self._authenticate(claims, "prompts.use" if prompt_call else "completions.write")
         clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
         self.calls += 1

@@ -19,11 +19,13 @@ from gateway.decoder import Decoder
 from gateway.fetch import Fetcher
 from gateway.index import store
 from gateway.ingest import Ingest
+from prompts import editing
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.1
 INDEX_SECONDS = 1.0
+SWEEP_SECONDS = 3600
 NICENESS = 10
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -67,7 +69,7 @@ class Worker:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
         self.failed = threading.Event()
-        self.index_at = 0.0
+        self.index_at = self.sweep_at = 0.0
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.fetcher = Fetcher(
@@ -82,6 +84,7 @@ class Worker:
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
             "index": self._index,
+            "sweep": self._sweep,
         }
         threads = [
             threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()
@@ -105,6 +108,13 @@ class Worker:
         busy = feedback.link() or store.step()
         self.index_at = 0.0 if busy else time.monotonic() + INDEX_SECONDS
         return busy
+
+    def _sweep(self) -> bool:
+        """What was deleted long ago goes."""
+        if time.monotonic() >= self.sweep_at:
+            editing.sweep()
+            self.sweep_at = time.monotonic() + SWEEP_SECONDS
+        return False
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from gateway import kept_pictures, serving
+from gateway.index.question import parse
+from gateway.index.search import Bar, Search, Window
 from gateway.jsontext import encoded
 from gateway.keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
@@ -32,6 +35,16 @@ from prompts.rendering import PromptProblem, render_messages
 from prompts.views import editor_page
 
 KEY_LIFETIME = timedelta(minutes=10)
+MOST_VERSIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One version in the logs: its count, errors, cost and latencies as one bar of the chart."""
+
+    version: str
+    bar: Bar
+    last: datetime
 
 
 @require_POST
@@ -104,7 +117,7 @@ def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tup
     id, number = request.POST.get("prompt", ""), request.POST.get("based_on", "")
     if not id or not number.isdecimal():
         return None
-    prompt = Prompt.objects.of(workspace).filter(pk=uuid.UUID(id)).first()
+    prompt = Prompt.objects.of(workspace).named(id).first()
     version = prompt.versions.filter(number=int(number)).first() if prompt else None
     if prompt is None or version is None:
         return None
@@ -146,6 +159,27 @@ def picture(request: HttpRequest, workspace: Workspace, sha256: str) -> HttpResp
 @reader
 def picture_thumbnail(request: HttpRequest, workspace: Workspace, sha256: str) -> HttpResponse:
     return serving.thumbnail(request, _found(request, workspace, sha256), 256)
+
+
+@require_GET
+@reader
+def uses(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
+    """What the logs know of a prompt's newest versions: how often each was called, what it cost, and when last."""
+    prompt = get_object_or_404(Prompt.objects.of(workspace), pk=id)
+    numbers = prompt.versions.newest_first().values_list("number", flat=True)[:MOST_VERSIONS]
+    found = [_use(workspace, f"{prompt.slug}@{number}") for number in numbers]
+    context = {"workspace": workspace, "uses": [one for one in found if one is not None]}
+    return render(request, "logsui/prompt_uses.html", context)
+
+
+def _use(workspace: Workspace, version: str) -> Use | None:
+    search = Search(workspace, parse(f'version:"{version}"'), Window())
+    extent = search.extent()
+    if extent is None:
+        return None
+    first, last = extent
+    [whole] = search.chart(first, last + timedelta(seconds=1), 1, timed=True)
+    return Use(version, whole, last)
 
 
 @require_GET

@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/virtual-keys/<int:key_id>/revoke", keys.revoke_virtual, name="revoke-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/test", keys.test_virtual, name="test-virtual-key"),
     path("w/<slug:slug>/prompt-runs", prompt_runs.run, name="run-prompt"),
+    path("w/<slug:slug>/prompt-uses/<uuid:id>", prompt_runs.uses, name="prompt-uses"),
     path("w/<slug:slug>/pictures", prompt_runs.upload, name="upload-picture"),
     path("w/<slug:slug>/pictures/<slug:sha256>", prompt_runs.picture, name="picture"),
     path("w/<slug:slug>/pictures/<slug:sha256>/256", prompt_runs.picture_thumbnail, name="picture-thumbnail"),

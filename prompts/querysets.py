@@ -19,9 +19,6 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
     def deleted(self, workspace: Any) -> PromptQuerySet:
         return self.filter(workspace=workspace).exclude(deleted_at=None)
 
-    def templates(self) -> PromptQuerySet:
-        return self.filter(kind="prompt")
-
     def partials(self) -> PromptQuerySet:
         return self.filter(kind="partial")
 

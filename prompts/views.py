@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Max, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -120,7 +120,7 @@ def _saved(request: HttpRequest, workspace: Workspace, draft: Draft, prompt: Pro
     content = Content(text, draft.is_raw, draft.model, draft.parameters, draft.examples)
     note = request.POST.get("note", "")
     if prompt is not None:
-        based_on = int(request.POST.get("based_on", "0") or 0)
+        based_on = _number(request.POST.get("based_on", ""))
         return editing.save_version(prompt=prompt, content=content, based_on=based_on, note=note, author=request.user)
     made = editing.create(
         workspace=workspace,
@@ -261,8 +261,11 @@ def _find(workspace: Workspace, id: uuid.UUID) -> Prompt:
 
 def _named(request: HttpRequest, workspace: Workspace) -> Prompt | None:
     """The prompt that the form is of; None for a new one."""
-    id = request.POST.get("prompt", "")
-    return _find(workspace, uuid.UUID(id)) if id else None
+    try:
+        id = uuid.UUID(request.POST["prompt"]) if request.POST.get("prompt") else None
+    except ValueError:
+        raise Http404("There is no such prompt.") from None
+    return _find(workspace, id) if id else None
 
 
 def _kind(request: HttpRequest, prompt: Prompt | None) -> str:

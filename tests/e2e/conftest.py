@@ -13,8 +13,9 @@ from tests.loupe import Loupe
 from tests.pictures import data_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For a module at a time: while it is open, Playwright holds this thread's event loop."""
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
         browser = play.chromium.launch(executable_path=needs("chromium"), args=flags)
@@ -22,7 +23,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(chromium: Browser, loupe: Loupe) -> Any:
     """The cookies of somebody who followed the printed link."""
     context = chromium.new_context()

@@ -53,6 +53,9 @@ def test_a_template_is_made_tried_and_called_without_json(stage: Stage, page: Pa
         "currency": "USD",
         "receipt": {"picture": "messages[1].content[1].image_url.url"},
     }
+    page.get_by_role("link", name="v1, v1 published").click()
+    expect(page.get_by_role("row").filter(has_text=f"{slug}@1").locator("td").nth(1)).to_have_text("2")
+    page.go_back()
     page.get_by_role("link", name="Its requests").click()
     expect(page.locator(".log-row").first).to_contain_text("What is the total, in USD?")
 
