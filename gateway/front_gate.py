@@ -33,6 +33,7 @@ DISCARD_SECONDS = 5.0
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
 SLASHES = re.compile(r"//+")
 PICTURES = re.compile(r"/w/[^/]+/pictures")  # where the prompt editor uploads them
+IMPORT = re.compile(r"/w/[^/]+/sets/[^/]+/import")  # where many come at once, with the cases they are of
 # Paths below /v1 that Django answers; every other one is relayed.
 API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
 DJANGO_V1 = re.compile(r"/v1/(logs|feedback|labels|collections|prompts(?!/[^/]+/(completions|render)/?$))(/|$)")
@@ -49,6 +50,7 @@ class FrontGate:
     hosts: Sequence[str]
     idle_seconds: float
     picture_bytes: int
+    import_bytes: int
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = SLASHES.sub("/", _raw_path(scope))
@@ -123,6 +125,8 @@ class FrontGate:
         await self.django(scope, _capped(receive, self.idle_seconds, most), send)
 
     def _most(self, path: str) -> int:
+        if IMPORT.fullmatch(path):
+            return self.import_bytes
         return self.picture_bytes if PICTURES.fullmatch(path) else PAGE_BODY_BYTES
 
 

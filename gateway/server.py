@@ -110,7 +110,14 @@ class Server:
             ),
         )
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
-        self.gate = FrontGate(proxy, self.django, hosts, settings.BODY_IDLE_SECONDS, settings.FETCH_MAX_BYTES)
+        self.gate = FrontGate(
+            proxy,
+            self.django,
+            hosts,
+            idle_seconds=settings.BODY_IDLE_SECONDS,
+            picture_bytes=settings.FETCH_MAX_BYTES,
+            import_bytes=settings.MAX_BODY_BYTES,
+        )
         _allow_many_connections()
         _calm_garbage_collector()
         _keep_freed_memory()

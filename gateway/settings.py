@@ -192,6 +192,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MIB
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 
 LOG_LEVEL = env_choice("LOUPE_LOG_LEVEL", "info", "debug", "info", "warning", "error").upper()
 LOGGING = {

@@ -29,6 +29,6 @@ urlpatterns = [
     path("v1/labels", prompts_api.label_list),
     path("v1/collections", prompts_api.collection_list),
     path("v1/<path:rest>", prompts_api.no_such_path),
-    path("w/<slug:slug>/prompts", include("prompts.urls")),
+    path("w/<slug:slug>/", include("prompts.urls")),
     path("", include("logsui.urls")),
 ]

@@ -1,4 +1,5 @@
-"""The ingest worker's loops: journal to database, thumbnails, copies of linked pictures, index. Each has its own thread."""
+"""The worker's loops: journal to database, thumbnails, copies of linked pictures, index, runs of picture sets. Each has its
+own thread."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from gateway.decoder import Decoder
 from gateway.fetch import Fetcher
 from gateway.index import store
 from gateway.ingest import Ingest
+from gateway.set_runs import SetRunner
 from prompts import editing
 
 log = logging.getLogger(__name__)
@@ -63,13 +65,17 @@ def _sole_worker(root: Path) -> int:
 
 
 class Worker:
-    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does."""
+    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does.
 
-    def __init__(self) -> None:
+    `gateway` is the address of the server half, which runs of picture sets ask.
+    """
+
+    def __init__(self, gateway: str) -> None:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
         self.failed = threading.Event()
         self.index_at = self.sweep_at = 0.0
+        self.set_runner = SetRunner(gateway, self.stopping)
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.fetcher = Fetcher(
@@ -84,6 +90,7 @@ class Worker:
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: image_links.step(self.fetcher),
             "index": self._index,
+            "set-runs": self.set_runner.step,
             "sweep": self._sweep,
         }
         threads = [

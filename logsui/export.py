@@ -7,22 +7,21 @@ import io
 import json
 import tempfile
 import uuid
-import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.core.cache import cache
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
-from gateway import blobs
 from gateway.index.search import Search
 from gateway.logs_api import summary, whole
-from gateway.models import Image, LogImage, RequestLog, Workspace
+from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
+from logsui.archive import Archive, sent
 from logsui.asked import Asked
+from prompts.cases import guarded
 
 BATCH = 200
 MOST_CHOSEN = 1000
@@ -42,11 +41,7 @@ def export(request: HttpRequest, workspace: Workspace, kind: str) -> StreamingHt
     pages = _named(workspace, chosen) if chosen else _found(workspace, asked)
     counted = _counted(pages, request.GET.get("progress", "")[:40])
     written = WRITERS[kind](counted, request)
-    headers = {
-        "Content-Disposition": f'attachment; filename="loupe-{workspace.slug}.{kind}"',
-        "Cache-Control": "no-store",
-    }
-    return StreamingHttpResponse(_pulled(written), content_type=KINDS[kind], headers=headers)
+    return sent(written, filename=f"loupe-{workspace.slug}.{kind}", content_type=KINDS[kind])
 
 
 @require_GET
@@ -54,12 +49,6 @@ def export(request: HttpRequest, workspace: Workspace, kind: str) -> StreamingHt
 def progress(request: HttpRequest, workspace: Workspace, token: str) -> HttpResponse:
     """How many logs an export under way in this process has written; -1 when it is done."""
     return JsonResponse({"done": cache.get(f"export:{token[:40]}", 0)})
-
-
-async def _pulled(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """A synchronous generator, each step of it in Django's thread: the database is read there, and only as fast as it is sent."""
-    while (piece := await sync_to_async(lambda: next(pieces, None))()) is not None:
-        yield piece
 
 
 def _found(workspace: Workspace, asked: Asked) -> Batches:
@@ -125,60 +114,25 @@ def _csv(pages: Batches, request: HttpRequest) -> Iterator[bytes]:
 
 
 def _cell(value: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection)."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return guarded(value) if isinstance(value, str) else value
 
 
 def _zip(pages: Batches, request: HttpRequest) -> Iterator[bytes]:
     """Pictures first, each once, as they are come upon; then `logs.jsonl`, which names them by path."""
-    sink = _Sink()
-    kept: set[str] = set()
-    with tempfile.TemporaryFile() as lines, zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for page in pages:
-            for log in page:
-                document = whole(log, request)
-                for described, one in zip(document["images"], log.images.all(), strict=True):
-                    described["file"] = _keep(archive, kept, one.image) if one.image else None
-                lines.write(_line(document))
-                yield sink.taken()
-        lines.seek(0)
-        with archive.open(zipfile.ZipInfo("logs.jsonl"), "w", force_zip64=True) as member_file:
-            while data := lines.read(1 << 20):
-                member_file.write(data)
-                yield sink.taken()
-    yield sink.taken()
-
-
-def _keep(archive: zipfile.ZipFile, kept: set[str], image: Image) -> str | None:
-    """The path of a picture in the archive; None when its bytes are gone."""
-    path = f"images/{image.sha256}.{image.media_type.rpartition('/')[2].partition('+')[0]}"
-    if image.sha256 not in kept:
-        try:
-            archive.writestr(zipfile.ZipInfo(path), blobs.get(image.sha256))
-        except blobs.BlobMissing:
-            return None
-        kept.add(image.sha256)
-    return path
-
-
-class _Sink(io.RawIOBase):
-    """What a ZIP is written into and taken out of piece by piece."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.pieces.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        data, self.pieces = b"".join(self.pieces), []
-        return data
+    with tempfile.TemporaryFile() as lines:
+        with Archive("images") as archive:
+            for page in pages:
+                for log in page:
+                    document = whole(log, request)
+                    for described, one in zip(document["images"], log.images.all(), strict=True):
+                        described["file"] = archive.keep(one.image) if one.image else None
+                    lines.write(_line(document))
+                    yield archive.taken()
+            lines.seek(0)
+            yield from archive.copied("logs.jsonl", lines)
+        yield archive.taken()
 
 
 WRITERS: dict[str, Callable[[Batches, HttpRequest], Iterator[bytes]]] = {"jsonl": _json_lines, "csv": _csv, "zip": _zip}

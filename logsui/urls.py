@@ -5,7 +5,21 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui import account, compare, detail, export, keys, logs, opinions, prompt_runs, replay, suggest
+from logsui import (
+    account,
+    compare,
+    comparison,
+    detail,
+    export,
+    keys,
+    logs,
+    opinions,
+    prompt_runs,
+    replay,
+    set_runs,
+    sets,
+    suggest,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -49,5 +63,26 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/pictures/<slug:sha256>", prompt_runs.picture, name="picture"),
     path("w/<slug:slug>/pictures/<slug:sha256>/256", prompt_runs.picture_thumbnail, name="picture-thumbnail"),
     path("w/<slug:slug>/models", prompt_runs.model_options, name="model-options"),
+    path("w/<slug:slug>/sets", sets.set_list, name="sets"),
+    path("w/<slug:slug>/sets/create", sets.create_set, name="create-set"),
+    path("w/<slug:slug>/sets/<uuid:id>", sets.set_page, name="set"),
+    path("w/<slug:slug>/sets/<uuid:id>/rename", sets.rename_set, name="rename-set"),
+    path("w/<slug:slug>/sets/<uuid:id>/delete", sets.delete_set, name="delete-set"),
+    path("w/<slug:slug>/sets/<uuid:id>/columns", sets.change_columns, name="set-columns"),
+    path("w/<slug:slug>/sets/<uuid:id>/cases", sets.add_case, name="add-case"),
+    path("w/<slug:slug>/sets/<uuid:id>/cases/<int:case_id>", sets.edit_case, name="case"),
+    path("w/<slug:slug>/sets/<uuid:id>/cases/<int:case_id>/remove", sets.remove_case, name="remove-case"),
+    path("w/<slug:slug>/sets/<uuid:id>/import", sets.import_cases, name="import-cases"),
+    path("w/<slug:slug>/sets/<uuid:id>/export/<slug:kind>", sets.export_set, name="export-set"),
+    path("w/<slug:slug>/sets/<uuid:id>/run", set_runs.start_run, name="start-run"),
+    path("w/<slug:slug>/runs/<uuid:id>", set_runs.run_page, name="run"),
+    path("w/<slug:slug>/runs/<uuid:id>/news", set_runs.run_news, name="run-news"),
+    path("w/<slug:slug>/runs/<uuid:id>/stop", set_runs.stop_run, name="stop-run"),
+    path("w/<slug:slug>/runs/<uuid:id>/resume", set_runs.resume_run, name="resume-run"),
+    path("w/<slug:slug>/runs/<uuid:id>/delete", set_runs.delete_run, name="delete-run"),
+    path("w/<slug:slug>/runs/<uuid:id>/cells/<int:cell_id>", set_runs.mark_cell, name="mark-cell"),
+    path("w/<slug:slug>/runs/<uuid:id>/export", set_runs.export_run, name="export-run"),
+    path("w/<slug:slug>/comparisons/new", comparison.new_comparison, name="new-comparison"),
+    path("w/<slug:slug>/comparisons/start", comparison.start_comparison, name="start-comparison"),
     path("w/<slug:slug>/connect", keys.connect, name="connect"),
 ]

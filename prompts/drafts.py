@@ -10,10 +10,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prompts import mustache
+from prompts.cases import value_of
 from prompts.rendering import OWN, PICTURE, PromptProblem, Template
+
+if TYPE_CHECKING:
+    from prompts.models import PromptVersion
 
 ROLES = ("system", "user", "assistant", "tool")
 DETAILS = ("", "auto", "low", "high")
@@ -122,6 +126,12 @@ def from_content(text: str, *, is_raw: bool, model: str, parameters: dict[str, A
     return draft
 
 
+def of_version(version: PromptVersion) -> Draft:
+    if version.prompt.kind == "partial":
+        return Draft(raw=version.text, is_raw=True, examples=version.examples)
+    return from_content(**version.content())
+
+
 def from_form(form: Mapping[str, str]) -> Draft:
     """The draft that was posted, with its errors."""
     draft = Draft(
@@ -179,18 +189,7 @@ def variables(draft: Draft) -> list[Variable]:
 
 def values(draft: Draft) -> dict[str, Any]:
     """The example values as a call gives them: JSON where it is meant as such, text otherwise."""
-    return {one.name: _value(one) for one in variables(draft)}
-
-
-def _value(variable: Variable) -> Any:
-    text = variable.value
-    is_json = text.strip().startswith(("[", "{")) or (
-        variable.kind == "condition" and text.strip() in ("true", "false")
-    )
-    try:
-        return json.loads(text) if is_json else text
-    except ValueError:
-        return text
+    return {one.name: value_of(one.value) for one in variables(draft)}
 
 
 def _read_messages(document: Any) -> list[Message]:

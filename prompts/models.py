@@ -1,4 +1,4 @@
-"""Prompts and partials, their versions, and the labels on these. Every query goes through a verb of `querysets`."""
+"""Prompts and partials, their versions and labels; sets of cases to try them on, and runs over these."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from prompts.querysets import PromptQuerySet, VersionQuerySet
+from prompts.querysets import CellQuerySet, PromptQuerySet, RunQuerySet, SetQuerySet, VersionQuerySet
 from prompts.rendering import Template
 
 
@@ -128,3 +128,110 @@ class PromptRevision(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class PictureSet(models.Model):
+    """Named cases to try prompts on. `columns` are the names of the variables, in the order in which they are shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="picture_sets")
+    name = models.CharField(max_length=100)
+    columns = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = SetQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Case(models.Model):
+    """A value for every variable, as text, and what the answer is expected to be, see `checks`."""
+
+    class Check(models.TextChoices):
+        NONE = "", "not checked"
+        CONTAINS = "contains", "contains"
+        EQUALS = "equals", "is"
+        SCHEMA = "schema", "fits the schema"
+
+    set = models.ForeignKey(PictureSet, models.CASCADE, related_name="cases")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=200)
+    values = models.JSONField(default=dict)
+    check_kind = models.CharField(max_length=10, choices=Check.choices, default=Check.NONE, blank=True)
+    expected = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SetRun(models.Model):
+    """Cases asked of up to four columns. Both are copied here, so that a run says what it was run on.
+
+    `rows` are cases as `{"name", "values", "check", "expected"}`; `columns` are
+    `{"prompt": id, "slug", "version": number, "model", "parameters"}`, where model and parameters beat those of the version.
+    A run without a set is a comparison on the values of one form.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        STOPPED = "stopped"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="set_runs")
+    set = models.ForeignKey(PictureSet, models.CASCADE, null=True, related_name="runs")
+    rows = models.JSONField()
+    columns = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "created_at"], name="run_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.set or 'comparison'} of {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Cell(models.Model):
+    """What one column answers to one row. `log` is the request behind it, of which tokens, cost and time are known."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    class Mark(models.TextChoices):
+        NONE = ""
+        GOOD = "good"
+        BAD = "bad"
+
+    run = models.ForeignKey(SetRun, models.CASCADE, related_name="cells")
+    row = models.PositiveIntegerField()
+    column = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    answer = models.TextField(blank=True)
+    problem = models.TextField(blank=True)
+    passed = models.BooleanField(null=True)
+    log = models.UUIDField(null=True)
+    mark = models.CharField(max_length=4, choices=Mark.choices, default=Mark.NONE, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = CellQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["row", "column"]
+        constraints = [models.UniqueConstraint(fields=["run", "row", "column"], name="one_cell_a_place")]
+        indexes = [models.Index(fields=["state", "run"], name="cell_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.run}: row {self.row}, column {self.column}"

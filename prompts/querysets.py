@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 if TYPE_CHECKING:
-    from prompts.models import Prompt, PromptVersion
+    from prompts.models import Cell, PictureSet, Prompt, PromptVersion, SetRun
 
 
 class PromptQuerySet(models.QuerySet["Prompt"]):
@@ -33,3 +33,25 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
 class VersionQuerySet(models.QuerySet["PromptVersion"]):
     def newest_first(self) -> VersionQuerySet:
         return self.order_by("-number")
+
+
+class SetQuerySet(models.QuerySet["PictureSet"]):
+    def of(self, workspace: Any) -> SetQuerySet:
+        return self.filter(workspace=workspace)
+
+
+class RunQuerySet(models.QuerySet["SetRun"]):
+    def of(self, workspace: Any) -> RunQuerySet:
+        return self.filter(workspace=workspace)
+
+    def newest_first(self) -> RunQuerySet:
+        return self.order_by("-created_at")
+
+
+class CellQuerySet(models.QuerySet["Cell"]):
+    def waiting(self) -> CellQuerySet:
+        """Those that are to be asked now, the oldest run's first, row by row."""
+        return self.filter(state="waiting", run__state="running").order_by("run__created_at", "run", "row", "column")
+
+    def under_way(self) -> CellQuerySet:
+        return self.filter(state="running")

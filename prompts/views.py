@@ -72,7 +72,7 @@ def edit_prompt(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Ht
     prompt = _find(workspace, id)
     number = request.GET.get("version", "")
     version = get_object_or_404(prompt.versions, number=int(number)) if number.isdecimal() else prompt.latest
-    return editor_page(request, workspace, _draft_of(version), prompt=prompt, version=version)
+    return editor_page(request, workspace, drafts.of_version(version), prompt=prompt, version=version)
 
 
 @require_POST
@@ -283,12 +283,6 @@ def _content(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _draft_of(version: PromptVersion) -> Draft:
-    if version.prompt.kind == Prompt.Kind.PARTIAL:
-        return Draft(raw=version.text, is_raw=True, examples=version.examples)
-    return drafts.from_content(**version.content())
-
-
 def _chosen(request: HttpRequest, side: str, versions: list[PromptVersion], default: int) -> PromptVersion:
     number = request.GET.get(side, "")
     named = (one for one in versions if str(one.number) == number)
@@ -296,7 +290,7 @@ def _chosen(request: HttpRequest, side: str, versions: list[PromptVersion], defa
 
 
 def _readable(version: PromptVersion) -> str:
-    return version.text if version.prompt.kind == Prompt.Kind.PARTIAL else _draft_of(version).json
+    return version.text if version.prompt.kind == Prompt.Kind.PARTIAL else drafts.of_version(version).json
 
 
 def _changed(old: PromptVersion, new: PromptVersion) -> Any:

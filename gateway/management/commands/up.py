@@ -46,7 +46,8 @@ class Command(BaseCommand):
         base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
-        supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], [*manage, "work", "--supervised"])
+        work = ["work", "--gateway", base, "--supervised"]
+        supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], [*manage, *work])
         try:
             supervisor.run(lambda: self._greet(base, token, key))
         except DoesNotStart as error:

@@ -12,19 +12,25 @@ from gateway.worker import AlreadyWorking, Worker, give_way
 
 
 class Command(BaseCommand):
-    help = "Run the worker half: takes the journal into the database, makes thumbnails, keeps copies of linked images."
+    help = "Run the worker half: takes the journal into the database, makes thumbnails, keeps copies of linked images, runs picture sets."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="take in what is there, then end")
         parser.add_argument("--supervised", action="store_true", help="stop when stdin closes (used by `up`)")
 
-    def handle(self, *args: Any, once: bool, supervised: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--gateway",
+            default="http://127.0.0.1:8787",
+            help="where the server half listens, for runs of picture sets; default %(default)s",
+        )
+
+    def handle(self, *args: Any, once: bool, supervised: bool, gateway: str, **options: Any) -> None:
         if not supervised:
             prepare()  # `up` has done it already
         give_way()
         try:
-            worker = Worker()
+            worker = Worker(gateway.rstrip("/"))
         except AlreadyWorking as error:
             raise CommandError(str(error)) from None
         if once:

@@ -1,0 +1,156 @@
+"""Picture sets as files: a table of cases, CSV or JSON Lines, and the pictures that it names, one by one or in a ZIP."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+
+from gateway import kept_pictures
+from gateway.models import Image, Workspace
+from logsui.archive import Archive
+from prompts import cases, sets
+from prompts.cases import BadCases, CaseText
+from prompts.models import PictureSet
+from prompts.rendering import PICTURE
+
+TABLES = (".csv", ".jsonl", ".ndjson")
+MOST_FILES = 3000
+MOST_BYTES = 128 * 1024 * 1024
+FILE_NAME = re.compile(r"[^\s/:{}][^/:{}]*\.(?:png|jpe?g|webp|gif|tiff?|heic)", re.IGNORECASE)
+DEFAULT_COLUMN = "picture"
+
+
+@dataclass(slots=True)
+class Imported:
+    """What files say. `strays` are values that read like the name of a file that was not among them."""
+
+    cases: list[CaseText] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+
+def read(workspace: Workspace, files: Iterable[UploadedFile[Any]], *, column: str) -> Imported:
+    """The cases of the files, their pictures kept. Pictures without a table are a case each, in `column`.
+
+    Raises:
+        ValidationError: a file cannot be used; names it and says why. Nothing is imported then.
+    """
+    tables: list[tuple[str, bytes]] = []
+    pictures: dict[str, bytes] = {}
+    for name, data in _opened(files):
+        if name.lower().endswith(TABLES):
+            tables.append((name, data))
+        else:
+            pictures[name] = data
+    try:
+        found = [one for name, data in tables for one in cases.read(name, data)]
+    except BadCases as error:
+        raise ValidationError(str(error)) from None
+    if not tables:
+        found = [CaseText(PurePosixPath(name).stem, {column or DEFAULT_COLUMN: name}) for name in pictures]
+    kept = _Kept(workspace, pictures)
+    made = Imported(found, cases.columns_of(found))
+    for one in found:
+        one.values = {name: kept.named(value) for name, value in one.values.items()}
+        made.strays += [value for value in one.values.values() if FILE_NAME.fullmatch(value)]
+    return made
+
+
+def written(picture_set: PictureSet, kind: str) -> Iterator[bytes]:
+    """A ZIP that `read` takes: the table, as csv or jsonl, and the kept pictures that it names."""
+    found = sets.texts(picture_set)
+    with Archive("pictures") as archive:
+        for one in found:
+            one.values = with_files(archive, picture_set.workspace_id, one.values)
+            yield archive.taken()
+        text = cases.write_csv(found, picture_set.columns) if kind == "csv" else cases.write_lines(found)
+        archive.write(f"cases.{kind}", text)
+    yield archive.taken()
+
+
+def with_files(archive: Archive, workspace: int, values: dict[str, str]) -> dict[str, str]:
+    """The values, kept pictures by their path in the archive; one whose bytes are gone stays as it is."""
+    found = {}
+    for name, value in values.items():
+        match = PICTURE.fullmatch(value.strip())
+        image = kept_pictures.find(workspace, match[1]) if match else None
+        found[name] = (archive.keep(image) if image else None) or value
+    return found
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Pictures by the name of their file, kept when they are first named."""
+
+    workspace: Workspace
+    pictures: dict[str, bytes]
+    images: dict[str, Image] = field(default_factory=dict)
+
+    def named(self, value: str) -> str:
+        """A value that names one of the files becomes the address of the kept picture; any other stays."""
+        name = self._find(value.strip())
+        if name is None:
+            return value
+        if name not in self.images:
+            try:
+                self.images[name] = kept_pictures.keep(workspace=self.workspace, data=self.pictures[name])
+            except ValidationError as error:
+                raise ValidationError(f"{name}: {error.messages[0]}") from None
+        return f"loupe:sha256:{self.images[name].sha256}"
+
+    def _find(self, value: str) -> str | None:
+        """By its whole path, or by its last part where only one file is called so."""
+        if value in self.pictures:
+            return value
+        last = PurePosixPath(value).name
+        found = [
+            name for name in self.pictures if last and PurePosixPath(name).name == last and FILE_NAME.search(value)
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def _opened(files: Iterable[UploadedFile[Any]]) -> Iterator[tuple[str, bytes]]:
+    """Every file with its name, those in ZIPs too. What a file system leaves beside (`.DS_Store`) is passed over."""
+    count = size = 0
+    for file in files:
+        is_zip = (file.name or "").lower().endswith(".zip")
+        for name, data in _unpacked(file) if is_zip else [(file.name or "", file.read())]:
+            count, size = count + 1, size + len(data)
+            if count > MOST_FILES or size > MOST_BYTES:
+                raise ValidationError(
+                    f"More than {MOST_FILES:,} files or {MOST_BYTES >> 20} MiB of them. Import them in parts."
+                )
+            if len(data) > settings.FETCH_MAX_BYTES:
+                raise ValidationError(f"{name} is larger than {settings.FETCH_MAX_BYTES >> 20} MiB. Make it smaller.")
+            yield name, data
+
+
+def _unpacked(file: UploadedFile[Any]) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
+            for entry in archive.infolist():
+                path = PurePosixPath(entry.filename)
+                if entry.is_dir() or any(part.startswith((".", "__MACOSX")) for part in path.parts):
+                    continue
+                with archive.open(entry) as opened:  # what a ZIP says of its sizes is not believed
+                    yield str(path), opened.read(settings.FETCH_MAX_BYTES + 1)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        raise ValidationError(f"{file.name} cannot be opened as a ZIP: {error}.") from None
+
+
+def summary(made: Imported) -> str:
+    """What was imported, and what does not fit, in a sentence or two."""
+    said = f"{len(made.cases):,} case{'' if len(made.cases) == 1 else 's'} imported."
+    if not made.strays:
+        return said
+    return f"{said} {len(made.strays):,} of the values name a file that was not given, such as {made.strays[0]}."

@@ -1,0 +1,80 @@
+"""Whether an answer is what a case expects: that it contains or is a text, or that it is JSON that fits a schema. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+FENCE = re.compile(r"\s*```\w*\n(.*)\n```\s*", re.DOTALL)
+KINDS = ("", "contains", "equals", "schema")
+# Python's regular expressions can be made to run for ever, and a schema is anybody's in the workspace.
+UNBOUNDED = ("pattern", "patternProperties")
+
+
+class BadCheck(Exception):
+    """What is expected cannot be checked; says why."""
+
+
+def check_expected(kind: str, expected: str) -> None:
+    """Raises BadCheck."""
+    if kind not in KINDS:
+        raise BadCheck(f"{kind[:30]!r} is no kind of check; there are {', '.join(KINDS[1:])}.")
+    if kind and not expected.strip():
+        raise BadCheck("Write what the answer is expected to hold, or choose not to check it.")
+    if kind == "schema":
+        _schema(expected)
+
+
+def passes(kind: str, expected: str, answer: str) -> bool | None:
+    """None when nothing is expected. Case and the space around do not matter to texts."""
+    if not kind:
+        return None
+    if kind == "schema":
+        return _fits(_schema(expected), answer)
+    wanted, got = _plain(expected), _plain(answer)
+    return wanted in got if kind == "contains" else wanted == got
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _schema(text: str) -> dict[str, Any]:
+    try:
+        schema = json.loads(text)
+        if not isinstance(schema, dict):
+            raise BadCheck('A schema is a JSON object such as {"type": "object", "required": ["total"]}.')
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except ValueError as error:
+        raise BadCheck(f"The schema is not JSON: {error}.") from None
+    except jsonschema.SchemaError as error:
+        raise BadCheck(f"This is no JSON schema: {error.message[:200]}") from None
+    if found := next((name for name in _keys(schema) if name in UNBOUNDED), None):
+        raise BadCheck(f"A check's schema takes no {found}: an expression could run without end. Leave it out.")
+    return schema
+
+
+def _fits(schema: dict[str, Any], answer: str) -> bool:
+    """Models like to put JSON into a fence of Markdown, which is no fault of the answer. Nothing is fetched for a `$ref`."""
+    fenced = FENCE.fullmatch(answer)
+    validator = jsonschema.Draft202012Validator(schema, registry=Registry())
+    try:
+        return validator.is_valid(json.loads(fenced[1] if fenced else answer))
+    except (ValueError, RecursionError, Unresolvable):
+        return False
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _keys(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _keys(one)
