@@ -1,7 +1,4 @@
-"""/v1/prompts, /v1/prompts/partials, /v1/labels and /v1/collections, in the shapes of Portkey's SDKs (reference/portkey.md, A5).
-
-A label is known by its name. A collection is a folder, known by its path; one exists while a prompt is in it.
-"""
+"""/v1/prompts and /v1/prompts/partials, in the shapes of Portkey's SDKs (reference/portkey.md, A5)."""
 
 from __future__ import annotations
 
@@ -20,16 +17,15 @@ from gateway.logs_api import with_key
 from gateway.models import ApiKey, Workspace
 from prompts import editing
 from prompts.editing import Content
-from prompts.models import Prompt, PromptLabel, PromptVersion
+from prompts.models import Prompt, PromptVersion
 
 READ, WRITE = "prompts.use", "prompts.write"
-BUILT_IN_LABELS = ("production", "staging", "development")
 # What stands beside `parameters` in Portkey's object, and is a parameter of the call all the same.
 PARAMETERS_BESIDE = ("functions", "tools", "tool_choice")
 MOST = 1000
 
 
-def _by_method(**views: Any) -> Any:
+def by_method(**views: Any) -> Any:
     """One address, a view for each method, each with a scope of its own."""
 
     def chosen(request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -51,8 +47,8 @@ def _list(request: HttpRequest, workspace: Workspace, key: ApiKey, kind: str) ->
 
 @with_key(WRITE, "GET", "POST")
 def _create(request: HttpRequest, workspace: Workspace, key: ApiKey, kind: str) -> HttpResponse:
-    given = _given(request)
-    with _refusing():
+    given = given_of(request)
+    with refusing():
         made = editing.create(
             workspace=workspace,
             kind=kind,
@@ -77,9 +73,9 @@ def _show(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, ki
 @with_key(WRITE, "PUT")
 def _update(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, kind: str) -> HttpResponse:
     """A new version. What is not given stays as it was, with `patch` or without: Python's SDK cannot send that."""
-    prompt, given = _find(workspace, kind, name), _given(request)
+    prompt, given = _find(workspace, kind, name), given_of(request)
     newest = prompt.latest
-    with _refusing():
+    with refusing():
         if "name" in given or "collection_id" in given:
             folder = str(given.get("collection_id") or prompt.folder)
             editing.rename(prompt=prompt, name=str(given.get("name") or prompt.name), folder=folder)
@@ -119,37 +115,22 @@ def _put_label(
     request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, version: str, kind: str
 ) -> HttpResponse:
     prompt = _find(workspace, kind, name)
-    label = _given(request).get("label_id")
+    label = given_of(request).get("label_id")
     if not isinstance(label, str) or not label:
         raise BadRequest("label_id must be the name of a label.", code="invalid_body", param="label_id")
-    with _refusing():
+    with refusing():
         editing.put_label(prompt=prompt, name=label, number=_version(prompt, version).number)
     return JsonResponse({})
 
 
 @with_key(WRITE, "PUT")
 def make_default(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, kind: str) -> HttpResponse:
-    prompt, number = _find(workspace, kind, name), _given(request).get("version")
+    prompt, number = _find(workspace, kind, name), given_of(request).get("version")
     if not isinstance(number, int):
         raise BadRequest("version must be the number of a version.", code="invalid_body", param="version")
-    with _refusing():
+    with refusing():
         editing.publish(prompt=prompt, number=number)
     return JsonResponse({})
-
-
-@with_key(READ, "GET")
-def label_list(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
-    used = PromptLabel.objects.filter(prompt__workspace=workspace).values_list("name", flat=True)
-    names = [*BUILT_IN_LABELS, *sorted(set(used) - set(BUILT_IN_LABELS))]
-    data = [{"id": name, "name": name, "is_universal": name in BUILT_IN_LABELS, "status": "active"} for name in names]
-    return JsonResponse({"data": data, "total": len(data)})
-
-
-@with_key(READ, "GET")
-def collection_list(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
-    found = Prompt.objects.of(workspace).exclude(folder="").values_list("folder", flat=True)
-    data = [{"id": folder, "name": folder, "slug": folder, "object": "collection"} for folder in sorted(set(found))]
-    return JsonResponse({"data": data, "total": len(data), "object": "list"})
 
 
 @with_key(READ, "GET", "POST", "PUT", "DELETE")
@@ -160,13 +141,13 @@ def no_such_path(request: HttpRequest, workspace: Workspace, key: ApiKey, rest: 
     )
 
 
-prompt_list = _by_method(GET=_list, POST=_create)
-prompt_detail = _by_method(GET=_show, PUT=_update, DELETE=_delete)
-prompt_version = _by_method(GET=_show_version, PUT=_put_label)
+prompt_list = by_method(GET=_list, POST=_create)
+prompt_detail = by_method(GET=_show, PUT=_update, DELETE=_delete)
+prompt_version = by_method(GET=_show_version, PUT=_put_label)
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """What cannot be saved is told as the API tells everything."""
     try:
         yield
@@ -174,7 +155,7 @@ def _refusing() -> Iterator[None]:
         raise BadRequest(error.messages[0], code="invalid_prompt") from None
 
 
-def _given(request: HttpRequest) -> dict[str, Any]:
+def given_of(request: HttpRequest) -> dict[str, Any]:
     try:
         given = parse(request.body or b"{}")
     except ValueError as error:

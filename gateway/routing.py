@@ -138,6 +138,7 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
             f"There is no virtual key @{slug} in this workspace. It has {_known(targets)}; "
             "new ones are made under Settings or with `manage.py virtualkey add`.",
             code="unknown_virtual_key",
+            param="model",
         )
     if target.problem:
         raise Forbidden(f"The secret of @{slug} cannot be used: {target.problem}.", code="credential_unreadable")

@@ -78,7 +78,7 @@ class SetRunner:
             asyncio.run(self._ask_all())
         finally:
             self.asking.clear()
-            self.rows.submit(lambda: connection.close()).result()  # noqa: PLW0108 - the thread has a connection of its own
+            self.rows.submit(lambda: connection.close()).result()
         return not self.stopping.is_set()
 
     async def _ask_all(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gateway import feedback_api, logs_api, prompts_api
+from gateway import feedback_api, labels_api, logs_api, prompts_api
 
 handler500 = logs_api.failed
 urlpatterns = [
@@ -26,8 +26,10 @@ urlpatterns = [
             ("/<str:name>/versions/<str:version>", prompts_api.prompt_version),
         )
     ),
-    path("v1/labels", prompts_api.label_list),
-    path("v1/collections", prompts_api.collection_list),
+    path("v1/labels", labels_api.label_list),
+    path("v1/labels/<str:name>", labels_api.label_detail),
+    path("v1/collections", labels_api.collection_list),
+    path("v1/collections/<path:path>", labels_api.collection_detail),
     path("v1/<path:rest>", prompts_api.no_such_path),
     path("w/<slug:slug>/", include("prompts.urls")),
     path("", include("logsui.urls")),

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from gateway import kept_pictures, serving
-from gateway.index.question import parse
-from gateway.index.search import Bar, Search, Window
 from gateway.jsontext import encoded
 from gateway.keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
@@ -35,16 +32,6 @@ from prompts.rendering import PromptProblem, render_messages
 from prompts.views import editor_page
 
 KEY_LIFETIME = timedelta(minutes=10)
-MOST_VERSIONS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One version in the logs: its count, errors, cost and latencies as one bar of the chart."""
-
-    version: str
-    bar: Bar
-    last: datetime
 
 
 @require_POST
@@ -56,13 +43,15 @@ def run(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """
     draft = drafts.from_form(request.POST.dict())
     if draft.errors:
-        return _refusal(next(f"{name}: {problem}" for name, problem in draft.errors.items()))
+        name, problem = next(iter(draft.errors.items()))
+        return _refusal(f"{name}: {problem}", name)
     if not draft.model:
-        return _refusal("model: name the model that is to answer, as @virtual-key/model.")
+        return _refusal("Name the model that is to answer, as @virtual-key/model.", "model")
     try:
-        path, body = _saved_call(request, workspace, draft) or ("/v1/chat/completions", _call(workspace, draft))
+        call = _call(workspace, draft)
     except PromptProblem as problem:
-        return _refusal(str(problem))
+        return _refusal(str(problem), problem.place)
+    path, body = _saved_call(request, workspace, draft) or ("/v1/chat/completions", call)
     key = create_passing_key(workspace=workspace, name=f"prompt tried by {request.user}", lifetime=KEY_LIFETIME)
     response = HttpResponse(encoded(body), content_type="application/octet-stream")
     response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, path, "no-store"
@@ -163,27 +152,6 @@ def picture_thumbnail(request: HttpRequest, workspace: Workspace, sha256: str) -
 
 @require_GET
 @reader
-def uses(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
-    """What the logs know of a prompt's newest versions: how often each was called, what it cost, and when last."""
-    prompt = get_object_or_404(Prompt.objects.of(workspace), pk=id)
-    numbers = prompt.versions.newest_first().values_list("number", flat=True)[:MOST_VERSIONS]
-    found = [_use(workspace, f"{prompt.slug}@{number}") for number in numbers]
-    context = {"workspace": workspace, "uses": [one for one in found if one is not None]}
-    return render(request, "logsui/prompt_uses.html", context)
-
-
-def _use(workspace: Workspace, version: str) -> Use | None:
-    search = Search(workspace, parse(f'version:"{version}"'), Window())
-    extent = search.extent()
-    if extent is None:
-        return None
-    first, last = extent
-    [whole] = search.chart(first, last + timedelta(seconds=1), 1, timed=True)
-    return Use(version, whole, last)
-
-
-@require_GET
-@reader
 def model_options(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What may be typed for a model: each virtual key with the models its logs have seen."""
     keys = VirtualKey.objects.of(workspace).live()
@@ -199,5 +167,6 @@ def _found(request: HttpRequest, workspace: Workspace, sha256: str) -> Image:
     return found
 
 
-def _refusal(text: str) -> HttpResponse:
-    return HttpResponse(text, status=400, content_type="text/plain")
+def _refusal(text: str, place: str) -> HttpResponse:
+    """What is wrong, and with what, as the gateway's errors name it in `param`."""
+    return HttpResponse(text, status=400, content_type="text/plain", headers={"X-Loupe-Param": place})

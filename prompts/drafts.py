@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,10 @@ PARAMETERS = (*NUMBERS, *WORDS, *DOCUMENTS)
 
 @dataclass(slots=True)
 class Part:
-    """`kind` is text, image, or other: a part that is kept as it is. `when` and `empty` are those of `rendering`."""
+    """`kind` is text, image, or other: a part that is kept as it is. `when` and `empty` are those of `rendering`.
+
+    `name` is what the names of its fields begin with, `place` what `act` calls it; see `numbered`.
+    """
 
     kind: str = "text"
     text: str = ""
@@ -40,6 +43,8 @@ class Part:
     when: str = ""
     empty: str = ""
     rest: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    place: str = ""
 
     @property
     def rest_json(self) -> str:
@@ -185,6 +190,27 @@ def variables(draft: Draft) -> list[Variable]:
         for name in found.variables
     }
     return [Variable(name, kind, draft.examples.get(name, "")) for name, kind in kinds.items()]
+
+
+def numbered(draft: Draft) -> list[Part]:
+    """All parts, each told where it stands now."""
+    for at, message in enumerate(draft.messages):
+        for place, part in enumerate(message.parts):
+            part.name, part.place = f"m{at}-{place}", f"{at}:{place}"
+    return [part for message in draft.messages for part in message.parts]
+
+
+def slips(draft: Draft, partials: Container[str]) -> dict[str, list[str]]:
+    """What is hardly meant so, by the name of the field; `partials` are those that there are."""
+    texts = {"json": draft.raw} if draft.is_raw else {}
+    for part in numbered(draft):
+        texts |= {f"{part.name}-text": part.text} if part.kind == "text" else {f"{part.name}-url": part.url}
+    return {name: mustache.slips(text) + _unknown(text, partials) for name, text in texts.items()}
+
+
+def _unknown(text: str, partials: Container[str]) -> list[str]:
+    named = {one: one.partition("@")[0].strip() for one in mustache.details(mustache.parse(text)).partials}
+    return [f"There is no partial {name}; nothing stands here." for name in named.values() if name not in partials]
 
 
 def values(draft: Draft) -> dict[str, Any]:

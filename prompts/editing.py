@@ -63,14 +63,14 @@ def create(
         workspace=workspace,
         kind=kind,
         name=name[:100],
-        folder=_folder(folder),
+        folder=folder_path(folder),
         slug=_checked_slug(workspace, kind, slug) if slug else _free_slug(workspace, kind, name),
     )
     _check(prompt, content)
     prompt.save()
     prompt.published = _added(prompt, 1, content, note, author)
     prompt.save(update_fields=["published"])
-    _moved()
+    moved()
     return prompt
 
 
@@ -91,7 +91,7 @@ def save_version(
     _check(prompt, content)
     saved = _added(prompt, newest.number + 1, content, note, author)
     Prompt.objects.filter(pk=prompt.pk).update(updated_at=timezone.now())
-    _moved()
+    moved()
     return saved
 
 
@@ -100,26 +100,31 @@ def publish(*, prompt: Prompt, number: int) -> PromptVersion:
     """From now on a call by the bare slug gets this version. Raises ValidationError."""
     version = find_version(prompt, number)
     Prompt.objects.filter(pk=prompt.pk).update(published=version, updated_at=timezone.now())
-    _moved()
+    moved()
     return version
 
 
 @transaction.atomic
 def put_label(*, prompt: Prompt, name: str, number: int) -> None:
     """Move a label to a version, or make it. Raises ValidationError."""
+    check_label(name)
+    PromptLabel.objects.update_or_create(prompt=prompt, name=name, defaults={"version": find_version(prompt, number)})
+    moved()
+
+
+def check_label(name: str) -> None:
+    """Raises ValidationError for what cannot be a label."""
     if not LABEL.fullmatch(name) or name.lower() in RESERVED:
         raise ValidationError(
             f"{name[:50]!r} cannot be a label: letters, digits, dots and dashes, beginning with a letter, "
             f"and not {' or '.join(RESERVED)}."
         )
-    PromptLabel.objects.update_or_create(prompt=prompt, name=name, defaults={"version": find_version(prompt, number)})
-    _moved()
 
 
 @transaction.atomic
 def take_label(*, prompt: Prompt, name: str) -> None:
     PromptLabel.objects.filter(prompt=prompt, name=name).delete()
-    _moved()
+    moved()
 
 
 @transaction.atomic
@@ -127,7 +132,7 @@ def rename(*, prompt: Prompt, name: str, folder: str) -> None:
     """The slug stays: programs call it. Raises ValidationError."""
     if not name.strip():
         raise ValidationError("A prompt needs a name, so that you know it again.")
-    prompt.name, prompt.folder = name.strip()[:100], _folder(folder)
+    prompt.name, prompt.folder = name.strip()[:100], folder_path(folder)
     prompt.save(update_fields=["name", "folder", "updated_at"])
 
 
@@ -135,7 +140,7 @@ def rename(*, prompt: Prompt, name: str, folder: str) -> None:
 def delete(*, prompt: Prompt) -> None:
     """Calls fail from now on; it can be brought back for 30 days."""
     Prompt.objects.filter(pk=prompt.pk).update(deleted_at=timezone.now())
-    _moved()
+    moved()
 
 
 @transaction.atomic
@@ -146,7 +151,7 @@ def restore(*, prompt: Prompt) -> None:
             Prompt.objects.filter(pk=prompt.pk).update(deleted_at=None)
     except IntegrityError:
         raise ValidationError(f"Another prompt is called {prompt.slug} now; delete or keep that one.") from None
-    _moved()
+    moved()
 
 
 def sweep() -> int:
@@ -238,10 +243,11 @@ def _checked_slug(workspace: Any, kind: str, slug: str) -> str:
     return slug
 
 
-def _folder(folder: str) -> str:
+def folder_path(folder: str) -> str:
     return "/".join(part.strip() for part in folder.split("/") if part.strip())[:200]
 
 
-def _moved() -> None:
+def moved() -> None:
+    """Tell every process that holds prompts in memory."""
     PromptRevision.objects.get_or_create(pk=1)
     PromptRevision.objects.filter(pk=1).update(number=F("number") + 1)

@@ -107,6 +107,36 @@ class PromptLabel(models.Model):
         return f"{self.name} of {self.prompt}"
 
 
+class LabelName(models.Model):
+    """A label that a workspace has of its own, whether or not a version has it now. Its id in the API is its name."""
+
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="label_names")
+    name = models.CharField(max_length=50)
+    description = models.CharField(max_length=500, blank=True)
+    color_code = models.CharField(max_length=20, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_label_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Folder(models.Model):
+    """A folder that is kept while it is empty, too. Its id in the API is its path, such as `receipts/may`."""
+
+    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="prompt_folders")
+    path = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "path"], name="one_folder_a_path")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class PromptPicture(models.Model):
     """A picture that was uploaded for a template or a variable. Its bytes are in the blob store, by their hash."""
 

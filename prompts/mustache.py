@@ -82,6 +82,33 @@ def details(nodes: Sequence[Node]) -> Details:
     return found
 
 
+def slips(template: str) -> list[str]:
+    """What renders, but hardly as it was meant: tags and sections that are not closed. Each in a sentence with its line."""
+    found: list[tuple[int, str]] = []
+    opened: list[_Token] = []
+    for token in _tokens(template):
+        if token.sigil == TEXT:
+            if (at := token.text.find("{{")) >= 0 and token.end == len(template):
+                cut = token.text[at : at + 30].split("\n")[0]
+                found.append((token.start + at, f"{cut} is not closed: write }}}} after it."))
+        elif token.sigil in ("#", "^"):
+            opened.append(token)
+        elif token.sigil == "/" and token.text in [one.text for one in opened]:
+            while (last := opened.pop()).text != token.text:
+                found.append((last.start, _not_closed(last)))
+        elif token.sigil == "/":
+            found.append((token.start, f"{{{{/{token.text}}}}} closes nothing that is open."))
+        elif not token.text and token.sigil not in ("!", "="):
+            found.append((token.start, "A tag names nothing: write a variable's name between the braces."))
+    found += [(one.start, _not_closed(one)) for one in opened]
+    lines = template.count("\n")
+    return [(f"Line {template.count(chr(10), 0, at) + 1}: " if lines else "") + said for at, said in sorted(found)]
+
+
+def _not_closed(token: _Token) -> str:
+    return f"{{{{{token.sigil}{token.text}}}}} is never closed: write {{{{/{token.text}}}}} where it ends."
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value where a tag stood, for whoever writes it to escape."""

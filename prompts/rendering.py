@@ -118,8 +118,7 @@ def _rendered(value: Any, variables: Mapping[str, Any], partials: Partials) -> A
     if isinstance(value, str):
         return mustache.render(mustache.parse(value), variables, partials) if "{{" in value else value
     if isinstance(value, list):
-        kept = (one for one in value if _is_wanted(one, variables))
-        return [_rendered(one, variables, partials) for one in kept]
+        return [_rendered(one, variables, partials) if _is_wanted(one, variables) else None for one in value]
     if isinstance(value, dict):
         return {key: _field(key, one, variables, partials) for key, one in value.items()}
     return value
@@ -238,14 +237,14 @@ def _check_messages(messages: Any) -> list[Message]:
 
 
 def _with_pictures(message: Message, index: int, pictures: Pictures) -> Message | None:
-    """None for a message whose parts were all left out."""
+    """None for a message whose parts were all left out. A part that is not wanted is None, so that others keep their place."""
     parts = message.get("content")
     if not isinstance(parts, list):
         return message
     kept = [
         shown
         for at, part in enumerate(parts)
-        if (shown := _with_picture(part, f"messages[{index}].content[{at}]", pictures)) is not None
+        if part is not None and (shown := _with_picture(part, f"messages[{index}].content[{at}]", pictures)) is not None
     ]
     return {**message, "content": kept} if kept or not parts else None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from itertools import groupby
+from collections.abc import Iterator
+from itertools import groupby, zip_longest
 from typing import Any
 
 from django.contrib import messages
@@ -13,14 +14,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from prompts import drafts, editing
+from prompts import drafts, editing, shelving
 from prompts.access import Workspace, editor, reader
 from prompts.diff import words_between
 from prompts.drafts import Draft
 from prompts.editing import Conflict, Content
 from prompts.models import Prompt, PromptVersion
 
-LABELS = ("production", "staging", "development")
 ADDERS = (("add-text", "Add text"), ("add-image", "Add picture"))
 NUMBER_FIELDS = (
     ("max_tokens", "Max tokens"),
@@ -87,10 +87,15 @@ def shape(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @require_POST
 @editor
 def variables(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """The names that the template uses now."""
+    """The names that the template uses now, and what is hardly meant so, for the fields where it stands."""
     draft = drafts.from_form(request.POST.dict())
-    context = {"workspace": workspace, "variables": drafts.variables(draft)}
-    return render(request, "prompts/_variables.html", context)
+    context = {
+        "workspace": workspace,
+        "variables": drafts.variables(draft),
+        "slips": drafts.slips(draft, _partials(workspace)),
+        "oob": True,
+    }
+    return render(request, "prompts/_typed.html", context)
 
 
 @require_POST
@@ -149,7 +154,9 @@ def history(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRe
         "new": new,
         "words": words_between(_readable(old), _readable(new)),
         "parameters": list(_changed(old, new)),
-        "labels": LABELS,
+        "pictures": [(left, right) for left, right in _pictures(old, new) if left != right],
+        "labels": [one.name for one in shelving.labels(workspace)],
+        "folders": shelving.folders(workspace),
     }
     return render(request, "prompts/prompt_versions.html", context)
 
@@ -233,8 +240,10 @@ def editor_page(
         "draft": draft,
         "text": draft.raw if request.method == "GET" and kind == Prompt.Kind.PARTIAL else mine,
         "variables": drafts.variables(draft),
+        "slips": drafts.slips(draft, _partials(workspace)),
         "parameters": drafts.shown_parameters(draft),
         "given": request.POST,
+        "folders": shelving.folders(workspace),
         "roles": drafts.ROLES,
         "adders": ADDERS,
         "number_fields": NUMBER_FIELDS,
@@ -257,6 +266,10 @@ def _after(request: HttpRequest, prompt: Prompt, write: Any, said: str) -> HttpR
 
 def _find(workspace: Workspace, id: uuid.UUID) -> Prompt:
     return get_object_or_404(Prompt.objects.of(workspace).select_related("workspace", "published"), pk=id)
+
+
+def _partials(workspace: Workspace) -> set[str]:
+    return set(Prompt.objects.of(workspace).partials().values_list("slug", flat=True))
 
 
 def _named(request: HttpRequest, workspace: Workspace) -> Prompt | None:
@@ -291,6 +304,15 @@ def _chosen(request: HttpRequest, side: str, versions: list[PromptVersion], defa
 
 def _readable(version: PromptVersion) -> str:
     return version.text if version.prompt.kind == Prompt.Kind.PARTIAL else drafts.of_version(version).json
+
+
+def _pictures(old: PromptVersion, new: PromptVersion) -> Iterator[tuple[str, str]]:
+    """The pictures in the slots of both versions, by place; empty where a slot holds none."""
+    left, right = (
+        [part.picture for message in drafts.of_version(one).messages for part in message.parts if part.kind == "image"]
+        for one in (old, new)
+    )
+    return zip_longest(left, right, fillvalue="")
 
 
 def _changed(old: PromptVersion, new: PromptVersion) -> Any:

@@ -1,9 +1,18 @@
 // A call made from a page through the gateway, as any client makes it, and the log that it leaves.
 
-/** Posts a form; the answer is the body to send, and in headers a key and, where it says so, the path. */
+/** What is wrong with a call, and in `param` with what of it. */
+export class Refused extends Error {
+  constructor(message, param) {
+    super(message);
+    this.param = param;
+  }
+}
+
+/** Posts a form; the answer is the body to send, and in headers a key and, where it says so, the path. Throws Refused. */
 export async function prepared(address, form) {
   const response = await fetch(address, { method: "POST", body: new FormData(form) });
-  if (!response.ok) throw new Error(response.status === 400 ? await response.text() : `Loupe answered ${response.status}.`);
+  if (response.status === 400) throw new Refused(await response.text(), response.headers.get("x-loupe-param"));
+  if (!response.ok) throw new Error(`Loupe answered ${response.status}.`);
   return { body: await response.arrayBuffer(), key: response.headers.get("x-loupe-key"), path: response.headers.get("x-loupe-path") };
 }
 

@@ -7,15 +7,44 @@ let running = null;
 
 // Running
 
-/** The words in the events of a chat stream; what is no such event is shown as it is. */
+/** The words in the events of a chat stream; what is no such event is shown as it is. A refusal is said where its cause is. */
 function reader(shown) {
   let rest = "";
+  let whole = "";
   return (text) => {
+    whole = (whole + text).slice(0, 10000);
+    blame(errorOf(whole));
     rest += text;
     const lines = rest.split("\n");
     rest = lines.pop();
     for (const line of lines) shown.textContent += wordsOf(line);
   };
+}
+
+function errorOf(text) {
+  try {
+    return text.startsWith("{") ? JSON.parse(text).error : null;
+  } catch {
+    return null; // not whole yet
+  }
+}
+
+/** Says an error beside the field that its `param` names: a part of a message, and through it a variable, or the model. */
+function blame(error) {
+  if (!error?.param) return;
+  const slot = error.param.match(/^messages\[(\d+)\]\.content\[(\d+)\]/);
+  let field = slot ? document.querySelector(`[name=m${slot[1]}-${slot[2]}-url]`) : error.param === "model" && byId("model");
+  const variable = slot && field?.value.match(/^\s*\{\{\s*([^{}#^/>]+?)\s*\}\}\s*$/)?.[1];
+  if (variable) field = byId(`v-${variable}`) ?? field;
+  const problem = field && field.closest("[data-slot], .model").querySelector("[data-problem]");
+  if (!problem) return;
+  problem.textContent = error.message.replace(/^messages\[\S+: /, "");
+  problem.hidden = false;
+  field.focus();
+}
+
+function forgive() {
+  for (const problem of document.querySelectorAll("[data-problem]")) problem.hidden = true;
 }
 
 function wordsOf(line) {
@@ -35,6 +64,7 @@ async function run() {
   const [answer, state, trace] = [byId("answer"), byId("run-state"), newTrace("prompt")];
   running = new AbortController();
   busy(true);
+  forgive();
   state.textContent = "Sending …";
   try {
     const call = await prepared(address, byId("editor"));
@@ -46,6 +76,7 @@ async function run() {
   } catch (error) {
     const cancelled = error.name === "AbortError";
     if (!cancelled) box(answer, error.message);
+    blame(error);
     state.textContent = cancelled ? "Cancelled" : "Not sent";
   }
   busy(false);

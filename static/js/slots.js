@@ -1,4 +1,4 @@
-// Slots for pictures, wherever they stand: a picture that is uploaded, pasted or dropped there is kept, and the slot names it.
+// Slots for pictures, wherever they stand: a picture that is uploaded, pasted, dropped or picked from the logs is named there.
 const MOST_BYTES = 20 * 1024 * 1024;
 
 function say(slot, text) {
@@ -22,7 +22,7 @@ async function upload(slot, file) {
 }
 
 /** Names a kept picture in a slot, and shows it there. */
-export function fill(slot, url) {
+function fill(slot, url) {
   const { pictures } = slot.closest("[data-pictures]").dataset;
   const field = slot.querySelector("[data-picture]");
   field.value = url;
@@ -55,4 +55,23 @@ document.addEventListener("paste", (event) => take(event, event.clipboardData));
 document.addEventListener("drop", (event) => take(event, event.dataTransfer));
 document.addEventListener("dragover", (event) => {
   if (event.target.closest?.("[data-slot]")) event.preventDefault();
+});
+
+// Pictures of the log
+
+let chosen = null;
+
+document.addEventListener("click", (event) => {
+  const here = event.target.closest("[data-pick-here]");
+  const picked = event.target.closest("[data-pick]");
+  const picker = document.getElementById("picker");
+  if (here) {
+    chosen = here.closest("[data-slot]");
+    picker.showModal();
+    picker.querySelector("form").dispatchEvent(new Event("loupe:open"));
+  } else if (picked) {
+    picker.close();
+    fill(chosen, picked.dataset.pick);
+    chosen.querySelector("[data-picture]").focus();
+  }
 });

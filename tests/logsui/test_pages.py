@@ -66,7 +66,7 @@ def test_the_list_shows_the_request_with_its_picture(stage: Stage, browser: Brow
     thumbnail = re.search(r'src="([^"]+/images/i0/256)"', row[0])
     assert thumbnail is not None
     assert browser.get(thumbnail[1]).headers["content-type"] == "image/webp"
-    assert "base64" not in page.text
+    assert "data:image" not in page.text
 
 
 def test_an_open_list_hears_of_new_rows_and_of_rows_that_changed(stage: Stage, browser: Browser) -> None:
