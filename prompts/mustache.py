@@ -86,9 +86,11 @@ def slips(template: str) -> list[str]:
     """What renders, but hardly as it was meant: tags and sections that are not closed. Each in a sentence with its line."""
     found: list[tuple[int, str]] = []
     opened: list[_Token] = []
-    for token in _tokens(template):
+    tokens = list(_tokens(template))
+    has_own_braces = any(token.sigil == "=" for token in tokens)
+    for token in tokens:
         if token.sigil == TEXT:
-            if (at := token.text.find("{{")) >= 0 and token.end == len(template):
+            if token is tokens[-1] and not has_own_braces and (at := token.text.find("{{")) >= 0:
                 cut = token.text[at : at + 30].split("\n")[0]
                 found.append((token.start + at, f"{cut} is not closed: write }}}} after it."))
         elif token.sigil in ("#", "^"):
@@ -150,9 +152,11 @@ def is_true(value: Any) -> bool:
 
 
 def look_up(name: str, context: Sequence[Any]) -> Any:
-    """The value of a name, `None` when there is none; `a.b` is looked for whole first, then step by step."""
+    """The value of a name, `None` when there is none; `a.b` is looked for whole first, then step by step, `.a` only here."""
     if name == ".":
         return context[-1]
+    if name.startswith("."):
+        return _step(context[-1], name[1:].split("."))
     for scope in reversed(context):
         if isinstance(scope, Mapping) and name in scope:
             return scope[name]

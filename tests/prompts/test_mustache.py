@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.mustache import TooDeep, details, parse, render
+from prompts.mustache import TooDeep, details, parse, render, slips
 
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     # comments
@@ -20,11 +20,28 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a comment at the end of lines with \\r": ("|\r\n{{! here }}\r\n|", {}, "|\r\n|"),
     "a comment in a line stays in it": ("  12 {{! 34 }}\n", {}, "  12 \n"),
     "a comment is no variable": ("a {{! b }}, {{b}}", {"! b": 1, "b": 2}, "a , 2"),
+    "a comment alone on the first line": ("  {{! here }}\n!", {}, "!"),
+    "a comment alone on the last line": ("!\n  {{! here }}", {}, "!\n"),
+    "a comment of many lines takes them all": ("Begin.\n  {{!\n  two\n  }}\nEnd.\n", {}, "Begin.\nEnd.\n"),
+    "a comment between words leaves their space": ("1 {{! here }} 2", {}, "1  2"),
     # delimiters
     "delimiters change": ("{{=<% %>=}}(<%text%>)", {"text": "Hey!"}, "(Hey!)"),
     "delimiters change back": ("[ {{=| |=}}|a||={{ }}=| {{a}} ]", {"a": 1}, "[ 1 1 ]"),
     "delimiters alone take their line": ("Begin.\n{{=@ @=}}\nEnd.\n", {}, "Begin.\nEnd.\n"),
     "delimiters with spaces": ("|{{= @   @ =}}|", {}, "||"),
+    "delimiters of regular expressions": ("({{=[ ]=}}[text])", {"text": "x"}, "(x)"),
+    "delimiters hold in sections": (
+        "{{= | | =}}\n|#s|\n  {{d}}\n  |d|\n|/s|\n",
+        {"s": True, "d": "x"},
+        "  {{d}}\n  x\n",
+    ),
+    "delimiters hold in inverted sections": ("{{= | | =}}\n|^s|\n  {{d}}\n  |d|\n|/s|\n", {"d": "x"}, "  {{d}}\n  x\n"),
+    "delimiters do not go into a partial": ("{{= | | =}}\n[ |>field| ]\n", {"text": "x"}, "[ *x* ]\n"),
+    "delimiters of a partial stay in it": ("{{>own}} .{{v}}. .|v|.", {"v": "x"}, ".x.  .x. .x. .|v|."),
+    "delimiters in a line leave its space": (" | {{=@ @=}}\n", {}, " | \n"),
+    "delimiters alone with \\r": ("|\r\n{{= @ @ =}}\r\n|", {}, "|\r\n|"),
+    "delimiters alone on the first line": ("  {{=@ @=}}\n=", {}, "="),
+    "delimiters alone on the last line": ("=\n  {{=@ @=}}", {}, "=\n"),
     # interpolation
     "plain text": ("Hello from {Mustache}!\n", {}, "Hello from {Mustache}!\n"),
     "a value": ("Hello, {{subject}}!", {"subject": "world"}, "Hello, world!"),
@@ -43,6 +60,21 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "the ampersand": ("{{& text }}", {"text": "<&>"}, "<&>"),
     "three braces": ("{{{text}}}!", {"text": "<&>"}, "<&>!"),
     "three braces with space": ("|{{{ text }}}|", {"text": "---"}, "|---|"),
+    "the first part of a name is looked for like any": (
+        "{{#a}}{{b.c}}{{/a}}",
+        {"a": {"b": {"c": "Phil"}}, "b": {"c": "Wrong"}},
+        "Phil",
+    ),
+    "a leading dot looks here only": (
+        "{{#a}}{{.n}}{{/a}}{{#b}}{{.n}}{{/b}}",
+        {"a": {"x": 1}, "b": {"n": "Name"}, "n": "Fail"},
+        "Name",
+    ),
+    "a value alone on its line is no tag of that kind": (
+        "  {{text}}\n  {{{text}}}\n  {{&text}}\n",
+        {"text": "-"},
+        "  -\n  -\n  -\n",
+    ),
     # inverted sections
     "inverted of false": ('"{{^no}}shown{{/no}}"', {"no": False}, '"shown"'),
     "inverted of true": ('"{{^yes}}not{{/yes}}"', {"yes": True}, '""'),
@@ -54,6 +86,14 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "inverted sections nest": ("|A{{^b}} B{{^b}} C{{/b}} D{{/b}} E|", {"b": False}, "|A B C D E|"),
     "inverted of dotted names": ("{{^a.b.c}}not{{/a.b.c}}", {"a": {"b": {"c": True}}}, ""),
     "inverted tags alone take their lines": ("|\n{{^b}}\nThis\n{{/b}}\n|\n", {"b": False}, "|\nThis\n|\n"),
+    "inverted sections, two of them": (
+        "{{^t}}\n* 1\n{{/t}}\n* {{n}}\n{{^t}}\n* 3\n{{/t}}\n",
+        {"n": "2"},
+        "* 1\n* 2\n* 3\n",
+    ),
+    "inverted sections nest when not shown": ("| A {{^t}}B {{^t}}C{{/t}} D{{/t}} E |", {"t": True}, "| A  E |"),
+    "space inside an inverted section stays": (" | {{^b}} {{! x }}\n {{/b}} | \n", {}, " |  \n  | \n"),
+    "space in an inverted tag does not matter": ("|{{^ b }}={{/ b }}|", {}, "|=|"),
     # sections
     "of true": ("{{#yes}}shown{{/yes}}", {"yes": True}, "shown"),
     "of false": ("{{#no}}not{{/no}}", {"no": False}, ""),
@@ -73,6 +113,31 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "tags alone take their lines": ("| This\n{{#b}}\n|\n{{/b}}\n| A Line\n", {"b": True}, "| This\n|\n| A Line\n"),
     "indented tags take their lines": ("|\n  {{#b}}\n|\n  {{/b}}\n|\n", {"b": True}, "|\n|\n|\n"),
     "tags alone at the end": ("#{{#b}}\n/\n  {{/b}}", {"b": True}, "#\n/\n"),
+    "names are looked for outside, dotted ones too": (
+        "{{#s}}{{a}}, {{b}}, {{c.d}}{{/s}}",
+        {"a": "foo", "b": "wrong", "s": {"b": "bar"}, "c": {"d": "baz"}},
+        "foo, bar, baz",
+    ),
+    "a value is the context of its own section": ("{{#foo}}{{.}} is {{foo}}{{/foo}}", {"foo": "bar"}, "bar is bar"),
+    "lists in lists see all that is around": (
+        "{{#tops}}{{#mids}}{{t.low}}{{m}}.{{#ends}}{{t.up}}{{m}}{{e}}.{{/ends}}{{/mids}}{{/tops}}",
+        {"tops": [{"t": {"up": "A", "low": "a"}, "mids": [{"m": "1", "ends": [{"e": "x"}, {"e": "y"}]}]}]},
+        "a1.A1x.A1y.",
+    ),
+    "contexts nest as deep as they like": (
+        "{{#a}}\n{{one}}\n{{#b}}\n{{one}}{{two}}{{one}}\n{{#c}}\n{{#five}}\n{{one}}{{.}}6{{.}}{{three}}\n{{/five}}\n{{/c}}\n{{/b}}\n{{/a}}\n",
+        {"a": {"one": 1}, "b": {"two": 2}, "c": {"three": 3, "five": 5}},
+        "1\n121\n15653\n",
+    ),
+    "a text is no list": ("{{#s}}foo{{/s}}", {"s": "123"}, "foo"),
+    "sections nest when not shown": ("| A {{#b}}B {{#b}}C{{/b}} D{{/b}} E |", {"b": False}, "| A  E |"),
+    "of dotted names that are false": ("{{#a.b.c}}Here{{/a.b.c}}", {"a": {"b": {"c": False}}}, ""),
+    "of a broken chain": ("{{#a.b.c}}Here{{/a.b.c}}", {"a": {}}, ""),
+    "space inside a section stays": (" | {{#b}} {{! x }}\n {{/b}} | \n", {"b": True}, " |  \n  | \n"),
+    "sections in a line leave its indent": (" {{#b}}YES{{/b}}\n {{#b}}GOOD{{/b}}\n", {"b": True}, " YES\n GOOD\n"),
+    "tags alone with \\r take their lines": ("|\r\n{{#b}}\r\n{{/b}}\r\n|", {"b": True}, "|\r\n|"),
+    "a tag alone on the first line": ("  {{#b}}\n#{{/b}}\n/", {"b": True}, "#\n/"),
+    "space in a tag of a section does not matter": ("|{{# b }}={{/ b }}|", {"b": True}, "|=|"),
     # partials
     "a partial": ('"{{>text}}"', {}, '"from partial"'),
     "a missing partial is nothing": ('"{{>missing}}"', {}, '""'),
@@ -80,6 +145,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a partial in itself": ("{{>node}}", {"content": "X", "nodes": [{"content": "Y", "nodes": []}]}, "X<Y<>>"),
     "a partial in a line keeps its space": ("| {{> tab }} |", {}, "| \t|\t |"),
     "a partial alone is indented as a whole": ("\\\n {{>lines}}\n/\n", {"content": "<\n->"}, "\\\n |\n <\n->\n |\n/\n"),
+    "a partial in an indented line": ("  {{d}}  {{> arrows}}\n", {"d": "|"}, "  |  >\n>\n"),
+    "a partial alone with \\r": ("|\r\n{{>arrow}}\r\n|", {}, "|\r\n>|"),
+    "a partial alone on the first line": ("  {{>arrows}}\n>", {}, "  >\n  >>"),
+    "a partial alone on the last line": (">\n  {{>arrows}}", {}, ">\n  >\n  >"),
+    "space in a tag of a partial does not matter": ("|{{> arrow }}|", {}, "|>|"),
     # where we differ, see the module
     "nothing is escaped for HTML": ("{{x}}", {"x": '& " < > /'}, '& " < > /'),
     "objects are JSON": ("{{x}}", {"x": {"a": [1, None, "ü"]}}, '{"a": [1, null, "ü"]}'),
@@ -99,6 +169,9 @@ PARTIALS = {
     "text": "from partial",
     "field": "*{{text}}*",
     "node": "{{content}}<{{#nodes}}{{>node}}{{/nodes}}>",
+    "own": ".{{v}}. {{= | | =}} .|v|.",
+    "arrow": ">",
+    "arrows": ">\n>",
     "tab": "\t|\t",
     "lines": "|\n{{{content}}}\n|\n",
     "loop": "{{>pool}}",
@@ -144,3 +217,19 @@ def test_a_text_without_braces_stays_as_it_is(text: str) -> None:
 def test_a_value_is_written_as_it_is(text: str) -> None:
     assert render(parse("<{{x}}>"), {"x": text}, PARTIALS.get) == f"<{text}>"
     assert json.loads(render(parse("{{x}}"), {"x": [text]}, PARTIALS.get)) == [text]
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{a}} {{#b}}x{{/b}} {{!c}} {{>d}}", []),
+        ("{{a", ["{{a is not closed: write }} after it."]),
+        ("{{#a}}x", ["{{#a}} is never closed: write {{/a}} where it ends."]),
+        ("{{#a}}{{^b}}{{/a}}", ["{{^b}} is never closed: write {{/b}} where it ends."]),
+        ("x\n{{/a}}", ["Line 2: {{/a}} closes nothing that is open."]),
+        ("{{ }}", ["A tag names nothing: write a variable's name between the braces."]),
+        ("x {{=<% %>=}} <% a %> {{b", []),
+    ],
+)
+def test_slips_are_told_though_they_render(template: str, says: list[str]) -> None:
+    assert slips(template) == says

@@ -1,0 +1,47 @@
+"""What passes a check, what does not, and what is no check."""
+
+from __future__ import annotations
+
+import pytest
+
+from prompts import checks
+
+SCHEMA = '{"type": "object", "required": ["total"], "properties": {"total": {"type": "number"}}}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "answer", "passes"),
+    [
+        ("", "", "anything", None),
+        ("contains", "12.50", "The total is 12.50 EUR", True),
+        ("contains", "total  IS", "The total is 12.50", True),
+        ("contains", "13", "The total is 12.50", False),
+        ("equals", "Yes", " yes\n", True),
+        ("equals", "yes", "yes, it is", False),
+        ("schema", SCHEMA, '{"total": 12.5}', True),
+        ("schema", SCHEMA, '```json\n{"total": 12.5}\n```', True),
+        ("schema", SCHEMA, '{"total": "12.5"}', False),
+        ("schema", SCHEMA, "The total is 12.50", False),
+        ("schema", '{"$ref": "http://127.0.0.1:9/elsewhere"}', "{}", False),
+    ],
+)
+def test_an_answer_is_held_against_what_is_expected(kind: str, expected: str, answer: str, passes: bool | None) -> None:
+    checks.check_expected(kind, expected)
+    assert checks.passes(kind, expected, answer) is passes
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "says"),
+    [
+        ("like", "x", "'like' is no kind of check"),
+        ("contains", " ", "Write what the answer is expected to hold"),
+        ("schema", "{", "The schema is not JSON"),
+        ("schema", "[1]", "A schema is a JSON object"),
+        ("schema", '{"type": "number or so"}', "This is no JSON schema"),
+        ("schema", '{"properties": {"a": {"pattern": "(a+)+$"}}}', "takes no pattern"),
+    ],
+)
+def test_what_is_no_check_is_refused(kind: str, expected: str, says: str) -> None:
+    with pytest.raises(checks.BadCheck) as refused:
+        checks.check_expected(kind, expected)
+    assert says in str(refused.value)
