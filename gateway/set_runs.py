@@ -58,10 +58,10 @@ class Key:
 
 @dataclass(slots=True)
 class SetRunner:
-    """`gateway` is where the server half listens, such as `http://127.0.0.1:8787`."""
+    """`gateway` is where the server half listens, such as `http://127.0.0.1:8787`. Nothing is asked after `stopping`."""
 
     gateway: str
-    stopping: threading.Event
+    stopping: threading.Event = field(default_factory=threading.Event)
     asking: dict[int, Asking] = field(default_factory=dict)
     keys: dict[uuid.UUID, Key] = field(default_factory=dict)
     pause_until: float = 0.0
@@ -69,7 +69,7 @@ class SetRunner:
 
     def step(self) -> bool:
         """Ask until no run has anything left, or we are to stop. Cells that an earlier end left half asked come first."""
-        if time.monotonic() < self.pause_until:
+        if time.monotonic() < self.pause_until or self.stopping.is_set():
             return False
         runs.put_back()
         if not Cell.objects.waiting().exists():

@@ -18,6 +18,8 @@ MOST_ENDS_BEFORE_READY = 3
 SERVER_SECONDS = 50
 WORKER_SECONDS = 30
 TICK_SECONDS = 0.1
+# Told to the worker before the server stops. It means nothing to a process that has not said what it means.
+ASK_NO_MORE = signal.SIGWINCH
 
 
 class DoesNotStart(Exception):
@@ -46,6 +48,10 @@ class Child:
         self.ends += 1
         log.error("the %s ended with %s; starting it again", self.name, code)
         self.start()
+
+    def tell(self, number: signal.Signals) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
 
     def stop(self, seconds: float) -> None:
         if self.process.poll() is None:
@@ -83,6 +89,7 @@ class Supervisor:
                 self._give_up_if_hopeless()
                 time.sleep(TICK_SECONDS)
         finally:
+            self.worker.tell(ASK_NO_MORE)
             self.server.stop(SERVER_SECONDS)
             self.worker.stop(WORKER_SECONDS)
 

@@ -75,7 +75,7 @@ class Worker:
         self.stopping = threading.Event()
         self.failed = threading.Event()
         self.index_at = self.sweep_at = 0.0
-        self.set_runner = SetRunner(gateway, self.stopping)
+        self.set_runner = SetRunner(gateway)
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.fetcher = Fetcher(
@@ -128,7 +128,12 @@ class Worker:
         while self.ingest.step() or thumbnails.step(self.decoder) or image_links.step(self.fetcher):
             pass
 
+    def ask_no_more(self) -> None:
+        """Runs of picture sets stop where they are: the server, which is about to end, would wait for their calls."""
+        self.set_runner.stopping.set()
+
     def stop(self) -> None:
+        self.ask_no_more()
         self.stopping.set()
 
     def _loop(self, name: str, job: Callable[[], bool]) -> None:
@@ -152,7 +157,7 @@ class Worker:
                     pass
         except BaseException:
             self.failed.set()
-            self.stopping.set()
+            self.stop()
             log.exception("%s broke", name)
             raise
         finally:

@@ -98,7 +98,11 @@ def remove_case(*, case: Case) -> None:
 
 def texts(picture_set: PictureSet) -> list[CaseText]:
     """The cases as they are written down, run and exported."""
-    return [CaseText(one.name, one.values, one.check_kind, one.expected) for one in picture_set.cases.all()]
+    names = picture_set.columns
+    return [
+        CaseText(one.name, {name: one.values.get(name, "") for name in names}, one.check_kind, one.expected)
+        for one in picture_set.cases.all()
+    ]
 
 
 def _locked(picture_set: PictureSet) -> PictureSet:

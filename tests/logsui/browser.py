@@ -7,6 +7,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from dataclasses import dataclass
 
 from tests.loupe import Loupe
@@ -43,6 +44,20 @@ class Browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(page or path).text)
         fields["csrfmiddlewaretoken"] = token[1] if token else ""
         return self._open(path, urllib.parse.urlencode(fields).encode(), {})
+
+    def upload(self, path: str, page: str, files: dict[str, bytes], **fields: str) -> Page:
+        """Send a form with files, which all go into its field `files`."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(page).text)
+        mark = uuid.uuid4().hex
+        parts = [(f'name="{name}"', text.encode()) for name, text in fields.items()]
+        parts += [('name="csrfmiddlewaretoken"', token[1].encode() if token else b"")]
+        parts += [(f'name="files"; filename="{name}"', data) for name, data in files.items()]
+        body = b"".join(
+            f"--{mark}\r\ncontent-disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+            for head, data in parts
+        )
+        headers = {"content-type": f"multipart/form-data; boundary={mark}"}
+        return self._open(path, body + f"--{mark}--\r\n".encode(), headers)
 
     def _open(self, path: str, data: bytes | None, headers: dict[str, str]) -> Page:
         request = urllib.request.Request(

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from gateway.setup import prepare
-from gateway.supervisor import end_with_parent
+from gateway.supervisor import ASK_NO_MORE, end_with_parent
 from gateway.worker import AlreadyWorking, Worker, give_way
 
 
@@ -39,6 +39,7 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        signal.signal(ASK_NO_MORE, lambda *_: worker.ask_no_more())
         if supervised:
             end_with_parent(worker.stop)
         if not worker.run():

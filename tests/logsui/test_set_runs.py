@@ -1,0 +1,252 @@
+"""Picture sets run for real: imported as files, asked through the gateway, stopped, killed, gone on with, exported."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from tests.conftest import Stage
+from tests.fake_upstream import Case, FakeUpstream, chat_events, reset, response, stall, stream
+from tests.gateway.test_durability import processes
+from tests.logsui.browser import Browser
+from tests.loupe import Loupe, until
+from tests.pictures import data_url, picture
+
+CASES = b"name,receipt,currency,expected\none,a.png,EUR,square\ntwo,b.png,USD,circle\nthree,,CHF,\n"
+PICTURES = {"a.png": picture(), "b.png": picture(size=(50, 20))}
+
+
+@dataclass
+class Runs:
+    """Somebody at the pages of sets, with a prompt of two versions on a virtual key."""
+
+    browser: Browser
+    case: Case
+    slug: str
+    path: str = ""
+
+    @classmethod
+    def on(cls, loupe: Loupe, case: Case, vkey: str) -> Runs:
+        scopes = ["--scope", "prompts.use", "--scope", "prompts.write"]
+        key = {"x-portkey-api-key": loupe.manage("apikey", "create", f"sets {uuid.uuid4().hex[:6]}", *scopes)}
+        parts = [
+            {"type": "text", "text": "What is it, in {{currency}}?"},
+            {"type": "image_url", "image_url": {"url": "{{receipt}}"}},
+        ]
+        body = {"string": json.dumps([{"role": "user", "content": parts}]), "model": f"@{vkey}/gpt-4o"}
+        made = json.loads(loupe.call("/v1/prompts", body | {"name": "Seen", "parameters": {}}, headers=key)[2])
+        changed = body["string"].replace("What is it", "Say what it is")
+        loupe.call(f"/v1/prompts/{made['slug']}", {"string": changed}, method="PUT", headers=key)
+        return cls(Browser(loupe), case, made["slug"])
+
+    def make(self, files: dict[str, bytes]) -> Runs:
+        page = self.browser.post("/w/default/sets/create", "/w/default/sets", name="Receipts", prompt=self.slug)
+        self.path = re.sub(r"\?.*", "", page.url.removeprefix(self.browser.loupe.root))
+        self.said = self.browser.upload(f"{self.path}/import", self.path, files, column="receipt").text
+        return self
+
+    def start(self, *columns: str, **fields: str) -> str:
+        """The path of the run."""
+        named = {f"c{at}-prompt": column for at, column in enumerate(columns)}
+        page = self.browser.post(f"{self.path}/run", self.path, **named, **fields)
+        assert "/runs/" in page.url, re.findall(r'role="alert">([^<]+)', page.text)
+        return page.url.removeprefix(self.browser.loupe.root)
+
+    def results(self, run: str) -> list[dict[str, Any]]:
+        with zipfile.ZipFile(io.BytesIO(self.browser.get(f"{run}/export").body)) as archive:
+            return [json.loads(line) for line in archive.read("results.jsonl").splitlines()]
+
+    def states(self, run: str) -> str:
+        return "".join(one["state"][0] for one in self.results(run))
+
+    def ended(self, run: str) -> list[dict[str, Any]]:
+        until(lambda: not set("wr") & set(self.states(run)), "every cell is answered", 40)
+        return self.results(run)
+
+
+@pytest.fixture(scope="module")
+def person(corner: Stage) -> Runs:
+    """Logging in and making a key cost a process each."""
+    return Runs.on(corner.loupe, corner.case, corner.slug)
+
+
+@pytest.fixture
+def runs(person: Runs, stage: Stage) -> Runs:
+    return replace(person, case=stage.case)
+
+
+def test_two_versions_are_run_over_cases_that_came_as_files(runs: Runs, stage: Stage) -> None:
+    runs.make({"cases.csv": CASES, **PICTURES})
+    assert "3 cases imported." in runs.said
+    run = runs.start(f"{runs.slug}@1", runs.slug + "@latest", **{"c1-parameters": '{"temperature": 0}'})
+    found = runs.ended(run)
+    assert [(one["case"], one["version"], one["answer"], one["passed"]) for one in found] == [
+        ("one", 1, "A red square.", True),
+        ("one", 2, "A red square.", True),
+        ("two", 1, "A red square.", False),
+        ("two", 2, "A red square.", False),
+        ("three", 1, "A red square.", None),
+        ("three", 2, "A red square.", None),
+    ]
+    sent = [json.loads(one.body) for one in stage.case.requests]
+    asked = {(body["messages"][0]["content"][0]["text"], body.get("temperature")) for body in sent}
+    assert ("What is it, in EUR?", None) in asked
+    assert ("Say what it is, in USD?", 0) in asked
+    urls = {part["image_url"]["url"] for body in sent for part in body["messages"][0]["content"][1:]}
+    assert urls == {data_url(PICTURES["a.png"]), data_url(PICTURES["b.png"])}
+    id = run.rpartition("/")[2]
+    query = f"q=trace:{id}%20version:{runs.slug}@2"
+    logs = until(lambda: len(found := stage.loupe.logs(query)) == 3 and found, "all are logged")
+    [two] = [log for log in logs if log["metadata"] == {"case": "two", "set": "Receipts"}]
+    assert runs.results(run)[3]["log"].endswith(two["id"])
+
+
+def test_an_exported_set_can_be_imported_again(runs: Runs) -> None:
+    runs.make({"cases.csv": CASES, **PICTURES})
+    for kind in ("csv", "jsonl"):
+        archive = runs.browser.get(f"{runs.path}/export/{kind}").body
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            assert len([name for name in opened.namelist() if name.startswith("pictures/")]) == 2
+        again = Runs(runs.browser, runs.case, runs.slug).make({"set.zip": archive})
+        assert "3 cases imported." in again.said
+        assert runs.browser.get(f"{again.path}/export/jsonl").body == runs.browser.get(f"{runs.path}/export/jsonl").body
+
+
+def test_pictures_alone_are_a_case_each(runs: Runs) -> None:
+    runs.make(PICTURES)
+    assert "2 cases imported." in runs.said
+    assert [one["variables"]["receipt"][:9] for one in runs.ended(runs.start(runs.slug))] == ["pictures/"] * 2
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"a.csv": b"receipt\nb.png\n"}, "1 of the values name a file that was not given, such as b.png."),
+        ({"a.csv": b"receipt\n1,2\n"}, "Nothing was imported. a.csv, line 2: 2 cells under 1 columns."),
+        ({"a.png": b"not a picture"}, "Nothing was imported. a.png: This is no picture that a model takes"),
+        ({"a.zip": b"PK not a zip"}, "Nothing was imported. a.zip cannot be opened as a ZIP"),
+        ({"a.csv": b"receipt,check,expected\nx,schema,{\n"}, "Nothing was imported. case 1: The schema is not JSON"),
+        ({"a.csv": b"name\n"}, "Nothing was imported. There is no case in it."),
+    ],
+)
+def test_what_does_not_fit_is_said(runs: Runs, files: dict[str, bytes], says: str) -> None:
+    assert says in runs.make(files).said.replace("&#x27;", "'").replace("&quot;", '"')
+
+
+def test_a_column_that_cannot_be_run_says_so_beside_itself(runs: Runs) -> None:
+    runs.make(PICTURES)
+    for fields, says in (
+        ({"c0-prompt": f"{runs.slug}@9"}, "versions go from 1 to 2"),
+        ({"c0-prompt": "no-such"}, "There is no prompt &#x27;no-such&#x27;"),
+        ({"c0-model": "@x/y"}, "Name the prompt of this column"),
+        ({"c0-prompt": runs.slug, "c0-parameters": "[1]"}, "Parameters are a JSON object"),
+        ({"c0-prompt": runs.slug, "c0-parameters": '{"messages": []}'}, "cannot bring messages"),
+        ({}, "Choose one to 4 columns"),
+    ):
+        assert says in runs.browser.post(f"{runs.path}/run", runs.path, **fields).text
+
+
+def test_a_stopped_run_breaks_its_calls_off_and_goes_on_later(runs: Runs, stage: Stage) -> None:
+    lines = "name,currency\n" + "".join(f"{n},{n}\n" for n in range(12))
+    runs.make({"cases.csv": lines.encode()})
+    go = threading.Event()
+    stage.case.will(*[stream(chat_events("half", " whole"), go=go)] * 8)
+    run = runs.start(runs.slug)
+    until(lambda: runs.states(run).count("r") == 8 and len(stage.case.requests) == 8, "eight are under way")
+    until(lambda: [one["answer"] for one in runs.results(run)[:8]] == ["half"] * 8, "the answers fill in")
+    runs.browser.post(f"{run}/stop", run)
+    for request in list(stage.case.requests):
+        assert request.client_left.wait(10)
+    until(lambda: runs.states(run) == "w" * 12, "they wait again")
+    assert "12</b> of 12" not in runs.browser.get(run).text
+    stage.case.scripts.clear()
+    runs.browser.post(f"{run}/resume", run)
+    assert {one["answer"] for one in runs.ended(run)} == {"A red square."}
+    assert len(stage.case.requests) == 20
+
+
+def test_what_failed_says_why_and_is_asked_again_on_wish(runs: Runs, stage: Stage) -> None:
+    runs.make({"cases.csv": b"name,currency\n1,1\n2,2\n3,3\n"})
+    broken = stream(chat_events("half", " whole"), ending=reset)
+    stage.case.will(response(400, {"error": {"message": "no such model here"}}), broken, response())
+    run = runs.start(runs.slug)
+    problems = sorted(one["problem"] for one in runs.ended(run))
+    assert problems[0] == ""
+    assert any("no such model here" in problem for problem in problems)
+    assert sum(bool(problem) for problem in problems) == 2
+    assert runs.browser.get(f"{run}?only=failed").text.count('scope="row"') == 2
+    runs.browser.post(f"{run}/resume", run, again="1")
+    assert {(one["state"], one["answer"]) for one in runs.ended(run)} == {("done", "A red square.")}
+
+
+def test_a_run_survives_kills_of_the_worker_and_a_restart(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream
+) -> None:
+    loupe, slug = own_loupe(), f"sets-{uuid.uuid4().hex[:8]}"
+    loupe.add_virtual_key(slug, upstream.url(slug))
+    case = upstream.on(slug)
+    runs = Runs.on(loupe, case, slug)
+    runs.make({"cases.csv": ("name,currency\n" + "".join(f"{n},{n}\n" for n in range(30))).encode()})
+    case.will(*[stall] * 8)
+    run = runs.start(runs.slug)
+    for _ in range(3):
+        case.wait_request(8)
+        case.requests.clear()
+        case.scripts.clear()
+        case.will(*[stall] * 8)
+        os.kill(processes(loupe, "work")[0], signal.SIGKILL)
+    case.wait_request(8)
+    case.scripts.clear()
+    loupe.stop()
+    loupe.start()
+    runs.browser = Browser(loupe)
+    found = runs.ended(run)
+    assert [(one["case"], one["state"], one["answer"]) for one in found] == [
+        (str(n), "done", "A red square.") for n in range(30)
+    ]
+
+
+def test_answers_are_marked_and_counted(runs: Runs) -> None:
+    runs.make({"cases.csv": b"name,currency\n1,1\n2,2\n"})
+    run = runs.start(runs.slug)
+    runs.ended(run)
+    cells = re.findall(r'id="cell-(\d+)"', runs.browser.get(run).text)
+    runs.browser.post(f"{run}/cells/{cells[0]}", run, mark="bad", note="too short")
+    runs.browser.post(f"{run}/cells/{cells[1]}", run, mark="good")
+    assert "1 good, 1 bad" in runs.browser.get(run).text
+    assert [(one["mark"], one["note"]) for one in runs.results(run)] == [("bad", "too short"), ("good", "")]
+    runs.browser.post(f"{run}/cells/{cells[1]}", run, mark="good")
+    assert runs.results(run)[1]["mark"] == ""
+    assert runs.browser.post(f"{run}/cells/{cells[0]}", run, mark="fair").status == 400
+
+
+def test_a_comparison_is_a_run_of_one_case(runs: Runs) -> None:
+    asked = f"/w/default/comparisons/new?prompt={runs.slug}"
+    form = runs.browser.get(asked).text
+    assert (f'value="{runs.slug}@2"' in form, f'value="{runs.slug}@1"' in form) == (True, True)
+    fields = {"c0-prompt": f"{runs.slug}@2", "c1-prompt": f"{runs.slug}@1", "v-currency": "EUR", "v-receipt": ""}
+    page = runs.browser.post("/w/default/comparisons/start", asked, **fields)
+    run = page.url.removeprefix(runs.browser.loupe.root)
+    assert [one["variables"] for one in runs.ended(run)] == [{"currency": "EUR", "receipt": ""}] * 2
+    again = runs.browser.get(f"/w/default/comparisons/new?run={run.rpartition('/')[2]}").text
+    assert ">EUR</textarea>" in again
+
+
+def test_sets_and_runs_of_another_workspace_are_not_there(runs: Runs) -> None:
+    runs.make(PICTURES)
+    run = runs.start(runs.slug)
+    stranger = Browser(runs.browser.loupe, link="")
+    for path in (runs.path, run, f"{run}/export", f"{runs.path}/export/csv"):
+        assert "/login" in stranger.get(path).url
+        assert runs.browser.get(path.replace("/default/", "/other/")).status == 404
