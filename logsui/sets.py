@@ -19,7 +19,7 @@ from logsui import set_files
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
 from logsui.run_columns import ColumnForm, references
-from prompts import drafts, sets
+from prompts import sets
 from prompts.cases import OWN, CaseText
 from prompts.models import Case, PictureSet, Prompt, SetRun
 from prompts.rendering import PICTURE
@@ -47,18 +47,14 @@ def set_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @require_POST
 @editor
 def create_set(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """A set, with the variables of a prompt as its columns where one is named."""
+    """A set, for a prompt where one is named."""
     prompt = Prompt.objects.of(workspace).named(request.POST.get("prompt", "")).first()
-    columns = [one.name for one in drafts.variables(drafts.of_version(prompt.latest))] if prompt else []
     try:
-        made = sets.create_set(workspace=workspace, name=request.POST.get("name", ""), columns=columns)
+        made = sets.create_set(workspace=workspace, name=request.POST.get("name", ""), prompt=prompt)
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return redirect("sets", slug=workspace.slug)
-    page = redirect("set", slug=workspace.slug, id=made.pk)
-    if prompt:
-        page["Location"] += f"?prompt={prompt.slug}"
-    return page
+    return redirect("set", slug=workspace.slug, id=made.pk)
 
 
 @require_GET
@@ -67,8 +63,10 @@ def set_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
     """The cases, what to run on them, and the runs so far. The columns are those of `?run=`, or of the latest run."""
     found, query = _find(workspace, id), request.GET.dict()
     latest = found.runs.newest_first().first()
-    if latest is not None and not {"run", "prompt"} & set(query):
-        query["run"] = str(latest.pk)
+    if latest is not None:
+        query.setdefault("run", str(latest.pk))
+    elif found.prompt is not None:
+        query.setdefault("prompt", found.prompt.slug)
     return page_of(request, workspace, found, ColumnForm.of_query(workspace, query))
 
 

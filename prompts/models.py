@@ -161,12 +161,16 @@ class PromptRevision(models.Model):
 
 
 class PictureSet(models.Model):
-    """Named cases to try prompts on. `columns` are the names of the variables, in the order in which they are shown."""
+    """Named cases to try prompts on. `columns` are the names of the variables, in the order in which they are shown.
+
+    `prompt` is the one that it was made for, which is proposed until something was run.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="picture_sets")
     name = models.CharField(max_length=100)
     columns = models.JSONField(default=list)
+    prompt = models.ForeignKey(Prompt, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -11,17 +11,19 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from prompts import checks
+from prompts import checks, drafts
 from prompts.cases import LONGEST_VALUE, MOST_CASES, CaseText
-from prompts.models import Case, PictureSet
+from prompts.models import Case, PictureSet, Prompt
 
 MOST_COLUMNS = 30
 BRACES = re.compile(r"[{}]")
 
 
-def create_set(*, workspace: Any, name: str, columns: Sequence[str] = ()) -> PictureSet:
-    """Raises ValidationError."""
-    return PictureSet.objects.create(workspace=workspace, name=_name(name), columns=_columns(columns))
+def create_set(*, workspace: Any, name: str, columns: Sequence[str] = (), prompt: Prompt | None = None) -> PictureSet:
+    """With the variables of `prompt` as columns, where it is given. Raises ValidationError."""
+    used = [one.name for one in drafts.variables(drafts.of_version(prompt.latest))] if prompt else []
+    columns = _columns([*columns, *used])
+    return PictureSet.objects.create(workspace=workspace, name=_name(name), columns=columns, prompt=prompt)
 
 
 def rename_set(*, picture_set: PictureSet, name: str) -> None:

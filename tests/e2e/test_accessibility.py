@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import Stage
 from tests.e2e.conftest import ask
+from tests.logsui.sets import CASES, PICTURES, Runs
 from tests.pictures import picture
 
 pytestmark = pytest.mark.browser
@@ -25,11 +27,22 @@ def axe() -> str:
     return AXE.read_text()
 
 
+@pytest.fixture(scope="module")
+def pages_of_sets(corner: Stage) -> list[str]:
+    """The pages of a prompt of two versions, of a set, and of a run of both over it."""
+    runs = Runs.on(corner.loupe, corner.case, corner.slug).make({"cases.csv": CASES, **PICTURES})
+    run = runs.start(f"{runs.slug}@1", f"{runs.slug}@2")
+    runs.ended(run)
+    prompt = re.findall(r"/prompts/([0-9a-f-]{36})", runs.browser.get(run).text)[0]
+    found = [f"prompts/{prompt}", f"prompts/{prompt}/versions", "sets", f"comparisons/new?prompt={runs.slug}"]
+    return [*found, runs.path.removeprefix("/w/default/"), run.removeprefix("/w/default/")]
+
+
 @pytest.mark.parametrize("loupe", ["sqlite"], indirect=True)  # pages look the same on either database
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_barrier(
-    chromium: Browser, session: Any, stage: Stage, axe: str, scheme: Any, width: int
+    chromium: Browser, session: Any, stage: Stage, axe: str, pages_of_sets: list[str], scheme: Any, width: int
 ) -> None:
     id = ask(stage, "accessible", picture(), picture("JPEG"))
     made = chromium.new_context(
@@ -50,6 +63,7 @@ def test_no_page_has_a_barrier(
         "prompts",
         "prompts/new",
         f"logs/{id}/prompt",
+        *pages_of_sets,
     ):
         page.goto(f"{stage.loupe.root}/w/default/{path}")
         if "open=" in path and width > 1000:

@@ -213,3 +213,22 @@ def test_the_editor_works_without_javascript(chromium: Browser, session: object,
     page.get_by_role("button", name="Save version").click()
     expect(page.locator("[name=m1-2-text]")).to_have_value("plain forms")
     made.close()
+
+
+def test_slips_and_refusals_stand_beside_what_causes_them(stage: Stage, context: BrowserContext) -> None:
+    page = context.new_page()  # Chromium itself complains of an answer that is an error
+    write_prompt(stage, page)
+    page.locator("[name=m1-0-text]").press_sequentially(" {{#open}} {{>nowhere}}")
+    expect(page.locator("#m1-0-text-slips")).to_contain_text("{{#open}} is never closed")
+    expect(page.locator("#m1-0-text-slips")).to_contain_text("There is no partial nowhere")
+    page.locator("[name=m1-0-text]").fill("What is it?")
+    expect(page.locator("#m1-0-text-slips")).to_be_hidden()
+    page.get_by_label("receipt").fill("hello")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".variable [data-problem]")).to_contain_text("'hello' is not a picture")
+    expect(page.get_by_label("receipt")).to_be_focused()
+    page.get_by_label("receipt").fill("")
+    page.locator("#model").fill("@gone/gpt-4o")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".model [data-problem]")).to_contain_text("There is no virtual key @gone")
+    expect(page.locator(".variable [data-problem]")).to_be_hidden()
