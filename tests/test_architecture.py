@@ -17,7 +17,7 @@ SOURCES = [
     for path in sorted((ROOT / app).rglob("*.py"))
     if "migrations" not in path.parts
 ]
-TEMPLATES = sorted((ROOT / "logsui" / "templates").rglob("*.html"))
+TEMPLATES = [path for app in ("logsui", "prompts") for path in sorted((ROOT / app / "templates").rglob("*.html"))]
 README = (ROOT / "README.md").read_text()
 FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()

@@ -247,3 +247,82 @@ def test_partials_and_lists_work_through_the_sdk(prompted: Prompted) -> None:
     assert "production" in {one["name"] for one in writer.labels.list().data}
     writer.prompts.delete(prompt_slug=made.slug)
     assert made.slug not in {one["slug"] for one in writer.prompts.list().data}
+
+
+def test_labels_of_ones_own_work_through_the_sdk(prompted: Prompted) -> None:
+    writer, name = prompted.writer, f"canary-{uuid.uuid4().hex[:6]}"
+    made = writer.labels.create(name=name, description="a first few", color_code="#c00")
+    assert made.id == name
+    assert (writer.labels.retrieve(label_id=name).description, name) == ("a first few", name)
+    version = writer.prompts.versions.list(prompt_slug=prompted.slug).data[0]
+    writer.prompts.versions.update(prompt_slug=prompted.slug, version_id=version["id"], label_id=name)
+    until(lambda: _begins(prompted.stage, f"{prompted.slug}@{name}") == "Version", "it is served by its label")
+    writer.labels.update(label_id=name, name=f"{name}-2", description="a second few")
+    until(lambda: _begins(prompted.stage, f"{prompted.slug}@{name}-2") == "Version", "the label has its new name")
+    assert _begins(prompted.stage, f"{prompted.slug}@{name}") == ""
+    writer.labels.delete(label_id=f"{name}-2")
+    until(lambda: _begins(prompted.stage, f"{prompted.slug}@{name}-2") == "", "the label is gone")
+    assert f"{name}-2" not in {one["name"] for one in writer.labels.list().data}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("POST", "/v1/labels", {"name": "production"}, "There is a label production already"),
+        ("POST", "/v1/labels", {"name": "latest"}, "'latest' cannot be a label"),
+        ("DELETE", "/v1/labels/production", {}, "production is a built-in label"),
+        ("PUT", "/v1/labels/no-such", {"name": "x"}, "There is no label 'no-such'"),
+        ("POST", "/v1/collections", {"name": " "}, "A folder needs a name"),
+        ("DELETE", "/v1/collections/receipts", {}, "prompts in receipts. Move or delete them first"),
+        ("GET", "/v1/collections/no/such", None, "There is no collection 'no/such'"),
+    ],
+)
+def test_what_cannot_be_done_to_labels_and_collections_is_said(
+    prompted: Prompted, write_key: str, method: str, path: str, body: Any, says: str
+) -> None:
+    key = {"x-portkey-api-key": write_key}
+    status, _, answer = prompted.stage.loupe.call(path, body, method=method, headers=key)
+    assert status in (400, 404)
+    assert says in json.loads(answer)["error"]["message"]
+
+
+def test_collections_are_made_filled_renamed_and_deleted(prompted: Prompted) -> None:
+    writer, name = prompted.writer, f"till {uuid.uuid4().hex[:6]}"
+    outer = writer.collections.create(name=name)
+    inner = writer.collections.create(name="may", parent_collection_id=outer.id)
+    assert inner.id == f"{name}/may"
+    made = writer.prompts.create(
+        name="In a folder",
+        collection_id=inner.id,
+        string=json.dumps([{"role": "user", "content": "x"}]),
+        parameters={},
+        virtual_key=prompted.stage.slug,
+        model="gpt-4o",
+    )
+    writer.collections.update(collection_id=outer.id, name=f"{name} renamed")
+    moved = writer.collections.retrieve(collection_id=f"{name} renamed/may")
+    assert (moved.name, moved.parent_collection_id) == ("may", f"{name} renamed")
+    assert [one["slug"] for one in writer.prompts.list(collection_id=moved.id).data] == [made.slug]
+    writer.prompts.delete(prompt_slug=made.slug)
+    writer.collections.delete(collection_id=f"{name} renamed")
+    assert not [one for one in writer.collections.list(search=name).data if one["slug"].startswith(name)]
+
+
+def test_node_makes_labels_and_collections(prompted: Prompted, write_key: str, node: Node) -> None:
+    name = f"node-{uuid.uuid4().hex[:6]}"
+    basis = {"sdk": "portkey", "options": {"apiKey": write_key, "baseURL": prompted.stage.loupe.base}}
+    calls = [
+        ("labels.create", [{"name": name, "description": "from Node"}]),
+        ("labels.retrieve", [name]),
+        ("labels.update", [name, {"color_code": "#c00"}]),
+        ("labels.list", []),
+        ("labels.delete", [name]),
+        ("collections.create", [{"name": name}]),
+        ("collections.retrieve", [name]),
+        ("collections.delete", [name]),
+    ]
+    done = node([basis | {"method": method, "args": args} for method, args in calls])
+    assert [one.ok for one in done] == [True] * 8, [one.message for one in done]
+    assert done[1].value["description"] == "from Node"
+    assert {one["color_code"] for one in done[3].value["data"] if one["name"] == name} == {"#c00"}
+    assert done[6].value["name"] == name
