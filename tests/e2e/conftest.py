@@ -12,6 +12,9 @@ from tests.conftest import Stage, needs
 from tests.loupe import Loupe
 from tests.pictures import data_url
 
+# Pages look the same on either database; what they are made of is tested on both, over HTTP.
+ON_SQLITE = pytest.mark.parametrize("loupe", ["sqlite"], indirect=True)
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import Stage
-from tests.e2e.conftest import ask
+from tests.e2e.conftest import ON_SQLITE, ask
 from tests.logsui.sets import CASES, PICTURES, Runs
 from tests.pictures import picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ON_SQLITE]
 
 AXE = Path(__file__).parent.parent / "sdk" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -38,7 +38,6 @@ def pages_of_sets(corner: Stage) -> list[str]:
     return [*found, runs.path.removeprefix("/w/default/"), run.removeprefix("/w/default/")]
 
 
-@pytest.mark.parametrize("loupe", ["sqlite"], indirect=True)  # pages look the same on either database
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_barrier(

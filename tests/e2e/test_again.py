@@ -14,11 +14,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Stage
-from tests.e2e.conftest import ask, said
+from tests.e2e.conftest import ON_SQLITE, ask, said
 from tests.fake_upstream import response
 from tests.pictures import data_url, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ON_SQLITE]
 
 
 def test_what_copy_as_curl_puts_on_the_clipboard_runs(stage: Stage, page: Page, tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import SHARED, Stage
-from tests.e2e.conftest import ask, drawn, said
+from tests.e2e.conftest import ON_SQLITE, ask, drawn, said
 from tests.fake_upstream import response
 from tests.loupe import until
 from tests.pictures import data_url, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ON_SQLITE]
 
 
 def test_markdown_is_drawn_and_can_be_read_as_it_came(stage: Stage, page: Page) -> None:

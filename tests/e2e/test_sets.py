@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Stage
-from tests.e2e.conftest import ask, drawn
+from tests.e2e.conftest import ON_SQLITE, ask, drawn
 from tests.e2e.test_prompts import write_prompt
 from tests.fake_upstream import chat_events, response, stream
 from tests.pictures import picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ON_SQLITE]
 
 
 def new_set(stage: Stage, page: Page, slug: str) -> None:
