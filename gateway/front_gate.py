@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,16 @@ from urllib.parse import parse_qs, quote, unquote
 
 from gateway.answer_headers import own_headers
 from gateway.call import Message, Receive, Send
-from gateway.errors import BadRequest, GatewayError, HeadersTooLarge, NotFound, TooLarge, TooSlow, unexpected
+from gateway.errors import (
+    BadRequest,
+    GatewayError,
+    HeadersTooLarge,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    TooSlow,
+    unexpected,
+)
 from gateway.ids import uuid7
 from gateway.proxy import ClientGone, Proxy
 from gateway.refusal import send_error
@@ -28,6 +38,8 @@ log = logging.getLogger(__name__)
 HEADER_BYTES = 64 * 1024
 HEADER_COUNT = 100
 PAGE_BODY_BYTES = 1024 * 1024
+PAGE_BODY_SECONDS = 600.0
+UPLOADS_AT_ONCE = 8  # Django spools a body to disk before it asks who sends it
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
@@ -51,6 +63,7 @@ class FrontGate:
     idle_seconds: float
     picture_bytes: int
     import_bytes: int
+    uploads: int = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = SLASHES.sub("/", _raw_path(scope))
@@ -118,11 +131,20 @@ class FrontGate:
 
     async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
         """Django's part, behind a cap on bytes and on the time between them."""
+        if "\0" in path or b"%00" in scope["query_string"]:
+            raise BadRequest("The address holds a NUL, which no name here has.")
         length, most = headers.get("content-length", "0"), self._most(path)
         if not length.isdigit() or int(length) > most:
             raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
         scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
-        await self.django(scope, _capped(receive, self.idle_seconds, most), send)
+        is_upload = most > PAGE_BODY_BYTES
+        if is_upload and self.uploads >= UPLOADS_AT_ONCE:
+            raise Overloaded("Too many pictures are being uploaded at once. Try again in a few seconds.")
+        self.uploads += is_upload
+        try:
+            await self.django(scope, _capped(receive, self.idle_seconds, most), send)
+        finally:
+            self.uploads -= is_upload
 
     def _most(self, path: str) -> int:
         if IMPORT.fullmatch(path):
@@ -169,14 +191,14 @@ class _Counted:
 
 
 def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
-    size = 0
+    size, deadline = 0, time.monotonic() + PAGE_BODY_SECONDS
 
     async def capped() -> Message:
         nonlocal size
         if receive.whole:
             return await receive()
         try:
-            async with asyncio.timeout(idle_seconds):
+            async with asyncio.timeout(min(idle_seconds, deadline - time.monotonic())):
                 message = await receive()
         except TimeoutError:
             raise TooSlow("The request's body did not come in time.", code="body_timeout") from None

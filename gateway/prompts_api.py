@@ -199,7 +199,11 @@ def _version(prompt: Prompt, name: str) -> PromptVersion:
     """By number, label, id or `latest`; the published one, or the newest, without a name."""
     if name in ("", "latest"):
         return prompt.latest if name or prompt.published is None else prompt.published
-    found = prompt.versions.filter(number=int(name)) if name.isdecimal() else prompt.versions.filter(labels__name=name)
+    found = (
+        prompt.versions.filter(number=int(name))
+        if name.isdecimal() and len(name) < 10
+        else prompt.versions.filter(labels__name=name)
+    )
     version = found.first() or next((one for one in prompt.versions.all() if str(one.pk) == name), None)
     if version is None:
         raise Http404(f"{prompt.slug} has no version {name[:100]!r}.")

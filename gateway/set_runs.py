@@ -25,6 +25,7 @@ from django.db import connection
 from gateway.dialects import sse
 from gateway.jsontext import encoded, items, obj, parsed_or_none, words
 from gateway.keys import create_passing_key
+from gateway.plaintext import storable
 from prompts import runs
 from prompts.cases import value_of
 from prompts.models import Cell, SetRun
@@ -33,16 +34,17 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 BEAT_SECONDS = 0.4
-CONNECT_SECONDS, SILENT_SECONDS, PAUSE_SECONDS = 10.0, 600.0, 2.0
+CONNECT_SECONDS, PAUSE_SECONDS, IDLE_SECONDS = 10.0, 2.0, 0.4
 KEY_LIFETIME = timedelta(hours=2)
 WHOLE_BYTES = 10_000_000
 
 
 @dataclass(slots=True)
 class Asking:
-    """A cell under way: the call, and what was answered so far."""
+    """A cell under way for the `tries`th time: the call, and what was answered so far."""
 
     cell: int
+    tries: int
     task: asyncio.Task[runs.Ending] | None = None
     text: str = ""
     told: str = ""
@@ -63,19 +65,23 @@ class SetRunner:
     gateway: str
     stopping: threading.Event = field(default_factory=threading.Event)
     asking: dict[int, Asking] = field(default_factory=dict)
+    unwritten: list[runs.Ending] = field(default_factory=list)
     keys: dict[uuid.UUID, Key] = field(default_factory=dict)
     pause_until: float = 0.0
     rows: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="set-run-rows"))
 
     def step(self) -> bool:
         """Ask until no run has anything left, or we are to stop. Cells that an earlier end left half asked come first."""
+        self._write()
         if time.monotonic() < self.pause_until or self.stopping.is_set():
             return False
         runs.put_back()
         if not Cell.objects.waiting().exists():
+            self.pause_until = time.monotonic() + IDLE_SECONDS
             return False
         try:
             asyncio.run(self._ask_all())
+            self._write()
         finally:
             self.asking.clear()
             self.rows.submit(lambda: connection.close()).result()
@@ -83,14 +89,28 @@ class SetRunner:
 
     async def _ask_all(self) -> None:
         """A beat of the database, then of the calls; whatever fails here breaks every call off."""
-        timeout = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)
+        # The gateway gives a silent provider up before we give the gateway up.
+        timeout = httpx.Timeout(settings.UPSTREAM_IDLE_SECONDS + 60, connect=CONNECT_SECONDS)
         limits = httpx.Limits(max_connections=AT_ONCE)
         async with httpx.AsyncClient(base_url=self.gateway, timeout=timeout, limits=limits, trust_env=False) as client:
             try:
                 while await self._beat(client) and not self.stopping.is_set():
                     await asyncio.wait(self._tasks(), timeout=BEAT_SECONDS)
             finally:
+                self._collect()
                 await _end(self._tasks())
+
+    def _collect(self) -> None:
+        """Keep what came of the calls that have ended, until it is written."""
+        for one in [one for one in self.asking.values() if one.task is not None and one.task.done()]:
+            assert one.task is not None
+            self.unwritten.append(one.task.result())
+            del self.asking[one.cell]
+
+    def _write(self) -> None:
+        if self.unwritten:
+            runs.finish(self.unwritten)
+            self.unwritten.clear()
 
     def _tasks(self) -> list[asyncio.Task[runs.Ending]]:
         return [one.task for one in self.asking.values() if one.task is not None]
@@ -98,15 +118,13 @@ class SetRunner:
     async def _beat(self, client: httpx.AsyncClient) -> bool:
         """Tell the database what came, let go what was stopped, take what is next; False when there is nothing to do."""
         loop = asyncio.get_running_loop()
-        ended = [one for one in self.asking.values() if one.task is not None and one.task.done()]
-        endings = [one.task.result() for one in ended if one.task is not None]
-        for one in ended:
-            del self.asking[one.cell]
-        news = {one.cell: one.text for one in self.asking.values() if one.text != one.told}
-        stopped, calls = await loop.run_in_executor(self.rows, self._exchange, endings, news, set(self.asking))
+        self._collect()
+        told = {one.cell: storable(one.text, runs.LONGEST_ANSWER) for one in self.asking.values()}
+        news = {cell: text for cell, text in told.items() if text != self.asking[cell].told}
+        stopped, calls = await loop.run_in_executor(self.rows, self._exchange, news, set(self.asking))
         await _end([task for cell in stopped if (task := self.asking.pop(cell).task) is not None])
         for cell, headers, body, path in calls:
-            asking = self.asking[cell] = Asking(cell)
+            asking = self.asking[cell.pk] = Asking(cell.pk, cell.tries)
             asking.task = asyncio.create_task(_ask(client, asking, path, headers, body))
         for number, text in news.items():
             if number in self.asking:
@@ -114,20 +132,20 @@ class SetRunner:
         return bool(self.asking)
 
     def _exchange(
-        self, endings: list[runs.Ending], news: dict[int, str], asking: set[int]
-    ) -> tuple[set[int], list[tuple[int, dict[str, str], bytes, str]]]:
-        runs.finish(endings)
-        if problem := next((one.problem for one in endings if one.again), ""):
+        self, news: dict[int, str], asking: set[int]
+    ) -> tuple[set[int], list[tuple[Cell, dict[str, str], bytes, str]]]:
+        if problem := next((one.problem for one in self.unwritten if one.again), ""):
             log.warning("runs of picture sets wait %.0f s: %s", PAUSE_SECONDS, problem)
             self.pause_until = time.monotonic() + PAUSE_SECONDS
+        self._write()
         runs.tell(news)
         stopped = runs.stopped(asking)
         runs.break_off(stopped)
         free = AT_ONCE - len(asking) + len(stopped) if time.monotonic() >= self.pause_until else 0
         return stopped, [self._call(cell) for cell in runs.claim(free)] if free > 0 else []
 
-    def _call(self, cell: Cell) -> tuple[int, dict[str, str], bytes, str]:
-        """The cell's number, and its call: headers, body and path."""
+    def _call(self, cell: Cell) -> tuple[Cell, dict[str, str], bytes, str]:
+        """The cell and its call: headers, body and path."""
         run, case, column = cell.run, cell.run.rows[cell.row], cell.run.columns[cell.column]
         variables = {name: value_of(text) for name, text in case["values"].items() if text != ""}
         model = {"model": column["model"]} if column["model"] else {}
@@ -140,7 +158,7 @@ class SetRunner:
             "host": self._host(),
             "content-type": "application/json",
         }
-        return cell.pk, headers, encoded(body), f"/v1/prompts/{column['prompt']}@{column['version']}/completions"
+        return cell, headers, encoded(body), f"/v1/prompts/{column['prompt']}@{column['version']}/completions"
 
     def _host(self) -> str:
         """A name that the gateway answers to, which its address from here need not be."""
@@ -167,14 +185,19 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
 async def _ask(
     client: httpx.AsyncClient, asking: Asking, path: str, headers: dict[str, str], body: bytes
 ) -> runs.Ending:
-    """What came of it. When the gateway itself is not there, or goes while it answers, it is to be asked again."""
+    """What came of it. When the gateway is not there it is to be asked again; when it goes meanwhile, a few times."""
     try:
         async with client.stream("POST", path, headers=headers, content=body) as answer:
             problem = await _read(answer, asking)
-            return runs.Ending(asking.cell, answer=asking.text, problem=problem, log=_log_of(answer))
-    except httpx.RequestError as error:
+            kept = storable(asking.text, runs.LONGEST_ANSWER), storable(problem, runs.LONGEST_PROBLEM)
+            return runs.Ending(asking.cell, *kept, log=_log_of(answer))
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         problem = f"The gateway at {client.base_url} does not answer ({type(error).__name__}). It is asked again."
         return runs.Ending(asking.cell, problem=problem, again=True)
+    except httpx.RequestError as error:
+        is_last = asking.tries >= runs.MOST_TRIES
+        problem = f"The gateway broke its answer off ({type(error).__name__}), {asking.tries} times."
+        return runs.Ending(asking.cell, problem=problem, again=not is_last)
 
 
 def _log_of(answer: httpx.Response) -> uuid.UUID | None:
@@ -193,11 +216,21 @@ async def _read(answer: httpx.Response, asking: Asking) -> str:
     rest = b""
     async for piece in answer.aiter_bytes():
         lines, _, rest = (rest + piece).rpartition(b"\n")
-        for event in sse.events(lines):
-            document = obj(parsed_or_none(event.data))
+        if problem := _take(asking, lines):
+            return problem
+        if len(rest) > WHOLE_BYTES:
+            return "The answer is too long to be read as a stream of words; its log has it whole."
+    return _take(asking, rest)
+
+
+def _take(asking: Asking, lines: bytes) -> str:
+    """Add the words of whole lines; the answer is the problem that one of them tells."""
+    for event in sse.events(lines):
+        document = obj(parsed_or_none(event.data))
+        if len(asking.text) < runs.LONGEST_ANSWER:
             asking.text += _words(document, "delta")
-            if problem := _problem(document):
-                return problem
+        if problem := _problem(document):
+            return problem
     return ""
 
 

@@ -18,7 +18,7 @@ MOST_ENDS_BEFORE_READY = 3
 SERVER_SECONDS = 50
 WORKER_SECONDS = 30
 TICK_SECONDS = 0.1
-# Told to the worker before the server stops. It means nothing to a process that has not said what it means.
+# Told to the worker before the server stops. By default it does nothing; no terminal sends it to a session of its own.
 ASK_NO_MORE = signal.SIGWINCH
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -65,16 +66,16 @@ def _comparison_page(
 
 
 def _variables(form: ColumnForm, values: dict[str, str]) -> list[Variable]:
-    """Those of all columns that can be run, with the value given, or the example of a version."""
-    try:
-        columns = form.read()
-    except ValidationError:
-        columns = []
+    """Those of all columns that can be run, with the value given, or the example of a version; and what else was given."""
+    with suppress(ValidationError):  # it stands beside its column
+        form.read()
     found: dict[str, Variable] = {}
-    for column in columns:
+    for column in form.readable:
         version = PromptVersion.objects.select_related("prompt").get(
             prompt=uuid.UUID(column.prompt), number=column.version
         )
         for one in drafts.variables(drafts.of_version(version)):
-            found.setdefault(one.name, Variable(one.name, one.kind, values.get(one.name, one.value)))
-    return list(found.values())
+            if one.kind != "unused":
+                found.setdefault(one.name, Variable(one.name, one.kind, values.get(one.name, one.value)))
+    others = [Variable(name, "unused", value) for name, value in values.items() if value and name not in found]
+    return [*found.values(), *others]

@@ -5,7 +5,6 @@ The browser makes the call, through the gateway as any client does, with a key t
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from logsui.detail import find_log
 from logsui.replay import model_of
 from prompts import drafts, loading
 from prompts.drafts import Draft, Message, Part
+from prompts.jsontext import parsed
 from prompts.library import Library
 from prompts.models import Prompt
 from prompts.rendering import PromptProblem, render_messages
@@ -85,7 +85,7 @@ def _part(part: Shown) -> Part:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parsed(text)
     except ValueError:
         return text
 
@@ -104,7 +104,7 @@ def _call(workspace: Workspace, draft: Draft) -> dict[str, Any]:
 def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tuple[str, dict[str, Any]] | None:
     """The call of the version that the form was opened on, when nothing was changed since."""
     id, number = request.POST.get("prompt", ""), request.POST.get("based_on", "")
-    if not id or not number.isdecimal():
+    if not id or not number.isdecimal() or len(number) > 9:
         return None
     prompt = Prompt.objects.of(workspace).named(id).first()
     version = prompt.versions.filter(number=int(number)).first() if prompt else None
@@ -119,7 +119,7 @@ def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tup
 
 def _same(left: str, right: str) -> bool:
     try:
-        return bool(json.loads(left) == json.loads(right))
+        return bool(parsed(left) == parsed(right))
     except ValueError:
         return left == right
 

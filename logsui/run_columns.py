@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from gateway.models import Workspace
 from prompts import loading, runs
 from prompts.cases import CaseText
+from prompts.jsontext import parsed
 from prompts.library import Library, NoSuchPrompt
 from prompts.models import PictureSet, Prompt, PromptVersion, SetRun
 from prompts.runs import MOST_COLUMNS, Column
@@ -39,6 +40,7 @@ class ColumnForm:
     workspace: Workspace
     columns: list[ColumnFields] = field(default_factory=list)
     problem: str = ""
+    readable: list[Column] = field(default_factory=list)
 
     @classmethod
     def of_post(cls, workspace: Workspace, form: Mapping[str, str]) -> ColumnForm:
@@ -61,18 +63,18 @@ class ColumnForm:
         return [*self.columns, *(ColumnFields() for _ in range(MOST_COLUMNS - len(self.columns)))]
 
     def read(self) -> list[Column]:
-        """Raises ValidationError; then each problem stands beside its column."""
+        """Raises ValidationError; then each problem stands beside its column, and the others are `readable`."""
         library = loading.libraries().get(self.workspace.pk) or Library()
-        found = []
+        self.readable = []
         for one in self.columns:
             try:
                 if not one.is_empty:
-                    found.append(_column(library, one))
+                    self.readable.append(_column(library, one))
             except ValidationError as error:
                 one.problem = error.messages[0]
         if any(one.problem for one in self.columns):
             raise ValidationError("One of the columns cannot be run; what is wrong stands beside it.")
-        return found
+        return self.readable
 
     def start(self, rows: Sequence[CaseText], picture_set: PictureSet | None, author: Any) -> SetRun | None:
         """None when it cannot be; what is wrong is said by the form then."""
@@ -121,7 +123,7 @@ def _column(library: Library, fields: ColumnFields) -> Column:
 
 def _parameters(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text or "{}")
+        found = parsed(text or "{}")
     except ValueError as error:
         raise ValidationError(f"The parameters are not JSON: {error}.") from None
     if not isinstance(found, dict):

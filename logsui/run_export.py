@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.urls import reverse
@@ -21,24 +22,28 @@ BATCH = 100
 
 def written(run: SetRun, root: str) -> Iterator[bytes]:
     """A ZIP, piece by piece; `root` is what the links to logs begin with."""
-    table, lines = io.StringIO(), io.StringIO()
-    writer = csv.writer(table)
-    names: list[str] = []
-    with Archive("pictures") as archive:
-        for start in range(0, len(run.rows), BATCH):
-            for row in grid(run, list(range(start, min(start + BATCH, len(run.rows))))):
+    is_first = True
+    with Archive("pictures") as archive, TemporaryFile() as table, TemporaryFile() as lines:
+        for start in range(0, run.case_count, BATCH):
+            for row in grid(run, list(range(start, min(start + BATCH, run.case_count)))):
                 values = with_files(archive, run.workspace_id, row["case"]["values"])
-                for one in row["cells"]:
-                    document = _line(run, one, row["case"], values, root)
-                    lines.write(json.dumps(document, ensure_ascii=False) + "\n")
-                    if not names:
-                        names = [*document]
-                        writer.writerow(names)
-                    writer.writerow([_plain(document[name]) for name in names])
+                for document in (_line(run, one, row["case"], values, root) for one in row["cells"]):
+                    if is_first:
+                        table.write(_csv_row(document))
+                        is_first = False
+                    table.write(_csv_row(document.values()))
+                    lines.write(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
                 yield archive.taken()
-        archive.write("results.csv", table.getvalue())
-        archive.write("results.jsonl", lines.getvalue())
+        for name, file in (("results.csv", table), ("results.jsonl", lines)):
+            file.seek(0)
+            yield from archive.copied(name, file)
     yield archive.taken()
+
+
+def _csv_row(values: Iterable[object]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerow([_plain(value) for value in values])
+    return out.getvalue().encode("utf-8", "replace")
 
 
 def _line(run: SetRun, one: Shown, case: dict[str, Any], values: dict[str, str], root: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Head:
 
 def rows(run: SetRun, only: str) -> list[int]:
     if only not in ONLY or not only:
-        return list(range(len(run.rows)))
+        return list(range(run.case_count))
     return sorted(set(run.cells.filter(ONLY[only][1]).values_list("row", flat=True)))
 
 
@@ -103,6 +103,8 @@ def _add_figures(run: SetRun, heads: list[Head]) -> None:
     figures = RequestLog.objects.of(run.workspace).filter(pk__in=run.cells.exclude(log=None).values("log"))
     times: dict[int, list[float]] = {}
     for id, cost, milliseconds in figures.values_list("pk", "cost", "total_ms"):
+        if id not in column_of:
+            continue  # ended since
         head = heads[column_of[id]]
         head.cost = (head.cost or Decimal(0)) + cost if cost is not None else head.cost
         if milliseconds is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,6 +30,18 @@ MOST_FILES = 3000
 MOST_BYTES = 128 * 1024 * 1024
 FILE_NAME = re.compile(r"[^\s/:{}][^/:{}]*\.(?:png|jpe?g|webp|gif|tiff?|heic)", re.IGNORECASE)
 DEFAULT_COLUMN = "picture"
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+END_OF_DIRECTORY, END_SIZE, LOCATOR_64 = b"PK\5\6", 22, b"PK\6\7"
 
 
 @dataclass(slots=True)
@@ -50,8 +64,8 @@ def read(workspace: Workspace, files: Iterable[UploadedFile[Any]], *, column: st
     for name, data in _opened(files):
         if name.lower().endswith(TABLES):
             tables.append((name, data))
-        else:
-            pictures[name] = data
+        elif pictures.setdefault(name, data) != data:
+            raise ValidationError(f"{name} is given twice, with different pictures. Give one of them another name.")
     try:
         found = [one for name, data in tables for one in cases.read(name, data)]
     except BadCases as error:
@@ -95,6 +109,11 @@ class _Kept:
     workspace: Workspace
     pictures: dict[str, bytes]
     images: dict[str, Image] = field(default_factory=dict)
+    by_last_part: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.pictures:
+            self.by_last_part.setdefault(PurePosixPath(name).name, []).append(name)
 
     def named(self, value: str) -> str:
         """A value that names one of the files becomes the address of the kept picture; any other stays."""
@@ -112,10 +131,7 @@ class _Kept:
         """By its whole path, or by its last part where only one file is called so."""
         if value in self.pictures:
             return value
-        last = PurePosixPath(value).name
-        found = [
-            name for name in self.pictures if last and PurePosixPath(name).name == last and FILE_NAME.search(value)
-        ]
+        found = self.by_last_part.get(PurePosixPath(value).name, []) if FILE_NAME.search(value) else []
         return found[0] if len(found) == 1 else None
 
 
@@ -136,16 +152,28 @@ def _opened(files: Iterable[UploadedFile[Any]]) -> Iterator[tuple[str, bytes]]:
 
 
 def _unpacked(file: UploadedFile[Any]) -> Iterator[tuple[str, bytes]]:
+    data = file.read()
+    _check_directory(file.name or "", data)
     try:
-        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():
                 path = PurePosixPath(entry.filename)
                 if entry.is_dir() or any(part.startswith((".", "__MACOSX")) for part in path.parts):
                     continue
                 with archive.open(entry) as opened:  # what a ZIP says of its sizes is not believed
                     yield str(path), opened.read(settings.FETCH_MAX_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+    except BROKEN_ZIP as error:
         raise ValidationError(f"{file.name} cannot be opened as a ZIP: {error}.") from None
+
+
+def _check_directory(name: str, data: bytes) -> None:
+    """Refuse a ZIP by the size of its directory, all of which is read into memory before any count of ours (APPNOTE 4.3.16)."""
+    at = data.rfind(END_OF_DIRECTORY)
+    if at < 0 or len(data) < at + END_SIZE:
+        raise ValidationError(f"{name} cannot be opened as a ZIP: it has no directory. Is it whole?")
+    size = int.from_bytes(data[at + 12 : at + 16], "little")
+    if size > MOST_FILES * 1000 or data[max(0, at - 20) : at].startswith(LOCATOR_64):
+        raise ValidationError(f"{name} holds more than {MOST_FILES:,} files. Import them in parts.")
 
 
 def summary(made: Imported) -> str:

@@ -15,7 +15,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from gateway.models import Workspace
@@ -71,10 +70,10 @@ def run_news(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
     """What changed since the moment in `since`: progress, heads of columns, cells."""
     run = _find(workspace, id)
     try:
-        since = parse_datetime(request.GET.get("since", "")) or run.created_at
-    except ValueError:
+        since = datetime.fromisoformat(request.GET.get("since", "")) - SETTLING
+    except (ValueError, OverflowError):
         since = run.created_at
-    changed = run.cells.filter(changed_at__gte=since - SETTLING)
+    changed = run.cells.filter(changed_at__gte=since if since.tzinfo else run.created_at)
     return render(request, "logsui/_run_news.html", _progress(request, run) | {"news": with_logs(run, changed)})
 
 
@@ -117,8 +116,9 @@ def mark_cell(request: HttpRequest, workspace: Workspace, id: uuid.UUID, cell_id
         return HttpResponse(error.messages[0], status=400, content_type="text/plain")
     if not request.headers.get("hx-request"):
         return redirect(f"{reverse('run', args=[workspace.slug, run.pk])}#cell-{cell.pk}")
-    context = _progress(request, run) | {"one": Shown(cell), "marked": True}
-    return render(request, "logsui/_marks.html", context)
+    if "mark" not in request.POST:
+        return HttpResponse(status=204)
+    return render(request, "logsui/_marked.html", _progress(request, run) | {"one": Shown(cell)})
 
 
 @require_GET
@@ -136,13 +136,14 @@ def _back(run: SetRun) -> str:
 
 
 def _find(workspace: Workspace, id: uuid.UUID) -> SetRun:
-    return get_object_or_404(SetRun.objects.of(workspace).select_related("set", "workspace", "author"), pk=id)
+    found = SetRun.objects.of(workspace).defer("rows").select_related("set", "workspace", "author")
+    return get_object_or_404(found, pk=id)
 
 
 def _progress(request: HttpRequest, run: SetRun) -> dict[str, Any]:
     now = timezone.now()
     found = heads(run)
-    total = len(run.rows) * len(run.columns)
+    total = run.case_count * len(run.columns)
     done, failed = (sum(head.counts.get(name, 0) for head in found) for name in ("done", "failed"))
     last: datetime | None = run.cells.order_by("-changed_at").values_list("changed_at", flat=True).first()
     is_running = run.state == SetRun.State.RUNNING
@@ -162,5 +163,6 @@ def _progress(request: HttpRequest, run: SetRun) -> dict[str, Any]:
         .first(),
         "since": now.isoformat(),
         "back": _back(run),
+        "marks": [(Cell.Mark.GOOD.value, "Good"), (Cell.Mark.BAD.value, "Bad")],
         "can_edit": may_edit(request, run.workspace),
     }

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,13 +32,13 @@ RECENT_RUNS = 20
 @require_GET
 @reader
 def set_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    found = PictureSet.objects.of(workspace).annotate(
-        count=Count("cases", distinct=True), ran=Count("runs", distinct=True)
-    )
+    found = PictureSet.objects.of(workspace).annotate(count=_count(Case), ran=_count(SetRun))
     context = {
         "workspace": workspace,
         "sets": list(found.order_by("name")),
-        "runs": list(SetRun.objects.of(workspace).newest_first().select_related("set", "author")[:RECENT_RUNS]),
+        "runs": list(
+            SetRun.objects.of(workspace).newest_first().defer("rows").select_related("set", "author")[:RECENT_RUNS]
+        ),
         "prompts": list(Prompt.objects.of(workspace).filter(kind=Prompt.Kind.PROMPT).order_by("name")),
         "can_edit": may_edit(request, workspace),
     }
@@ -48,7 +49,7 @@ def set_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @editor
 def create_set(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """A set, for a prompt where one is named."""
-    prompt = Prompt.objects.of(workspace).named(request.POST.get("prompt", "")).first()
+    prompt = Prompt.objects.of(workspace).filter(kind=Prompt.Kind.PROMPT).named(request.POST.get("prompt", "")).first()
     try:
         made = sets.create_set(workspace=workspace, name=request.POST.get("name", ""), prompt=prompt)
     except ValidationError as error:
@@ -62,7 +63,7 @@ def create_set(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 def set_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     """The cases, what to run on them, and the runs so far. The columns are those of `?run=`, or of the latest run."""
     found, query = _find(workspace, id), request.GET.dict()
-    latest = found.runs.newest_first().first()
+    latest = found.runs.newest_first().defer("rows").first()
     if latest is not None:
         query.setdefault("run", str(latest.pk))
     elif found.prompt is not None:
@@ -82,7 +83,7 @@ def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet,
         "count": count,
         "number": number,
         "pages": -(-count // CASES_A_PAGE),
-        "runs": list(picture_set.runs.newest_first().select_related("author")[:RECENT_RUNS]),
+        "runs": list(picture_set.runs.newest_first().defer("rows").select_related("author")[:RECENT_RUNS]),
         "form": form,
         "references": references(workspace),
         "checks": Case.Check.choices,
@@ -130,7 +131,7 @@ def add_case(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
 @require_POST
 @editor
 def edit_case(request: HttpRequest, workspace: Workspace, id: uuid.UUID, case_id: int) -> HttpResponse:
-    """For htmx the row again, with what is wrong beside it and nothing of it lost."""
+    """For htmx what is wrong, to stand beside it: the fields stay as they are, for somebody is typing in them."""
     found = _find(workspace, id)
     case = get_object_or_404(found.cases, pk=case_id)
     form = request.POST.dict()
@@ -147,16 +148,7 @@ def edit_case(request: HttpRequest, workspace: Workspace, id: uuid.UUID, case_id
         write()
     except ValidationError as error:
         problem = error.messages[0]
-        case.name, case.values, case.check_kind, case.expected = name, case.values | values, check, expected
-    context = {
-        "workspace": workspace,
-        "set": found,
-        "row": _row(found, case),
-        "checks": Case.Check.choices,
-        "problem": problem,
-        "can_edit": True,
-    }
-    return render(request, "logsui/_case.html", context)
+    return render(request, "logsui/_case_problem.html", {"case": case, "problem": problem, "oob": True})
 
 
 @require_POST
@@ -189,6 +181,12 @@ def export_set(request: HttpRequest, workspace: Workspace, id: uuid.UUID, kind: 
     if kind not in ("csv", "jsonl"):
         raise Http404("A set is exported with its cases as csv or as jsonl.")
     return sent(set_files.written(found, kind), filename=f"picture-set-{kind}.zip", content_type="application/zip")
+
+
+def _count(model: type[Case | SetRun]) -> Coalesce:
+    """How many of them a set has, as a query of its own: joined, one would multiply the other."""
+    counted = model._default_manager.filter(set=OuterRef("pk")).order_by().values("set").annotate(n=Count("pk"))
+    return Coalesce(Subquery(counted.values("n")), 0)
 
 
 def _find(workspace: Workspace, id: uuid.UUID) -> PictureSet:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prompts.jsontext import parsed
+
 OWN = ("name", "check", "expected")
 PREFIX = "variable:"
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -40,7 +42,7 @@ def value_of(text: str) -> Any:
     if not stripped.startswith(("[", "{")) and stripped not in ("true", "false"):
         return text
     try:
-        return json.loads(stripped)
+        return parsed(stripped)
     except ValueError:
         return text
 
@@ -111,16 +113,15 @@ def _read_csv(filename: str, text: str) -> list[CaseText]:
 
 
 def _case(cells: dict[str, str], number: int) -> CaseText:
+    kind = cells["check"].strip() if "check" in cells else _kind(cells.get("expected", ""))
     own = {name: cells.pop(name, "") for name in OWN}
     values = {name.removeprefix(PREFIX): value for name, value in cells.items()}
-    return _checked(
-        CaseText(own["name"] or f"case {number}", values, _kind(own["check"], own["expected"]), own["expected"])
-    )
+    return _checked(CaseText(own["name"] or f"case {number}", values, kind, own["expected"]))
 
 
-def _kind(check: str, expected: str) -> str:
-    """What is expected without a word on how is to be contained."""
-    return check.strip() or ("contains" if expected.strip() else "")
+def _kind(expected: str) -> str:
+    """Where nothing is said on how, what is expected is to be contained."""
+    return "contains" if expected.strip() else ""
 
 
 def _read_lines(filename: str, text: str) -> list[CaseText]:
@@ -129,7 +130,7 @@ def _read_lines(filename: str, text: str) -> list[CaseText]:
         if not line.strip():
             continue
         try:
-            document = json.loads(line)
+            document = parsed(line)
         except ValueError as error:
             raise BadCases(f"{filename}, line {number}: not JSON: {error}.") from None
         if not isinstance(document, dict) or not isinstance(document.get("variables", {}), dict):
@@ -143,11 +144,10 @@ def _read_lines(filename: str, text: str) -> list[CaseText]:
 def _from_document(document: dict[str, Any], number: int) -> CaseText:
     """Variables stand in `variables`, or beside the case's own fields."""
     own = {name: _text(document.get(name, "")) for name in OWN}
+    kind = own["check"] if "check" in document else _kind(own["expected"])
     beside = {name: one for name, one in document.items() if name not in (*OWN, "variables")}
     values = {name: _text(one) for name, one in (beside | document.get("variables", {})).items()}
-    return _checked(
-        CaseText(own["name"] or f"case {number}", values, _kind(own["check"], own["expected"]), own["expected"])
-    )
+    return _checked(CaseText(own["name"] or f"case {number}", values, kind, own["expected"]))
 
 
 def _checked(case: CaseText) -> CaseText:

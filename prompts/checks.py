@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +10,13 @@ import jsonschema
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from prompts.jsontext import parsed
+
 FENCE = re.compile(r"\s*```\w*\n(.*)\n```\s*", re.DOTALL)
 KINDS = ("", "contains", "equals", "schema")
-# Python's regular expressions can be made to run for ever, and a schema is anybody's in the workspace.
-UNBOUNDED = ("pattern", "patternProperties")
+# These can be made to run for ever, or for the square of the answer's length; and a schema is anybody's in the workspace.
+UNBOUNDED = ("pattern", "patternProperties", "$ref", "$dynamicRef", "$recursiveRef", "uniqueItems")
+LONGEST_SCHEMA = 20_000
 
 
 class BadCheck(Exception):
@@ -28,6 +30,8 @@ def check_expected(kind: str, expected: str) -> None:
     if kind and not expected.strip():
         raise BadCheck("Write what the answer is expected to hold, or choose not to check it.")
     if kind == "schema":
+        if len(expected) > LONGEST_SCHEMA:
+            raise BadCheck(f"The schema is longer than {LONGEST_SCHEMA:,} characters. Check less of the answer.")
         _schema(expected)
 
 
@@ -47,7 +51,7 @@ def _plain(text: str) -> str:
 
 def _schema(text: str) -> dict[str, Any]:
     try:
-        schema = json.loads(text)
+        schema = parsed(text)
         if not isinstance(schema, dict):
             raise BadCheck('A schema is a JSON object such as {"type": "object", "required": ["total"]}.')
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -55,8 +59,10 @@ def _schema(text: str) -> dict[str, Any]:
         raise BadCheck(f"The schema is not JSON: {error}.") from None
     except jsonschema.SchemaError as error:
         raise BadCheck(f"This is no JSON schema: {error.message[:200]}") from None
+    except RecursionError:
+        raise BadCheck("The schema is nested too deeply.") from None
     if found := next((name for name in _keys(schema) if name in UNBOUNDED), None):
-        raise BadCheck(f"A check's schema takes no {found}: an expression could run without end. Leave it out.")
+        raise BadCheck(f"A check's schema takes no {found}: it could run without end. Leave it out.")
     return schema
 
 
@@ -65,8 +71,8 @@ def _fits(schema: dict[str, Any], answer: str) -> bool:
     fenced = FENCE.fullmatch(answer)
     validator = jsonschema.Draft202012Validator(schema, registry=Registry())
     try:
-        return validator.is_valid(json.loads(fenced[1] if fenced else answer))
-    except (ValueError, RecursionError, Unresolvable):
+        return validator.is_valid(parsed(fenced[1] if fenced else answer))
+    except (ValueError, ArithmeticError, RecursionError, Unresolvable):
         return False
 
 

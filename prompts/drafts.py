@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompts import mustache
 from prompts.cases import value_of
+from prompts.jsontext import parsed
 from prompts.rendering import OWN, PICTURE, PromptProblem, Template
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name that the template uses. `kind` is text, image or condition: what a section asks for, or repeats."""
+    """A name that the template uses: as text, image or condition, which is what a section asks for, or repeats.
+
+    One of the kind unused has an example value, and no place in the template any more.
+    """
 
     name: str
     kind: str
@@ -145,8 +149,8 @@ def from_form(form: Mapping[str, str]) -> Draft:
         model=form.get("model", "").strip(),
         examples={name[2:]: value for name, value in form.items() if name.startswith("v-")},
     )
-    for index in _numbers(form, r"m(\d+)-role"):
-        parts = [_part_of_form(form, f"m{index}-{at}-") for at in _numbers(form, rf"m{index}-(\d+)-kind")]
+    for index in _numbers(form, r"m(\d{1,4})-role"):
+        parts = [_part_of_form(form, f"m{index}-{at}-") for at in _numbers(form, rf"m{index}-(\d{{1,4}})-kind")]
         draft.messages.append(Message(form[f"m{index}-role"], parts, _object(form.get(f"m{index}-rest", ""))))
     _read_parameters(draft, form)
     if form.get("act") == "from-json" or (not draft.messages and not draft.is_raw):
@@ -180,15 +184,16 @@ def _change(message: Message, siblings: list[Any], verb: str, at: int) -> None:
 
 
 def variables(draft: Draft) -> list[Variable]:
-    """Those that the template uses, in its order. A template that cannot be read has none."""
+    """Those that the template uses, in its order, then those that it used. Of one that cannot be read nothing is used."""
     try:
         found, images = draft.template.details(), draft.template.image_variables()
     except PromptProblem:
-        return []
+        found, images = mustache.Details(), set()
     kinds = {
         name: "image" if name in images else "condition" if name in found.sections else "text"
         for name in found.variables
     }
+    kinds |= {name: "unused" for name, value in draft.examples.items() if value and name not in kinds}
     return [Variable(name, kind, draft.examples.get(name, "")) for name, kind in kinds.items()]
 
 
@@ -215,7 +220,7 @@ def _unknown(text: str, partials: Container[str]) -> list[str]:
 
 def values(draft: Draft) -> dict[str, Any]:
     """The example values as a call gives them: JSON where it is meant as such, text otherwise."""
-    return {one.name: value_of(one.value) for one in variables(draft)}
+    return {one.name: value_of(one.value) for one in variables(draft) if one.kind != "unused"}
 
 
 def _read_messages(document: Any) -> list[Message]:
@@ -294,7 +299,7 @@ def _read_parameters(draft: Draft, form: Mapping[str, str]) -> None:
 
 def _read_document(draft: Draft, name: str, text: str) -> None:
     try:
-        found = json.loads(text)
+        found = parsed(text)
     except ValueError as error:
         draft.errors[name] = f"This is not JSON: {error}."
         return
@@ -333,7 +338,7 @@ def _numbers(form: Mapping[str, str], pattern: str) -> list[int]:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text or "{}")
+        found = parsed(text or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -17,11 +17,11 @@ from prompts import mustache
 from prompts.library import LABEL, RESERVED, RESERVED_SLUGS
 from prompts.models import Prompt, PromptLabel, PromptRevision, PromptVersion
 from prompts.rendering import PromptProblem, Template
+from prompts.storable import check_storable
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,48}[a-z0-9]|[a-z0-9]")
 KEPT_FOR = timedelta(days=30)
 LONGEST = 1_000_000
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ def create(
     name = name.strip()
     if not name:
         raise ValidationError("A prompt needs a name, so that you know it again.")
+    check_storable([name, folder], "The name or the folder")
     prompt = Prompt(
         workspace=workspace,
         kind=kind,
@@ -123,6 +124,8 @@ def check_label(name: str) -> None:
 
 @transaction.atomic
 def take_label(*, prompt: Prompt, name: str) -> None:
+    """Raises ValidationError for what cannot be a label."""
+    check_label(name)
     PromptLabel.objects.filter(prompt=prompt, name=name).delete()
     moved()
 
@@ -132,6 +135,7 @@ def rename(*, prompt: Prompt, name: str, folder: str) -> None:
     """The slug stays: programs call it. Raises ValidationError."""
     if not name.strip():
         raise ValidationError("A prompt needs a name, so that you know it again.")
+    check_storable([name, folder], "The name or the folder")
     prompt.name, prompt.folder = name.strip()[:100], folder_path(folder)
     prompt.save(update_fields=["name", "folder", "updated_at"])
 
@@ -168,6 +172,7 @@ def find_version(prompt: Prompt, number: int) -> PromptVersion:
 
 
 def _added(prompt: Prompt, number: int, content: Content, note: str, author: Any) -> PromptVersion:
+    check_storable(note, "The note")
     fields = _stored(content)
     return PromptVersion.objects.create(prompt=prompt, number=number, note=note.strip()[:500], author=author, **fields)
 
@@ -190,8 +195,7 @@ def _check(prompt: Prompt, content: Content) -> None:
         )
     if len(content.model) > 200:
         raise ValidationError("The model's name is too long.")
-    if not _is_storable(_stored(content)):
-        raise ValidationError("The template holds a NUL or half a character, which no database keeps.")
+    check_storable(_stored(content), "The template")
     if prompt.kind == Prompt.Kind.PROMPT:
         try:
             Template(content.text, content.is_raw).check()
@@ -199,15 +203,6 @@ def _check(prompt: Prompt, content: Content) -> None:
             raise ValidationError(str(problem)) from None
     else:
         _check_circle(prompt, content.text)
-
-
-def _is_storable(value: Any) -> bool:
-    """Whether every database takes it: no NUL, and no half of a character."""
-    if isinstance(value, dict):
-        return all(_is_storable(one) for pair in value.items() for one in pair)
-    if isinstance(value, list):
-        return all(_is_storable(one) for one in value)
-    return not isinstance(value, str) or ("\0" not in value and not SURROGATE.search(value))
 
 
 def _check_circle(partial: Prompt, text: str) -> None:

@@ -55,7 +55,7 @@ class Shelf:
             return self.published
         if name == LATEST:
             return self.latest
-        if name.isdecimal():
+        if name.isdecimal() and len(name) < 10:
             if not 1 <= int(name) <= self.latest:
                 raise NoSuchPrompt(f"{self.slug} has no version {name}; its versions go from 1 to {self.latest}.")
             return int(name)

@@ -4,7 +4,8 @@
 * objects and lists are written as JSON, `true` and `false` as JSON writes them;
 * a section is entered by JavaScript's idea of truth: `0` and `""` are false, the text `"false"` is true;
 * `{{>>name}}` is a partial whose name is the value of `name`;
-* what is not closed is no error: a tag stays as text, a section ends with the template.
+* what is not closed is no error: a tag stays as text, a section ends with the template;
+* a section more than a hundred deep in others is left out.
 
 A value is never looked at for tags of its own.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +23,7 @@ from typing import Any
 
 LINE = re.compile(r"(?m)^(?!\Z)")
 SIGIL = re.compile(r"[#^/!>&={]?")
-DEEPEST = 20
+DEEPEST, MOST_NESTED = 20, 100
 TEXT = "text"
 STANDALONE = ("#", "^", "/", "!", ">", "=")
 
@@ -73,7 +75,7 @@ class TooDeep(Exception):
 @lru_cache(maxsize=4096)
 def parse(template: str) -> Sequence[Node]:
     """The template as a tree. Takes any text."""
-    return _nest(list(_tokens(template)), 0, "")[0]
+    return _nest(list(_tokens(template)), 0, ())[0]
 
 
 def details(nodes: Sequence[Node]) -> Details:
@@ -86,6 +88,7 @@ def slips(template: str) -> list[str]:
     """What renders, but hardly as it was meant: tags and sections that are not closed. Each in a sentence with its line."""
     found: list[tuple[int, str]] = []
     opened: list[_Token] = []
+    names: Counter[str] = Counter()
     tokens = list(_tokens(template))
     has_own_braces = any(token.sigil == "=" for token in tokens)
     for token in tokens:
@@ -95,9 +98,16 @@ def slips(template: str) -> list[str]:
                 found.append((token.start + at, f"{cut} is not closed: write }}}} after it."))
         elif token.sigil in ("#", "^"):
             opened.append(token)
-        elif token.sigil == "/" and token.text in [one.text for one in opened]:
+            names[token.text] += 1
+            if len(opened) == MOST_NESTED + 1:
+                found.append(
+                    (token.start, f"Sections are nested more than {MOST_NESTED} deep; what is deeper is left out.")
+                )
+        elif token.sigil == "/" and names[token.text]:
             while (last := opened.pop()).text != token.text:
+                names[last.text] -= 1
                 found.append((last.start, _not_closed(last)))
+            names[token.text] -= 1
         elif token.sigil == "/":
             found.append((token.start, f"{{{{/{token.text}}}}} closes nothing that is open."))
         elif not token.text and token.sigil not in ("!", "="):
@@ -255,17 +265,17 @@ def _stand_alone(template: str, token: _Token) -> None:
     token.start, token.end = begin, after.end()
 
 
-def _nest(tokens: Sequence[_Token], at: int, opened: str) -> tuple[list[Node], int]:
-    """The nodes up to the tag that closes `opened`, and where the rest begins."""
+def _nest(tokens: Sequence[_Token], at: int, opened: tuple[str, ...]) -> tuple[list[Node], int]:
+    """The nodes up to the tag that closes the last of `opened`, and where the rest begins."""
     nodes: list[Node] = []
     while at < len(tokens):
         token = tokens[at]
         at += 1
         if token.sigil in ("#", "^"):
-            children, at = _nest(tokens, at, token.text)
+            children, at = _nest(tokens, at, (*opened, token.text)) if len(opened) < MOST_NESTED else ([], at)
             nodes.append(Node("section" if token.sigil == "#" else "inverted", token.text, children))
         elif token.sigil == "/":
-            if token.text == opened:
+            if opened and token.text == opened[-1]:
                 return nodes, at
         elif token.sigil == ">":
             kind = "named" if token.text.startswith(">") else "partial"

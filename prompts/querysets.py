@@ -24,6 +24,8 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
 
     def named(self, name: str) -> PromptQuerySet:
         """By slug, or by id where it reads like one."""
+        if "\0" in name:
+            return self.none()  # PostgreSQL would not take the question
         try:
             return self.filter(models.Q(slug=name) | models.Q(pk=uuid.UUID(name)))
         except ValueError:
@@ -50,8 +52,8 @@ class RunQuerySet(models.QuerySet["SetRun"]):
 
 class CellQuerySet(models.QuerySet["Cell"]):
     def waiting(self) -> CellQuerySet:
-        """Those that are to be asked now, the oldest run's first, row by row."""
-        return self.filter(state="waiting", run__state="running").order_by("run__created_at", "run", "row", "column")
+        """Those that are to be asked now, row by row: a run that has just begun does not wait for all of a long one."""
+        return self.filter(state="waiting", run__state="running").order_by("row", "run__created_at", "run", "column")
 
     def under_way(self) -> CellQuerySet:
         return self.filter(state="running")

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from prompts import mustache
+from prompts.jsontext import parsed
 from prompts.mustache import Partials, Value
 
 OWN = "loupe"
@@ -109,7 +110,7 @@ def render_messages(
 @lru_cache(maxsize=1024)
 def _document(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parsed(text)
     except ValueError as error:
         raise PromptProblem(f"The template is not JSON: {error}.") from None
 
@@ -150,7 +151,7 @@ def _is_wanted(part: Any, variables: Mapping[str, Any]) -> bool:
 def _from_raw(text: str, variables: Mapping[str, Any], partials: Partials) -> Any:
     written = _without_loose_commas(_written(mustache.events(mustache.parse(text), variables, partials)))
     try:
-        return _without_nulls(json.loads(written))
+        return _without_nulls(parsed(written))
     except ValueError as error:
         raise PromptProblem(f"The template does not make JSON: {error}. It made: {written[:300]}") from None
 
@@ -182,17 +183,13 @@ def _outside(value: Any) -> str:
     """What is JSON already stays so, that tools and messages can be given as text; any other text becomes a string."""
     if isinstance(value, str) and value.strip():
         try:
-            json.loads(value, parse_constant=_refuse)
+            parsed(value)
             return value
         except ValueError:
             return json.dumps(value, ensure_ascii=False)
     if value is None or value == "" or isinstance(value, float):
         return mustache.plain(value) or "null"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 LOOSE = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*(?:[,\]}]|\Z))|(?<=[\[{])\s*,', re.DOTALL)

@@ -9,14 +9,18 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from prompts import checks
 from prompts.cases import CaseText
 from prompts.models import Cell, PictureSet, SetRun
+from prompts.storable import check_storable
 
 MOST_COLUMNS = 4
-LONGEST_ANSWER = 200_000
+LONGEST_ANSWER, LONGEST_PROBLEM = 100_000, 2000
+MOST_CHARACTERS = 5_000_000
+MOST_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What came of a cell: an answer, or a problem in words. `log` is the request's id.
+    """What came of a cell: an answer, or a problem in words, that a database keeps. `log` is the request's id.
 
     `again` is said when nobody was there to answer: the cell waits, with the problem beside it.
     """
@@ -53,13 +57,14 @@ def start(
         raise ValidationError("There is no case to run. Add one, or import some.")
     if not 1 <= len(columns) <= MOST_COLUMNS:
         raise ValidationError(f"Choose one to {MOST_COLUMNS} columns: a prompt, and its version.")
-    run = SetRun.objects.create(
-        workspace=workspace,
-        set=picture_set,
-        rows=[asdict(one) for one in rows],
-        columns=[asdict(one) for one in columns],
-        author=author,
-    )
+    copied = {"rows": [asdict(one) for one in rows], "columns": [asdict(one) for one in columns]}
+    check_storable(copied, "What is to be run")
+    size = sum(len(text) for one in rows for text in (*one.values.values(), one.expected))
+    if size > MOST_CHARACTERS:
+        raise ValidationError(
+            f"The cases hold {size / 1e6:.1f} MB of text; a run takes {MOST_CHARACTERS / 1e6:.0f}. Upload pictures instead."
+        )
+    run = SetRun.objects.create(workspace=workspace, set=picture_set, author=author, case_count=len(rows), **copied)
     places = ((row, column) for row in range(len(rows)) for column in range(len(columns)))
     Cell.objects.bulk_create((Cell(run=run, row=row, column=column) for row, column in places), batch_size=500)
     return run
@@ -75,8 +80,10 @@ def resume(*, run: SetRun, again: bool = False) -> None:
     """Go on with what is not answered yet; `again` asks once more what failed, too."""
     if again:
         failed = Cell.objects.filter(run=run, state=Cell.State.FAILED)
-        failed.update(state=Cell.State.WAITING, problem="", answer="", log=None, passed=None, changed_at=timezone.now())
-    has_more = Cell.objects.filter(run=run, state=Cell.State.WAITING).exists()
+        failed.update(
+            state=Cell.State.WAITING, problem="", answer="", log=None, passed=None, tries=0, changed_at=timezone.now()
+        )
+    has_more = Cell.objects.filter(run=run, state__in=(Cell.State.WAITING, Cell.State.RUNNING)).exists()
     state = SetRun.State.RUNNING if has_more else SetRun.State.DONE
     SetRun.objects.filter(pk=run.pk).update(state=state)
 
@@ -90,23 +97,35 @@ def mark(*, cell: Cell, mark: str, note: str) -> None:
     """What a person thinks of an answer. Raises ValidationError."""
     if mark not in Cell.Mark.values:
         raise ValidationError("A mark is good or bad, or none.")
+    check_storable(note, "The note")
     cell.mark, cell.note = mark, note.strip()[:500]
     cell.save(update_fields=["mark", "note", "changed_at"])
 
 
-def put_back() -> int:
-    """Cells that nobody asks any more, because whoever did has ended; how many."""
-    return Cell.objects.under_way().update(state=Cell.State.WAITING, answer="", changed_at=timezone.now())
+def put_back() -> None:
+    """Cells that nobody asks any more, because whoever did has ended, wait again; but not those that end it each time."""
+    left = Cell.objects.under_way()
+    if not left.exists():
+        return  # a write would take the lock of SQLite
+    problem = f"Asked {MOST_TRIES} times, and each time the worker ended before the answer was whole."
+    runs = set(left.values_list("run", flat=True))
+    left.filter(tries__gte=MOST_TRIES).update(state=Cell.State.FAILED, problem=problem, changed_at=timezone.now())
+    left.update(state=Cell.State.WAITING, answer="", changed_at=timezone.now())
+    _end(runs)
 
 
 @transaction.atomic
 def claim(most: int) -> list[Cell]:
-    """The next cells to ask, at most so many, which are under way from now on."""
-    found = list(Cell.objects.waiting().select_related("run")[:most])
+    """The next cells to ask, at most so many, which are under way from now on. Their runs are at hand."""
+    found = list(Cell.objects.waiting()[:most])
     Cell.objects.filter(pk__in=[one.pk for one in found]).update(
-        state=Cell.State.RUNNING, problem="", changed_at=timezone.now()
+        state=Cell.State.RUNNING, problem="", tries=F("tries") + 1, changed_at=timezone.now()
     )
-    return found
+    asked = SetRun.objects.select_related("set", "workspace").in_bulk({one.run_id for one in found})
+    known = [one for one in found if one.run_id in asked]
+    for one in known:
+        one.run, one.tries = asked[one.run_id], one.tries + 1
+    return known
 
 
 def stopped(cells: Iterable[int]) -> set[int]:
@@ -120,33 +139,46 @@ def stopped(cells: Iterable[int]) -> set[int]:
 def tell(answers: Mapping[int, str]) -> None:
     """What was answered so far."""
     for cell, answer in answers.items():
-        Cell.objects.filter(pk=cell).update(answer=answer[:LONGEST_ANSWER], changed_at=timezone.now())
+        Cell.objects.filter(pk=cell).update(answer=answer, changed_at=timezone.now())
 
 
 def break_off(cells: Iterable[int]) -> None:
     """They were stopped before their answer was whole, and wait for the run to go on."""
-    Cell.objects.filter(pk__in=list(cells)).update(state=Cell.State.WAITING, answer="", changed_at=timezone.now())
-
-
-@transaction.atomic
-def finish(endings: Iterable[Ending]) -> None:
-    """Note what came of cells, checked; a run without any left is done."""
-    runs = set()
-    for one in endings:
-        cell = Cell.objects.select_related("run").filter(pk=one.cell).first()
-        if cell is None:
-            continue  # its run was deleted
-        cell.answer, cell.problem, cell.log = one.answer[:LONGEST_ANSWER], one.problem[:2000], one.log
-        cell.state = _state(one)
-        case = cell.run.rows[cell.row]
-        is_checked = cell.state == Cell.State.DONE
-        cell.passed = checks.passes(case["check"], case["expected"], one.answer) if is_checked else None
-        cell.save()
-        runs.add(cell.run_id)
-    open_runs = Cell.objects.filter(run__in=runs, state__in=(Cell.State.WAITING, Cell.State.RUNNING)).values("run")
-    SetRun.objects.filter(pk__in=runs, state=SetRun.State.RUNNING).exclude(pk__in=open_runs).update(
-        state=SetRun.State.DONE
+    Cell.objects.filter(pk__in=list(cells)).update(
+        state=Cell.State.WAITING, answer="", tries=0, changed_at=timezone.now()
     )
+
+
+def finish(endings: Sequence[Ending]) -> None:
+    """Note what came of cells, checked; a run without any left is done. Twice does no harm."""
+    found = Cell.objects.in_bulk([one.cell for one in endings])
+    asked = SetRun.objects.in_bulk({cell.run_id for cell in found.values()})
+    # A check may take its time, which is not that of a transaction.
+    known = [(one, cell) for one in endings if (cell := found.get(one.cell)) and cell.run_id in asked]
+    checked = [(one, _passed(one, asked[cell.run_id], cell)) for one, cell in known]
+    with transaction.atomic():
+        for one, passed in checked:
+            Cell.objects.filter(pk=one.cell).update(
+                answer=one.answer,
+                problem=one.problem,
+                log=one.log,
+                state=_state(one),
+                passed=passed,
+                changed_at=timezone.now(),
+            )
+        _end(asked)
+
+
+def _end(runs: Iterable[uuid.UUID]) -> None:
+    """Those of the runs that have nothing left to ask are done."""
+    unfinished = Cell.objects.filter(run__in=runs, state__in=(Cell.State.WAITING, Cell.State.RUNNING))
+    running = SetRun.objects.filter(pk__in=runs, state=SetRun.State.RUNNING)
+    running.exclude(pk__in=unfinished.values("run")).update(state=SetRun.State.DONE)
+
+
+def _passed(ending: Ending, run: SetRun, cell: Cell) -> bool | None:
+    case = run.rows[cell.row]
+    return None if ending.problem else checks.passes(case["check"], case["expected"], ending.answer)
 
 
 def _state(ending: Ending) -> Cell.State:

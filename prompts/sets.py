@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from django.utils import timezone
 from prompts import checks, drafts
 from prompts.cases import LONGEST_VALUE, MOST_CASES, CaseText
 from prompts.models import Case, PictureSet, Prompt
+from prompts.storable import check_storable
 
 MOST_COLUMNS = 30
 BRACES = re.compile(r"[{}]")
@@ -21,7 +23,8 @@ BRACES = re.compile(r"[{}]")
 
 def create_set(*, workspace: Any, name: str, columns: Sequence[str] = (), prompt: Prompt | None = None) -> PictureSet:
     """With the variables of `prompt` as columns, where it is given. Raises ValidationError."""
-    used = [one.name for one in drafts.variables(drafts.of_version(prompt.latest))] if prompt else []
+    known = drafts.variables(drafts.of_version(prompt.latest)) if prompt else []
+    used = [one.name for one in known if one.kind != "unused"]
     columns = _columns([*columns, *used])
     return PictureSet.objects.create(workspace=workspace, name=_name(name), columns=columns, prompt=prompt)
 
@@ -66,7 +69,7 @@ def add_cases(*, picture_set: PictureSet, cases: Sequence[CaseText], columns: It
     locked.save(update_fields=["columns", "updated_at"])
     after = (locked.cases.aggregate(last=Max("position"))["last"] or 0) + 1
     for one in cases:
-        _check(one.name, one.check, one.expected)
+        _check(one)
     Case.objects.bulk_create(
         Case(
             set=locked,
@@ -87,7 +90,7 @@ def edit_case(*, case: Case, name: str, values: Mapping[str, str], check: str, e
         raise ValidationError(
             f"{long} is longer than {LONGEST_VALUE:,} characters. Upload a picture instead of pasting it."
         )
-    _check(name, check, expected)
+    _check(CaseText(name, dict(values), check, expected))
     case.name, case.values = name.strip()[:200] or f"case {case.position}", case.values | dict(values)
     case.check_kind, case.expected = check, expected
     case.save()
@@ -114,12 +117,14 @@ def _locked(picture_set: PictureSet) -> PictureSet:
 def _name(name: str) -> str:
     if not name.strip():
         raise ValidationError("A set needs a name, so that you know it again.")
+    check_storable(name, "The name")
     return name.strip()[:100]
 
 
 def _columns(names: Iterable[str]) -> list[str]:
     """Each once; a name that no template can use is refused."""
     found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    check_storable(found, "A variable's name")
     for name in found:
         if BRACES.search(name) or len(name) > 100:
             raise ValidationError(f"{name[:50]!r} cannot be a variable: leave the braces out, and keep it short.")
@@ -128,8 +133,9 @@ def _columns(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _check(name: str, check: str, expected: str) -> None:
+def _check(case: CaseText) -> None:
+    check_storable(asdict(case), case.name[:60] or "The case")
     try:
-        checks.check_expected(check, expected)
+        checks.check_expected(case.check, case.expected)
     except checks.BadCheck as error:
-        raise ValidationError(f"{name[:60]}: {error}") from None
+        raise ValidationError(f"{case.name[:60]}: {error}") from None

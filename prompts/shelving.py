@@ -9,6 +9,7 @@ from django.db import transaction
 
 from prompts.editing import check_label, folder_path, moved
 from prompts.models import Folder, LabelName, Prompt, PromptLabel
+from prompts.storable import check_storable
 
 BUILT_IN_LABELS = ("production", "staging", "development")
 
@@ -23,17 +24,22 @@ def labels(workspace: Any) -> list[LabelName]:
 
 def create_label(*, workspace: Any, name: str, description: str = "", color_code: str = "") -> LabelName:
     """Raises ValidationError."""
+    check_storable([description, color_code], "The label")
     check_label(name)
     if name in [one.name for one in labels(workspace)]:
         raise ValidationError(f"There is a label {name} already.")
-    return LabelName.objects.create(
-        workspace=workspace, name=name, description=description[:500], color_code=color_code[:20]
+    made, is_new = LabelName.objects.get_or_create(
+        workspace=workspace, name=name, defaults={"description": description[:500], "color_code": color_code[:20]}
     )
+    if not is_new:
+        raise ValidationError(f"There is a label {name} already.")
+    return made
 
 
 @transaction.atomic
 def change_label(*, label: LabelName, name: str, description: str, color_code: str) -> LabelName:
     """With another name it has that on every version. Raises ValidationError."""
+    check_storable([description, color_code], "The label")
     _refuse_built_in(label)
     if name != label.name:
         check_label(name)
@@ -66,6 +72,7 @@ def folders(workspace: Any) -> list[str]:
 def create_folder(*, workspace: Any, name: str, parent: str = "") -> str:
     """Its path. Raises ValidationError."""
     path = folder_path(f"{parent}/{name}")
+    check_storable(path, "The folder's name")
     if not folder_path(name):
         raise ValidationError("A folder needs a name.")
     Folder.objects.get_or_create(workspace=workspace, path=path)
@@ -77,8 +84,11 @@ def rename_folder(*, workspace: Any, path: str, name: str) -> str:
     """Its new path; what is in it and below it moves along. Raises ValidationError."""
     if not folder_path(name) or "/" in folder_path(name):
         raise ValidationError("A folder needs a name, without a slash.")
+    check_storable(name, "The folder's name")
     parent, _, _ = path.rpartition("/")
     new = folder_path(f"{parent}/{name}")
+    if new == path:
+        return path
     for row in Prompt.objects.filter(workspace=workspace, folder__startswith=path):
         if row.folder == path or row.folder.startswith(f"{path}/"):
             Prompt.objects.filter(pk=row.pk).update(folder=folder_path(new + row.folder[len(path) :]))

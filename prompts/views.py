@@ -71,7 +71,11 @@ def edit_prompt(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Ht
     """The newest version, or the one of `?version=`, as a draft."""
     prompt = _find(workspace, id)
     number = request.GET.get("version", "")
-    version = get_object_or_404(prompt.versions, number=int(number)) if number.isdecimal() else prompt.latest
+    version = (
+        get_object_or_404(prompt.versions, number=int(number))
+        if number.isdecimal() and len(number) < 10
+        else prompt.latest
+    )
     return editor_page(request, workspace, drafts.of_version(version), prompt=prompt, version=version)
 
 
@@ -324,6 +328,6 @@ def _changed(old: PromptVersion, new: PromptVersion) -> Any:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:
         raise ValidationError(f"{text[:20]!r} is not the number of a version.")
     return int(text)

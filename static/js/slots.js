@@ -40,6 +40,12 @@ function show(slot, address) {
 
 const pictureOf = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0];
 
+/** Whether words were copied, which some programs send a picture of along; the name of a file is no such words. */
+function isText(transfer) {
+  const text = transfer.getData("text/plain");
+  return Boolean(text) && text !== pictureOf(transfer)?.name;
+}
+
 function take(event, transfer) {
   const slot = event.target.closest?.("[data-slot]");
   const file = slot && pictureOf(transfer);
@@ -51,7 +57,9 @@ function take(event, transfer) {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-upload]")) take(event, event.target);
 });
-document.addEventListener("paste", (event) => take(event, event.clipboardData));
+document.addEventListener("paste", (event) => {
+  if (!isText(event.clipboardData)) take(event, event.clipboardData);
+});
 document.addEventListener("drop", (event) => take(event, event.dataTransfer));
 document.addEventListener("dragover", (event) => {
   if (event.target.closest?.("[data-slot]")) event.preventDefault();

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import Stage
 from tests.e2e.conftest import ON_SQLITE, ask, drawn
-from tests.fake_upstream import chat_events, response, stream
+from tests.fake_upstream import FakeUpstream, chat_events, response, stream
 from tests.loupe import until
 from tests.pictures import data_url, picture
 
@@ -232,3 +232,15 @@ def test_slips_and_refusals_stand_beside_what_causes_them(stage: Stage, context:
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".model [data-problem]")).to_contain_text("There is no virtual key @gone")
     expect(page.locator(".variable [data-problem]")).to_be_hidden()
+
+
+def test_a_link_that_leads_nowhere_is_told_beside_its_variable(
+    stage: Stage, upstream: FakeUpstream, context: BrowserContext
+) -> None:
+    page = context.new_page()  # Chromium itself complains of an answer that is an error
+    stage.loupe.add_virtual_key(slug := f"links-{uuid.uuid4().hex[:6]}", upstream.url(slug), provider="ollama")
+    write_prompt(stage, page)
+    page.locator("#model").fill(f"@{slug}/llava")
+    page.get_by_label("receipt").fill("https://127.0.0.1:9/expired.jpg")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".variable [data-problem]")).to_contain_text("the picture behind the link was not fetched")

@@ -95,8 +95,38 @@ def test_a_case_is_written_checked_and_marked_by_keyboard(stage: Stage, page: Pa
     expect(page.locator(".run-head").first).to_contain_text("1 good, 0 bad")
     page.get_by_label("Note on answer 1.1").fill("as it should be")
     page.get_by_label("Note on answer 1.1").press("Enter")
-    page.get_by_role("link", name="Marked good").click()
-    expect(page.get_by_label("Note on answer 1.1")).to_have_value("as it should be")
+    page.get_by_label("Note on answer 1.1").fill("as it should be, nearly")
+    page.get_by_role("button", name="Bad").click()
+    expect(page.get_by_role("button", name="Bad")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".run-head").first).to_contain_text("0 good, 1 bad")
+    page.get_by_role("link", name="Marked bad").click()
+    expect(page.get_by_label("Note on answer 1.1")).to_have_value("as it should be, nearly")
+
+
+def test_pictures_come_into_a_case_by_upload_and_from_the_logs(stage: Stage, page: Page, tmp_path: Path) -> None:
+    word = uuid.uuid4().hex[:12]
+    ask(stage, f"pick me {word}", picture(size=(66, 44)))
+    new_set(stage, page, write_prompt(stage, page))
+    page.get_by_label("Variable", exact=True).fill("second")
+    page.get_by_label("Variable", exact=True).press("Enter")
+    expect(page.get_by_role("status").first).to_have_text("second is a column now.")
+    page.get_by_role("button", name="Add a case").click()
+    slots = page.locator(".case-value")
+    expect(slots).to_have_count(3)
+    [file] = pictures_in(tmp_path, 1)
+    slots.nth(1).locator("[data-upload]").set_input_files(file)
+    expect(slots.nth(1).locator("textarea")).to_have_value(re.compile("^loupe:sha256:[0-9a-f]{64}$"))
+    slots.nth(0).locator("textarea").fill("EUR")
+    slots.nth(2).get_by_role("button", name="Logs").click()
+    page.get_by_label("Search the logs").fill(word)
+    expect(page.locator(".pick")).to_have_count(1)
+    with page.expect_response(re.compile(r"/cases/\d+$")):
+        page.locator(".pick").click()
+    page.reload()
+    expect(slots.nth(0).locator("textarea")).to_have_value("EUR")
+    for at in (1, 2):
+        expect(slots.nth(at).locator("textarea")).to_have_value(re.compile("^loupe:sha256:[0-9a-f]{64}$"))
+        expect(slots.nth(at).locator("img")).to_be_visible()
 
 
 def test_versions_are_compared_on_the_values_of_the_editor(stage: Stage, page: Page) -> None:

@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 import uuid
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,17 @@ from tests.gateway.test_durability import processes
 from tests.logsui.browser import Browser
 from tests.logsui.sets import CASES, PICTURES, Runs
 from tests.loupe import Loupe, until
-from tests.pictures import data_url
+from tests.pictures import data_url, picture
+
+
+def zipped(*files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for some in files:
+            for name, data in some.items():
+                archive.writestr(name, data)
+    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +98,10 @@ def test_pictures_alone_are_a_case_each(runs: Runs) -> None:
         ({"a.zip": b"PK not a zip"}, "Nothing was imported. a.zip cannot be opened as a ZIP"),
         ({"a.csv": b"receipt,check,expected\nx,schema,{\n"}, "Nothing was imported. case 1: The schema is not JSON"),
         ({"a.csv": b"name\n"}, "Nothing was imported. There is no case in it."),
+        ({"a.zip": zipped({"x/a.png": picture()}, {"x/a.png": picture(size=(9, 9))})}, "x/a.png is given twice"),
+        ({"a.zip": zipped({"a.png": picture()}).replace(b"PK\5\6", b"PK\5\7")}, "it has no directory. Is it whole?"),
+        ({"a.zip": b"PK\5\6" + bytes(8) + b"\xff" * 4 + bytes(6)}, "a.zip holds more than 3,000 files"),
+        ({"a.zip": zipped({"a.png": picture()})[:40] + zipped({"a.png": picture()})[60:]}, "cannot be opened as a ZIP"),
     ],
 )
 def test_what_does_not_fit_is_said(runs: Runs, files: dict[str, bytes], says: str) -> None:
@@ -137,6 +152,14 @@ def test_what_failed_says_why_and_is_asked_again_on_wish(runs: Runs, stage: Stag
     assert runs.browser.get(f"{run}?only=failed").text.count('scope="row"') == 2
     runs.browser.post(f"{run}/resume", run, again="1")
     assert {(one["state"], one["answer"]) for one in runs.ended(run)} == {("done", "A red square.")}
+
+
+def test_an_answer_that_no_database_keeps_as_it_is_ends_its_cell_all_the_same(runs: Runs, stage: Stage) -> None:
+    runs.make({"cases.csv": b"name,currency\n1,1\n2,2\n"})
+    odd = b'data: {"choices": [{"index": 0, "delta": {"content": "a\\u0000b \\ud83e \xe2\x80\xa8 c"}}]}\n\ndata: [DONE]\n\n'
+    stage.case.will(stream([odd]), response(200, {"choices": [{"message": {"content": "not streamed"}}]}))
+    answers = sorted(one["answer"] for one in runs.ended(runs.start(runs.slug)))
+    assert answers == ["a\N{SYMBOL FOR NULL}b ? \u2028 c", "not streamed"]
 
 
 def test_a_run_survives_kills_of_the_worker_and_a_restart(
@@ -190,6 +213,46 @@ def test_a_comparison_is_a_run_of_one_case(runs: Runs) -> None:
     assert [one["variables"] for one in runs.ended(run)] == [{"currency": "EUR", "receipt": ""}] * 2
     again = runs.browser.get(f"/w/default/comparisons/new?run={run.rpartition('/')[2]}").text
     assert ">EUR</textarea>" in again
+
+
+def test_a_typo_in_a_column_loses_no_value_of_a_comparison(runs: Runs) -> None:
+    asked = f"/w/default/comparisons/new?prompt={runs.slug}"
+    fields = {"c0-prompt": f"{runs.slug}@2", "c1-prompt": f"{runs.slug}@9", "v-currency": "EUR", "v-other": "kept"}
+    for path in ("new", "start"):
+        page = runs.browser.post(f"/w/default/comparisons/{path}", asked, **fields).text
+        assert ">EUR</textarea>" in page
+        assert ">kept</textarea>" in page
+    fields = {"c0-prompt": f"{runs.slug}@9", "v-currency": "EUR"}
+    assert ">EUR</textarea>" in runs.browser.post("/w/default/comparisons/start", asked, **fields).text
+
+
+@pytest.mark.parametrize("query", ["since=0001-01-01T00:00:00Z", "since=2026-01-01T00:00:00", "since=soon", ""])
+def test_news_of_a_run_are_told_whatever_is_asked(runs: Runs, query: str) -> None:
+    runs.make(PICTURES)
+    run = runs.start(runs.slug)
+    runs.ended(run)
+    page = runs.browser.get(f"{run}/news?{query}")
+    assert (page.status, page.text.count('class="cell ')) == (200, 2)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sets?prompt=%00",
+        "comparisons/new?prompt=%00",
+        "prompts?q=%00",
+        f"comparisons/new?prompt=x@{'9' * 5000}",
+        f"comparisons/new?run={'9' * 5000}",
+    ],
+)
+def test_an_odd_address_is_no_failure_of_ours(runs: Runs, path: str) -> None:
+    assert runs.browser.get(f"/w/default/{path}").status in (200, 400)
+
+
+def test_a_version_of_thousands_of_digits_is_no_version(runs: Runs) -> None:
+    runs.make(PICTURES)
+    page = runs.browser.post(f"{runs.path}/run", runs.path, **{"c0-prompt": f"{runs.slug}@{'9' * 5000}"})
+    assert "has no label 999" in page.text
 
 
 def test_sets_and_runs_of_another_workspace_are_not_there(runs: Runs) -> None:

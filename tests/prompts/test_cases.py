@@ -53,10 +53,16 @@ def test_a_csv_needs_names_for_variables_only() -> None:
     ]
 
 
+def test_what_is_expected_of_an_answer_that_is_not_checked_stays_unchecked() -> None:
+    written = cases.write_csv([CaseText("one", {"a": "1"}, "", "some day")], ["a"])
+    assert cases.read("a.csv", written.encode()) == [CaseText("one", {"a": "1"}, "", "some day")]
+
+
 def test_json_lines_may_hold_variables_beside_and_other_things_than_text() -> None:
     [one] = cases.read("a.jsonl", b'{"name": "x", "items": [1, 2], "variables": {"a": null, "b": true}}\n\n')
     assert one == CaseText("x", {"items": "[1, 2]", "a": "", "b": "true"})
-    assert [cases.value_of(text) for text in ("[1, 2]", "true", "{x", "12", "")] == [[1, 2], True, "{x", "12", ""]
+    for text, value in (("[1, 2]", [1, 2]), ("true", True), ("{x", "{x"), ("12", "12"), ("", ""), ("[" * 99_999, None)):
+        assert cases.value_of(text) == (text if value is None else value)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,7 @@ def test_json_lines_may_hold_variables_beside_and_other_things_than_text() -> No
         ("a.csv", b"x\n\xff\n", "not UTF-8 (byte 2)"),
         ("a.csv", b"x\n\0\n", "holds a NUL"),
         ("a.jsonl", b'{"a": 1}\n{', "a.jsonl, line 2: not JSON"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1: not JSON: it is nested too deeply"),
         ("a.jsonl", b"[1]", "a.jsonl, line 1: a case is an object"),
         ("a.csv", b"x\n" + b"1\n" * 1001, "1,001 cases; a set holds 1,000"),
         ("a.jsonl", json.dumps({"a": "x" * 100_001}).encode(), "a is longer than 100,000 characters"),

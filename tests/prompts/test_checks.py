@@ -22,7 +22,10 @@ SCHEMA = '{"type": "object", "required": ["total"], "properties": {"total": {"ty
         ("schema", SCHEMA, '```json\n{"total": 12.5}\n```', True),
         ("schema", SCHEMA, '{"total": "12.5"}', False),
         ("schema", SCHEMA, "The total is 12.50", False),
-        ("schema", '{"$ref": "http://127.0.0.1:9/elsewhere"}', "{}", False),
+        ("schema", '{"multipleOf": 0.01}', "Infinity", False),
+        ("schema", '{"multipleOf": 0.01}', "1e400", False),
+        ("schema", '{"multipleOf": 0.01}', "9" * 400, False),
+        ("schema", "{}", "[" * 100_000, False),
     ],
 )
 def test_an_answer_is_held_against_what_is_expected(kind: str, expected: str, answer: str, passes: bool | None) -> None:
@@ -39,6 +42,10 @@ def test_an_answer_is_held_against_what_is_expected(kind: str, expected: str, an
         ("schema", "[1]", "A schema is a JSON object"),
         ("schema", '{"type": "number or so"}', "This is no JSON schema"),
         ("schema", '{"properties": {"a": {"pattern": "(a+)+$"}}}', "takes no pattern"),
+        ("schema", '{"$ref": "http://127.0.0.1:9/elsewhere"}', "takes no $ref"),
+        ("schema", '{"allOf": [{"uniqueItems": true}]}', "takes no uniqueItems"),
+        ("schema", '{"not":' * 400 + "{}" + "}" * 400, "nested too deeply"),
+        ("schema", '{"title": "' + "x" * 20_000 + '"}', "longer than 20,000 characters"),
     ],
 )
 def test_what_is_no_check_is_refused(kind: str, expected: str, says: str) -> None:

@@ -105,6 +105,7 @@ def test_variables_are_listed_with_their_kind_and_value() -> None:
         ("p", "image", ""),
         ("b", "condition", "[1, 2]"),
         ("has_p", "condition", "true"),
+        ("gone", "unused", "x"),
     ]
     expected: dict[str, Any] = {"a": "1", "p": "", "b": [1, 2], "has_p": True}
     assert drafts.values(draft) == expected

@@ -233,3 +233,9 @@ def test_a_value_is_written_as_it_is(text: str) -> None:
 )
 def test_slips_are_told_though_they_render(template: str, says: list[str]) -> None:
     assert slips(template) == says
+
+
+def test_sections_in_sections_without_end_are_cut_off_and_told() -> None:
+    deep = "{{#a}}" * 3000 + "x" + "{{/a}}" * 3000
+    assert render(parse(deep), {"a": True}, PARTIALS.get) == "x"
+    assert slips(deep) == ["Sections are nested more than 100 deep; what is deeper is left out."]

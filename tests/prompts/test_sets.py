@@ -74,12 +74,43 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(picture_set: PictureSet) ->
 def test_cells_under_way_when_the_worker_ends_are_asked_again(picture_set: PictureSet) -> None:
     run = started(picture_set)
     runs.claim(2)
-    assert runs.put_back() == 2
+    runs.put_back()
     assert states(run) == "wwwwww"
     cell = runs.claim(1)[0]
     runs.finish([Ending(cell.pk, problem="nobody is there", again=True)])
     cell.refresh_from_db()
     assert (cell.state, cell.problem) == ("waiting", "nobody is there")
+
+
+def test_a_cell_that_ends_the_worker_each_time_is_given_up(picture_set: PictureSet) -> None:
+    run = started(picture_set, columns=1)
+    first, second, third = runs.claim(3)
+    runs.finish([Ending(second.pk, answer="2"), Ending(third.pk, answer="3")])
+    for _ in range(runs.MOST_TRIES):
+        runs.put_back()
+        runs.claim(1)
+    runs.put_back()
+    first.refresh_from_db()
+    run.refresh_from_db()
+    assert (first.state, run.state) == ("failed", "done")
+    assert "each time the worker ended" in first.problem
+
+
+def test_to_go_on_with_a_run_whose_last_cells_are_under_way_does_not_end_it(picture_set: PictureSet) -> None:
+    run = started(picture_set)
+    asking = [cell.pk for cell in runs.claim(9)]
+    runs.stop(run=run)
+    runs.resume(run=run)
+    run.refresh_from_db()
+    assert (run.state, runs.stopped(asking)) == ("running", set())
+
+
+def test_a_run_that_is_deleted_while_it_is_asked_leaves_nothing(picture_set: PictureSet) -> None:
+    run = started(picture_set)
+    cells = runs.claim(2)
+    runs.delete(run=run)
+    runs.finish([Ending(cell.pk, answer="late") for cell in cells])
+    assert (Cell.objects.count(), runs.stopped([cells[0].pk])) == (0, {cells[0].pk})
 
 
 def test_only_what_failed_is_asked_again(picture_set: PictureSet) -> None:
@@ -89,6 +120,19 @@ def test_only_what_failed_is_asked_again(picture_set: PictureSet) -> None:
     runs.resume(run=run, again=True)
     assert states(run) == "dwd"
     assert [cell.pk for cell in runs.claim(9)] == [bad.pk]
+
+
+def test_a_run_that_has_just_begun_does_not_wait_for_all_of_a_long_one(picture_set: PictureSet) -> None:
+    long = started(picture_set)
+    runs.claim(4)
+    short = runs.start(
+        workspace=picture_set.workspace, picture_set=None, rows=CASES[:1], columns=[_first_column(long)], author=None
+    )
+    assert [(cell.run, cell.row) for cell in runs.claim(2)] == [(short, 0), (long, 2)]
+
+
+def _first_column(run: SetRun) -> Column:
+    return Column(**run.columns[0])
 
 
 def test_a_run_keeps_the_cases_that_it_was_started_on(picture_set: PictureSet) -> None:
@@ -115,12 +159,22 @@ def test_what_cannot_be_kept_is_refused_whole(picture_set: PictureSet) -> None:
         sets.add_cases(picture_set=picture_set, cases=[CaseText("y"), CaseText("x", {}, "schema", "{")])
     with pytest.raises(ValidationError, match="leave the braces out"):
         sets.add_column(picture_set=picture_set, name="{{n}}")
+    rows, column = [CaseText("x", {"n": "y" * 100_000})] * 60, Column("1", "x", 1)
+    with pytest.raises(ValidationError, match=r"hold 6.0 MB of text; a run takes 5"):
+        runs.start(workspace=picture_set.workspace, picture_set=None, rows=rows, columns=[column], author=None)
     with pytest.raises(ValidationError, match="one to 4 columns"):
         started(picture_set, columns=5)
     with pytest.raises(ValidationError, match="no case to run"):
         runs.start(workspace=picture_set.workspace, picture_set=None, rows=[], columns=[], author=None)
     with pytest.raises(ValidationError, match="A set needs a name"):
         sets.rename_set(picture_set=picture_set, name=" ")
+    with pytest.raises(ValidationError, match="which no database keeps"):
+        sets.rename_set(picture_set=picture_set, name="\0")
+    with pytest.raises(ValidationError, match="x holds a NUL"):
+        sets.add_cases(picture_set=picture_set, cases=[CaseText("x", {"n": "\ud83e"})])
+    nan = Column("1", "x", 1, parameters={"temperature": float("nan")})
+    with pytest.raises(ValidationError, match="What is to be run holds a NUL"):
+        runs.start(workspace=picture_set.workspace, picture_set=None, rows=CASES, columns=[nan], author=None)
     assert picture_set.cases.count() == 3
 
 

@@ -39,8 +39,8 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        signal.signal(ASK_NO_MORE, lambda *_: worker.ask_no_more())
         if supervised:
+            signal.signal(ASK_NO_MORE, lambda *_: worker.ask_no_more())
             end_with_parent(worker.stop)
         if not worker.run():
             raise CommandError("The worker broke; its log says why.")

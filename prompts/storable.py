@@ -1,0 +1,27 @@
+"""What every database can keep: PostgreSQL takes no NUL and no half of a character, and JSON no number that is none."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_storable(value: Any, what: str) -> None:
+    """Raises ValidationError when `value`, a JSON document or a text, cannot be kept; `what` begins its sentence."""
+    if not _is_storable(value):
+        raise ValidationError(f"{what} holds a NUL, half a character or a number such as NaN, which no database keeps.")
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_storable(one) for pair in value.items() for one in pair)
+    if isinstance(value, list | tuple):
+        return all(_is_storable(one) for one in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, str) or ("\0" not in value and not SURROGATE.search(value))
