@@ -144,3 +144,20 @@ def test_more_bytes_in_flight_than_allowed_are_told_to_come_back(own_loupe: Call
         _, headers, _ = loupe.call("/v1/chat/completions", body)
         assert (headers["retry-after"], headers.get("x-should-retry")) == ("1", None)
     until(lambda: loupe.call("/v1/chat/completions", body)[0] == 200, "there is room again")
+
+
+def test_more_uploads_at_once_than_allowed_are_told_to_come_back(own_loupe: Callable[..., Loupe]) -> None:
+    loupe, path = own_loupe(LOUPE_BODY_IDLE_SECONDS="3"), "/w/default/pictures"
+    with ExitStack() as holders:
+        for _ in range(8):
+            holder = holders.enter_context(socket.create_connection(("127.0.0.1", loupe.port), timeout=10))
+            holder.sendall(head(loupe, "content-length: 1000", path=path) + b"x")
+        until(lambda: loupe.call(path, b"none")[0] == 429, "the ninth is refused")
+    until(lambda: loupe.call(path, b"none")[0] == 403, "there is room again")
+
+
+def test_an_address_with_a_nul_is_refused(stage: Stage) -> None:
+    for path in ("/w/default/logs?q=%00", "/w/default%00/logs", "/v1/prompts?search=%00"):
+        assert (
+            b" 400 " in exchange(stage.loupe, head(stage.loupe, "content-length: 0", path=path)).partition(b"\r\n")[0]
+        )
