@@ -212,7 +212,8 @@ async def _read(answer: httpx.Response, asking: Asking) -> str:
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         document = obj(parsed_or_none((await answer.aread())[:WHOLE_BYTES]))
         asking.text = _words(document, "message")
-        return _problem(document) or (f"Status {answer.status_code}." if answer.status_code >= 400 else "")
+        is_answer = "choices" in document and answer.status_code < 400
+        return _problem(document) or ("" if is_answer else f"Status {answer.status_code}, and no chat completion.")
     rest = b""
     async for piece in answer.aiter_bytes():
         lines, _, rest = (rest + piece).rpartition(b"\n")

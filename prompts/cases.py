@@ -97,7 +97,7 @@ def _document(case: CaseText) -> dict[str, Any]:
 
 
 def _read_csv(filename: str, text: str) -> list[CaseText]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if any(row)]
@@ -110,6 +110,12 @@ def _read_csv(filename: str, text: str) -> list[CaseText]:
             raise BadCases(f"{filename}, line {line}: {len(row)} cells under {len(header)} columns.")
     cells = [dict(zip(header, map(unguarded, row), strict=False)) for _, row in rows]
     return [_case(one, number) for number, one in enumerate(cells, 1)]
+
+
+def _delimiter(text: str) -> str:
+    """What stands between cells: where the comma is a decimal point, spreadsheets write semicolons; copied cells have tabs."""
+    header = text.partition("\n")[0]
+    return next((mark for mark in ",;\t" if mark in header), ",")
 
 
 def _case(cells: dict[str, str], number: int) -> CaseText:

@@ -18,6 +18,15 @@ from tests.pictures import picture
 
 pytestmark = [pytest.mark.browser, ON_SQLITE]
 
+PASTE_OF_A_CELL = """() => {
+  const transfer = new DataTransfer();
+  transfer.setData("text/plain", "12.50");
+  transfer.items.add(new File(["x"], "image.png", { type: "image/png" }));
+  const event = new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+  document.querySelector(".case-value textarea").dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
 
 def new_set(stage: Stage, page: Page, slug: str) -> None:
     """The page of a new set with the variables of a prompt."""
@@ -117,6 +126,7 @@ def test_pictures_come_into_a_case_by_upload_and_from_the_logs(stage: Stage, pag
     slots.nth(1).locator("[data-upload]").set_input_files(file)
     expect(slots.nth(1).locator("textarea")).to_have_value(re.compile("^loupe:sha256:[0-9a-f]{64}$"))
     slots.nth(0).locator("textarea").fill("EUR")
+    assert page.evaluate(PASTE_OF_A_CELL) is False, "words that come with a picture of themselves stay words"
     slots.nth(2).get_by_role("button", name="Logs").click()
     page.get_by_label("Search the logs").fill(word)
     expect(page.locator(".pick")).to_have_count(1)

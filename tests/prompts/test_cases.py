@@ -53,6 +53,12 @@ def test_a_csv_needs_names_for_variables_only() -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", [b";", b"\t", b","])
+def test_cells_may_be_told_apart_as_spreadsheets_do(mark: bytes) -> None:
+    data = mark.join([b"name", b"a"]) + b"\r\n" + mark.join([b"one", b"1"]) + b"\r\n"
+    assert cases.read("a.csv", b"\xef\xbb\xbf" + data) == [CaseText("one", {"a": "1"})]
+
+
 def test_what_is_expected_of_an_answer_that_is_not_checked_stays_unchecked() -> None:
     written = cases.write_csv([CaseText("one", {"a": "1"}, "", "some day")], ["a"])
     assert cases.read("a.csv", written.encode()) == [CaseText("one", {"a": "1"}, "", "some day")]
