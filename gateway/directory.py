@@ -72,14 +72,14 @@ class Directory:
         if not key:
             raise Unauthorized(
                 "No gateway key. Send it as x-portkey-api-key or as Authorization: Bearer; "
-                "keys are made under Settings or with `manage.py apikey create NAME`.",
+                "keys are made on the page Keys or with `manage.py apikey create NAME`.",
                 code="missing_api_key",
             )
         holder = self.known.holder(key)
         if holder is None:
-            raise Unauthorized("The gateway key is not known here, or it was revoked. Make one under Settings.")
+            raise Unauthorized("The gateway key is not known here, or it was revoked. Make one on the page Keys.")
         if holder.expires_at and holder.expires_at <= timezone.now():
-            raise Unauthorized("The gateway key has expired. Make a new one under Settings.", code="expired_api_key")
+            raise Unauthorized("The gateway key has expired. Make a new one on the page Keys.", code="expired_api_key")
         if scope not in holder.scopes:
             raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
         return holder

@@ -136,7 +136,7 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
     if target is None:
         raise NotFound(
             f"There is no virtual key @{slug} in this workspace. It has {_known(targets)}; "
-            "new ones are made under Settings or with `manage.py virtualkey add`.",
+            "new ones are made on the page Keys or with `manage.py virtualkey add`.",
             code="unknown_virtual_key",
             param="model",
         )

@@ -8,13 +8,13 @@ from contextlib import suppress
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from gateway.models import Workspace
 from logsui.access import editor
 from logsui.run_columns import ColumnForm, find_run, references
 from logsui.sets import values_of
-from prompts import drafts
+from prompts import drafts, loading
 from prompts.cases import CaseText
 from prompts.drafts import Variable
 from prompts.models import PromptVersion
@@ -33,9 +33,11 @@ def new_comparison(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     return _comparison_page(request, workspace, form, values)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @editor
 def start_comparison(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    if request.method == "GET":  # the address of a form that was answered with itself
+        return redirect("new-comparison", slug=workspace.slug)
     form, values = ColumnForm.of_post(workspace, request.POST.dict()), _given_values(request)
     run = form.start([CaseText("values", values)], None, request.user)
     return (
@@ -70,11 +72,12 @@ def _variables(form: ColumnForm, values: dict[str, str]) -> list[Variable]:
     with suppress(ValidationError):  # it stands beside its column
         form.read()
     found: dict[str, Variable] = {}
+    partials = loading.partials_of(form.workspace.pk)
     for column in form.readable:
         version = PromptVersion.objects.select_related("prompt").get(
             prompt=uuid.UUID(column.prompt), number=column.version
         )
-        for one in drafts.variables(drafts.of_version(version)):
+        for one in drafts.variables(drafts.of_version(version), partials):
             if one.kind != "unused":
                 found.setdefault(one.name, Variable(one.name, one.kind, values.get(one.name, one.value)))
     others = [Variable(name, "unused", value) for name, value in values.items() if value and name not in found]

@@ -26,7 +26,6 @@ from logsui.replay import model_of
 from prompts import drafts, loading
 from prompts.drafts import Draft, Message, Part
 from prompts.jsontext import parsed
-from prompts.library import Library
 from prompts.models import Prompt
 from prompts.rendering import PromptProblem, render_messages
 from prompts.views import editor_page
@@ -91,11 +90,11 @@ def _read(text: str) -> Any:
 
 
 def _call(workspace: Workspace, draft: Draft) -> dict[str, Any]:
-    library = loading.libraries().get(workspace.pk) or Library()
+    partials = loading.partials_of(workspace.pk)
     messages = render_messages(
         draft.template,
-        drafts.values(draft),
-        partials=library.partial_texts(loading.fetch),
+        drafts.values(draft, partials),
+        partials=partials,
         pictures=lambda sha256: kept_pictures.data_url(workspace.pk, sha256),
     )
     return {"model": draft.model, "messages": messages, **draft.parameters, "stream": True}
@@ -112,7 +111,11 @@ def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tup
         return None
     now = (draft.template.text, draft.is_raw, draft.model, draft.parameters)
     if _same(now[0], version.text) and now[1:] == (version.is_raw, version.model, version.parameters):
-        variables = {name: value for name, value in drafts.values(draft).items() if value != ""}
+        variables = {
+            name: value
+            for name, value in drafts.values(draft, loading.partials_of(workspace.pk)).items()
+            if value != ""
+        }
         return f"/v1/prompts/{prompt.pk}@{number}/completions", {"variables": variables, "stream": True}
     return None
 

@@ -64,7 +64,7 @@ class ColumnForm:
 
     def read(self) -> list[Column]:
         """Raises ValidationError; then each problem stands beside its column, and the others are `readable`."""
-        library = loading.libraries().get(self.workspace.pk) or Library()
+        library = loading.library_of(self.workspace.pk)
         self.readable = []
         for one in self.columns:
             try:

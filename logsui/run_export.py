@@ -64,7 +64,7 @@ def _line(run: SetRun, one: Shown, case: dict[str, Any], values: dict[str, str],
         "mark": cell.mark,
         "note": cell.note,
         "tokens": log.total_tokens if log else None,
-        "cost": str(log.cost) if log and log.cost is not None else None,
+        "cost": f"{log.cost:f}" if log and log.cost is not None else None,
         "milliseconds": log.total_ms if log else None,
         "log": root + reverse("log", args=[run.workspace.slug, cell.log]) if cell.log else None,
     }

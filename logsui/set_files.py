@@ -25,6 +25,7 @@ from prompts.cases import BadCases, CaseText
 from prompts.models import PictureSet
 from prompts.rendering import PICTURE
 
+OF_A_RUN = ("results.csv", "results.jsonl")
 TABLES = (".csv", ".jsonl", ".ndjson")
 MOST_FILES = 3000
 MOST_BYTES = 128 * 1024 * 1024
@@ -62,6 +63,8 @@ def read(workspace: Workspace, files: Iterable[UploadedFile[Any]], *, column: st
     tables: list[tuple[str, bytes]] = []
     pictures: dict[str, bytes] = {}
     for name, data in _opened(files):
+        if PurePosixPath(name).name in OF_A_RUN:
+            raise ValidationError(f"{name} is of the export of a run. Import the export of its set.")
         if name.lower().endswith(TABLES):
             tables.append((name, data))
         elif pictures.setdefault(name, data) != data:

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gateway.models import Workspace
 from logsui.access import editor, may_edit, reader
@@ -32,10 +32,12 @@ ROWS_A_PAGE = 100
 SETTLING = timedelta(seconds=4)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @editor
 def start_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     picture_set = get_object_or_404(PictureSet.objects.of(workspace), pk=id)
+    if request.method == "GET":  # the address of a form that was answered with itself
+        return redirect("set", slug=workspace.slug, id=id)
     form = ColumnForm.of_post(workspace, request.POST.dict())
     run = form.start(sets.texts(picture_set), picture_set, request.user)
     return (
@@ -132,7 +134,9 @@ def export_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Htt
 
 def _back(run: SetRun) -> str:
     slug = run.workspace.slug
-    return reverse("set", args=[slug, run.set_id]) if run.set_id else reverse("sets", args=[slug])
+    if run.set_id:
+        return reverse("set", args=[slug, run.set_id])
+    return reverse("prompt", args=[slug, run.columns[0]["prompt"]])
 
 
 def _find(workspace: Workspace, id: uuid.UUID) -> SetRun:

@@ -20,7 +20,7 @@ from logsui import set_files
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
 from logsui.run_columns import ColumnForm, references
-from prompts import sets
+from prompts import checks, sets
 from prompts.cases import OWN, CaseText
 from prompts.models import Case, PictureSet, Prompt, SetRun
 from prompts.rendering import PICTURE
@@ -76,11 +76,13 @@ def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet,
     number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
     start = (number - 1) * CASES_A_PAGE
     count = picture_set.cases.count()
+    kinds = sets.kinds_of(picture_set.prompt) if picture_set.prompt else {}
     context = {
         "workspace": workspace,
         "set": picture_set,
-        "cases": [_row(picture_set, case) for case in picture_set.cases.all()[start : start + CASES_A_PAGE]],
+        "cases": [_row(picture_set, case, kinds) for case in picture_set.cases.all()[start : start + CASES_A_PAGE]],
         "count": count,
+        "picture_column": next((name for name in picture_set.columns if kinds.get(name) == "image"), ""),
         "number": number,
         "pages": -(-count // CASES_A_PAGE),
         "runs": list(picture_set.runs.newest_first().defer("rows").select_related("author")[:RECENT_RUNS]),
@@ -115,7 +117,10 @@ def change_columns(request: HttpRequest, workspace: Workspace, id: uuid.UUID) ->
     if "take" in request.POST:
         taken = request.POST["take"]
         return _after(
-            request, found, lambda: sets.take_column(picture_set=found, name=taken), f"{taken} is taken away."
+            request,
+            found,
+            lambda: sets.take_column(picture_set=found, name=taken),
+            f"{taken} is taken away. Its values are kept.",
         )
     return _after(request, found, lambda: sets.add_column(picture_set=found, name=name), f"{name} is a column now.")
 
@@ -138,14 +143,13 @@ def edit_case(request: HttpRequest, workspace: Workspace, id: uuid.UUID, case_id
     values = values_of(form)
     name, check, expected = (form.get(name, "").replace("\r\n", "\n") for name in OWN)
 
-    def write() -> None:
-        sets.edit_case(case=case, name=name, values=values, check=check, expected=expected)
+    def write() -> str:
+        return sets.edit_case(case=case, name=name, values=values, check=check, expected=expected)
 
     if not request.headers.get("hx-request"):
         return _after(request, found, write, f"{name} is saved.")
-    problem = ""
     try:
-        write()
+        problem = write()
     except ValidationError as error:
         problem = error.messages[0]
     return render(request, "logsui/_case_problem.html", {"case": case, "problem": problem, "oob": True})
@@ -193,8 +197,11 @@ def _find(workspace: Workspace, id: uuid.UUID) -> PictureSet:
     return get_object_or_404(PictureSet.objects.of(workspace), pk=id)
 
 
-def _row(picture_set: PictureSet, case: Case) -> dict[str, Any]:
-    return {"case": case, "values": shown_values({name: case.values.get(name, "") for name in picture_set.columns})}
+def _row(picture_set: PictureSet, case: Case, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """`takes_picture` is no for what the prompt of the set has as a text."""
+    values = shown_values({name: case.values.get(name, "") for name in picture_set.columns})
+    shown = [one | {"takes_picture": kinds.get(one["name"], "image") == "image"} for one in values]
+    return {"case": case, "values": shown, "problem": checks.problem_of(case.check_kind, case.expected)}
 
 
 def values_of(form: Mapping[str, str]) -> dict[str, str]:
@@ -202,13 +209,13 @@ def values_of(form: Mapping[str, str]) -> dict[str, str]:
     return {name[2:]: value.replace("\r\n", "\n") for name, value in form.items() if name.startswith("v-")}
 
 
-def shown_values(values: dict[str, str]) -> list[dict[str, str]]:
+def shown_values(values: dict[str, str]) -> list[dict[str, Any]]:
     """Each with the hash of the kept picture that it names, if it does."""
     found = ((name, text, PICTURE.fullmatch(text.strip())) for name, text in values.items())
     return [{"name": name, "text": text, "picture": match[1] if match else ""} for name, text, match in found]
 
 
-def _after(request: HttpRequest, picture_set: PictureSet, write: Callable[[], None], said: str) -> HttpResponse:
+def _after(request: HttpRequest, picture_set: PictureSet, write: Callable[[], object], said: str) -> HttpResponse:
     """Do it and say so, or say why not; either way back to the set."""
     try:
         write()

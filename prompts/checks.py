@@ -35,14 +35,28 @@ def check_expected(kind: str, expected: str) -> None:
         _schema(expected)
 
 
-def passes(kind: str, expected: str, answer: str) -> bool | None:
-    """None when nothing is expected. Case and the space around do not matter to texts."""
+def problem_of(kind: str, expected: str) -> str:
+    """Why what is expected cannot be checked; empty when it can."""
+    try:
+        check_expected(kind, expected)
+    except BadCheck as error:
+        return str(error)
+    return ""
+
+
+def verdict(kind: str, expected: str, answer: str) -> tuple[bool | None, str]:
+    """Whether it passes, None when nothing is expected; and why not. Case and space do not matter to texts."""
     if not kind:
-        return None
+        return None, ""
     if kind == "schema":
-        return _fits(_schema(expected), answer)
+        why = _misfit(_schema(expected), answer)
+        return not why, why
     wanted, got = _plain(expected), _plain(answer)
-    return wanted in got if kind == "contains" else wanted == got
+    passes = wanted in got if kind == "contains" else wanted == got
+    return (
+        passes,
+        "" if passes else f"The answer {'does not contain' if kind == 'contains' else 'is not'} “{expected[:100]}”.",
+    )
 
 
 def _plain(text: str) -> str:
@@ -66,14 +80,20 @@ def _schema(text: str) -> dict[str, Any]:
     return schema
 
 
-def _fits(schema: dict[str, Any], answer: str) -> bool:
-    """Models like to put JSON into a fence of Markdown, which is no fault of the answer. Nothing is fetched for a `$ref`."""
+def _misfit(schema: dict[str, Any], answer: str) -> str:
+    """Why an answer does not fit; models like to put JSON into a fence of Markdown, which is no fault of it.
+
+    Nothing is fetched for a `$ref`.
+    """
     fenced = FENCE.fullmatch(answer)
     validator = jsonschema.Draft202012Validator(schema, registry=Registry())
     try:
-        return validator.is_valid(parsed(fenced[1] if fenced else answer))
-    except (ValueError, ArithmeticError, RecursionError, Unresolvable):
-        return False
+        found = next(validator.iter_errors(parsed(fenced[1] if fenced else answer)), None)
+    except ValueError:
+        return "The answer is not JSON."
+    except (ArithmeticError, RecursionError, Unresolvable) as error:
+        return f"The answer cannot be held against the schema: {type(error).__name__}."
+    return f"{found.json_path}: {found.message[:200]}." if found else ""
 
 
 def _keys(value: Any) -> Iterator[str]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prompts import mustache
 from prompts.cases import value_of
 from prompts.jsontext import parsed
+from prompts.mustache import Partials
 from prompts.rendering import OWN, PICTURE, PromptProblem, Template
 
 if TYPE_CHECKING:
@@ -183,10 +184,10 @@ def _change(message: Message, siblings: list[Any], verb: str, at: int) -> None:
         siblings.insert(to, siblings.pop(at))
 
 
-def variables(draft: Draft) -> list[Variable]:
+def variables(draft: Draft, partials: Partials) -> list[Variable]:
     """Those that the template uses, in its order, then those that it used. Of one that cannot be read nothing is used."""
     try:
-        found, images = draft.template.details(), draft.template.image_variables()
+        found, images = draft.template.details(partials), draft.template.image_variables()
     except PromptProblem:
         found, images = mustache.Details(), set()
     kinds = {
@@ -205,22 +206,22 @@ def numbered(draft: Draft) -> list[Part]:
     return [part for message in draft.messages for part in message.parts]
 
 
-def slips(draft: Draft, partials: Container[str]) -> dict[str, list[str]]:
-    """What is hardly meant so, by the name of the field; `partials` are those that there are."""
+def slips(draft: Draft, partials: Partials) -> dict[str, list[str]]:
+    """What is hardly meant so, by the name of the field."""
     texts = {"json": draft.raw} if draft.is_raw else {}
     for part in numbered(draft):
         texts |= {f"{part.name}-text": part.text} if part.kind == "text" else {f"{part.name}-url": part.url}
     return {name: mustache.slips(text) + _unknown(text, partials) for name, text in texts.items()}
 
 
-def _unknown(text: str, partials: Container[str]) -> list[str]:
-    named = {one: one.partition("@")[0].strip() for one in mustache.details(mustache.parse(text)).partials}
-    return [f"There is no partial {name}; nothing stands here." for name in named.values() if name not in partials]
+def _unknown(text: str, partials: Partials) -> list[str]:
+    named = mustache.details(mustache.parse(text)).partials
+    return [f"There is no partial {name}; nothing stands here." for name in named if partials(name) is None]
 
 
-def values(draft: Draft) -> dict[str, Any]:
+def values(draft: Draft, partials: Partials) -> dict[str, Any]:
     """The example values as a call gives them: JSON where it is meant as such, text otherwise."""
-    return {one.name: value_of(one.value) for one in variables(draft) if one.kind != "unused"}
+    return {one.name: value_of(one.value) for one in variables(draft, partials) if one.kind != "unused"}
 
 
 def _read_messages(document: Any) -> list[Message]:

@@ -54,8 +54,9 @@ def create(
     folder: str = "",
     note: str = "",
     author: Any = None,
+    is_published: bool = True,
 ) -> Prompt:
-    """A prompt with its first version, which is published. Raises ValidationError."""
+    """A prompt with its first version, published unless it is not to be. Raises ValidationError."""
     name = name.strip()
     if not name:
         raise ValidationError("A prompt needs a name, so that you know it again.")
@@ -69,8 +70,10 @@ def create(
     )
     _check(prompt, content)
     prompt.save()
-    prompt.published = _added(prompt, 1, content, note, author)
-    prompt.save(update_fields=["published"])
+    first = _added(prompt, 1, content, note, author)
+    if is_published:
+        prompt.published = first
+        prompt.save(update_fields=["published"])
     moved()
     return prompt
 

@@ -236,7 +236,10 @@ class SetRun(models.Model):
 
 
 class Cell(models.Model):
-    """What one column answers to one row. `log` is the request behind it, of which tokens, cost and time are known."""
+    """What one column answers to one row. `log` is the request behind it, of which tokens, cost and time are known.
+
+    `problem` says why there is no answer, or why the answer did not pass.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"

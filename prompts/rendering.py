@@ -59,12 +59,13 @@ class Template:
         messages = _from_raw(self.text, {}, lambda name: None) if self.is_raw else _document(self.text)
         _check_messages(messages)
 
-    def details(self) -> mustache.Details:
-        """The names that it uses, those of its conditions included."""
+    def details(self, partials: Partials) -> mustache.Details:
+        """The names that it uses, those of its conditions and of its partials, and theirs, included."""
         found = mustache.Details()
         texts = [self.text] if self.is_raw else list(_strings(_document(self.text)))
-        for text in texts:
-            used = mustache.details(mustache.parse(text))
+        while texts:
+            used = mustache.details(mustache.parse(texts.pop(0)))
+            texts += [partials(name) or "" for name in used.partials if name not in found.partials]
             found.values |= used.values
             found.sections |= used.sections
             found.partials |= used.partials

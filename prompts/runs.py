@@ -59,6 +59,9 @@ def start(
         raise ValidationError(f"Choose one to {MOST_COLUMNS} columns: a prompt, and its version.")
     copied = {"rows": [asdict(one) for one in rows], "columns": [asdict(one) for one in columns]}
     check_storable(copied, "What is to be run")
+    for one in rows:
+        if problem := checks.problem_of(one.check, one.expected):
+            raise ValidationError(f"What is expected of {one.name[:60]} cannot be checked: {problem}")
     size = sum(len(text) for one in rows for text in (*one.values.values(), one.expected))
     if size > MOST_CHARACTERS:
         raise ValidationError(
@@ -155,12 +158,12 @@ def finish(endings: Sequence[Ending]) -> None:
     asked = SetRun.objects.in_bulk({cell.run_id for cell in found.values()})
     # A check may take its time, which is not that of a transaction.
     known = [(one, cell) for one in endings if (cell := found.get(one.cell)) and cell.run_id in asked]
-    checked = [(one, _passed(one, asked[cell.run_id], cell)) for one, cell in known]
+    checked = [(one, *_verdict(one, asked[cell.run_id], cell)) for one, cell in known]
     with transaction.atomic():
-        for one, passed in checked:
+        for one, passed, why in checked:
             Cell.objects.filter(pk=one.cell).update(
                 answer=one.answer,
-                problem=one.problem,
+                problem=one.problem or why,
                 log=one.log,
                 state=_state(one),
                 passed=passed,
@@ -176,9 +179,9 @@ def _end(runs: Iterable[uuid.UUID]) -> None:
     running.exclude(pk__in=unfinished.values("run")).update(state=SetRun.State.DONE)
 
 
-def _passed(ending: Ending, run: SetRun, cell: Cell) -> bool | None:
+def _verdict(ending: Ending, run: SetRun, cell: Cell) -> tuple[bool | None, str]:
     case = run.rows[cell.row]
-    return None if ending.problem else checks.passes(case["check"], case["expected"], ending.answer)
+    return (None, "") if ending.problem else checks.verdict(case["check"], case["expected"], ending.answer)
 
 
 def _state(ending: Ending) -> Cell.State:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from prompts import checks, drafts
+from prompts import checks, drafts, loading
 from prompts.cases import LONGEST_VALUE, MOST_CASES, CaseText
 from prompts.models import Case, PictureSet, Prompt
 from prompts.storable import check_storable
@@ -23,10 +23,14 @@ BRACES = re.compile(r"[{}]")
 
 def create_set(*, workspace: Any, name: str, columns: Sequence[str] = (), prompt: Prompt | None = None) -> PictureSet:
     """With the variables of `prompt` as columns, where it is given. Raises ValidationError."""
-    known = drafts.variables(drafts.of_version(prompt.latest)) if prompt else []
-    used = [one.name for one in known if one.kind != "unused"]
-    columns = _columns([*columns, *used])
+    columns = _columns([*columns, *(kinds_of(prompt) if prompt else ())])
     return PictureSet.objects.create(workspace=workspace, name=_name(name), columns=columns, prompt=prompt)
+
+
+def kinds_of(prompt: Prompt) -> dict[str, str]:
+    """The variables of its newest version, and what each is: text, image or condition."""
+    found = drafts.variables(drafts.of_version(prompt.latest), loading.partials_of(prompt.workspace_id))
+    return {one.name: one.kind for one in found if one.kind != "unused"}
 
 
 def rename_set(*, picture_set: PictureSet, name: str) -> None:
@@ -83,18 +87,25 @@ def add_cases(*, picture_set: PictureSet, cases: Sequence[CaseText], columns: It
     )
 
 
-def edit_case(*, case: Case, name: str, values: Mapping[str, str], check: str, expected: str) -> None:
-    """Raises ValidationError."""
+def edit_case(*, case: Case, name: str, values: Mapping[str, str], check: str, expected: str) -> str:
+    """What is expected is kept even when it cannot be checked: the answer says why, and no run begins before it can.
+
+    Raises:
+        ValidationError: something else cannot be kept.
+    """
     long = next((column for column, value in values.items() if len(value) > LONGEST_VALUE), None)
     if long is not None:
         raise ValidationError(
             f"{long} is longer than {LONGEST_VALUE:,} characters. Upload a picture instead of pasting it."
         )
-    _check(CaseText(name, dict(values), check, expected))
+    if check not in Case.Check.values:
+        raise ValidationError(f"{check[:30]!r} is no kind of check.")
+    check_storable([name, dict(values), expected], "The case")
     case.name, case.values = name.strip()[:200] or f"case {case.position}", case.values | dict(values)
     case.check_kind, case.expected = check, expected
     case.save()
     PictureSet.objects.filter(pk=case.set_id).update(updated_at=timezone.now())
+    return checks.problem_of(check, expected)
 
 
 def remove_case(*, case: Case) -> None:
@@ -135,7 +146,5 @@ def _columns(names: Iterable[str]) -> list[str]:
 
 def _check(case: CaseText) -> None:
     check_storable(asdict(case), case.name[:60] or "The case")
-    try:
-        checks.check_expected(case.check, case.expected)
-    except checks.BadCheck as error:
-        raise ValidationError(f"{case.name[:60]}: {error}") from None
+    if problem := checks.problem_of(case.check, case.expected):
+        raise ValidationError(f"{case.name[:60]}: {problem}")

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("prompts/save", views.save, name="save-prompt"),
     path("prompts/<uuid:id>", views.edit_prompt, name="prompt"),
     path("prompts/<uuid:id>/versions", views.history, name="prompt-versions"),
+    path("prompts/<uuid:id>/bring-back", views.bring_back, name="bring-back-version"),
     path("prompts/<uuid:id>/publish", views.publish, name="publish-prompt"),
     path("prompts/<uuid:id>/label", views.label, name="label-prompt"),
     path("prompts/<uuid:id>/rename", views.rename, name="rename-prompt"),

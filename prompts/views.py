@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from prompts import drafts, editing, shelving
+from prompts import drafts, editing, loading, shelving
 from prompts.access import Workspace, editor, reader
 from prompts.diff import words_between
 from prompts.drafts import Draft
@@ -79,10 +79,12 @@ def edit_prompt(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Ht
     return editor_page(request, workspace, drafts.of_version(version), prompt=prompt, version=version)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @editor
 def shape(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The form again, after a message or a part was added, moved or taken away; nothing is saved."""
+    if request.method == "GET":  # the address of a form that was answered with itself
+        return redirect("prompts", slug=workspace.slug)
     draft = drafts.from_form(request.POST.dict())
     drafts.act(draft, request.POST.get("act", ""))
     return editor_page(request, workspace, draft, prompt=_named(request, workspace))
@@ -92,20 +94,22 @@ def shape(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @editor
 def variables(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The names that the template uses now, and what is hardly meant so, for the fields where it stands."""
-    draft = drafts.from_form(request.POST.dict())
+    draft, partials = drafts.from_form(request.POST.dict()), loading.partials_of(workspace.pk)
     context = {
         "workspace": workspace,
-        "variables": drafts.variables(draft),
-        "slips": drafts.slips(draft, _partials(workspace)),
+        "variables": drafts.variables(draft, partials),
+        "slips": drafts.slips(draft, partials),
         "oob": True,
     }
     return render(request, "prompts/_typed.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @editor
 def save(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """A new version, or a new prompt. What cannot be saved comes back with the reason, and nothing of it is lost."""
+    if request.method == "GET":
+        return redirect("prompts", slug=workspace.slug)
     draft, prompt = drafts.from_form(request.POST.dict()), _named(request, workspace)
     if draft.errors:
         return editor_page(request, workspace, draft, prompt=prompt)
@@ -139,6 +143,8 @@ def _saved(request: HttpRequest, workspace: Workspace, draft: Draft, prompt: Pro
         content=content,
         note=note,
         author=request.user,
+        slug=request.POST.get("slug", "").strip(),
+        is_published=_kind(request, None) == Prompt.Kind.PARTIAL,  # nothing can call it yet
     )
     return made.latest
 
@@ -163,6 +169,20 @@ def history(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRe
         "folders": shelving.folders(workspace),
     }
     return render(request, "prompts/prompt_versions.html", context)
+
+
+@require_POST
+@editor
+def bring_back(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
+    """A new version that says what an old one said."""
+    prompt, number = _find(workspace, id), request.POST.get("number", "")
+
+    def write() -> None:
+        old = editing.find_version(prompt, _number(number))
+        note = f"version {number} again"
+        editing.save_version(prompt=prompt, content=Content(**old.content()), note=note, author=request.user)
+
+    return _after(request, prompt, write, f"The newest version says again what version {number} said.")
 
 
 @require_POST
@@ -232,6 +252,7 @@ def editor_page(
 ) -> HttpResponse:
     """The page, or for htmx its form alone."""
     kind = kind or _kind(request, prompt)
+    partials = loading.partials_of(workspace.pk)
     mine = request.POST.get("json", "") if kind == Prompt.Kind.PARTIAL else draft.json
     context = {
         "workspace": workspace,
@@ -243,8 +264,8 @@ def editor_page(
         "theirs": words_between(_readable(conflict), mine) if conflict else [],
         "draft": draft,
         "text": draft.raw if request.method == "GET" and kind == Prompt.Kind.PARTIAL else mine,
-        "variables": drafts.variables(draft),
-        "slips": drafts.slips(draft, _partials(workspace)),
+        "variables": drafts.variables(draft, partials),
+        "slips": drafts.slips(draft, partials),
         "parameters": drafts.shown_parameters(draft),
         "given": request.POST,
         "folders": shelving.folders(workspace),
@@ -270,10 +291,6 @@ def _after(request: HttpRequest, prompt: Prompt, write: Any, said: str) -> HttpR
 
 def _find(workspace: Workspace, id: uuid.UUID) -> Prompt:
     return get_object_or_404(Prompt.objects.of(workspace).select_related("workspace", "published"), pk=id)
-
-
-def _partials(workspace: Workspace) -> set[str]:
-    return set(Prompt.objects.of(workspace).partials().values_list("slug", flat=True))
 
 
 def _named(request: HttpRequest, workspace: Workspace) -> Prompt | None:

@@ -82,14 +82,41 @@ async function run() {
   busy(false);
 }
 
+/** Run keeps the focus while it cannot be pressed, so that whoever presses it with the keyboard stays there. */
 function busy(on) {
-  byId("run").disabled = on;
+  byId("run").setAttribute("aria-disabled", on);
   byId("cancel").hidden = !on;
 }
 
+const runOnce = () => byId("run").getAttribute("aria-disabled") === "true" || run();
+
+// The keyboard's place, when the form comes back with a part moved, added or taken away
+
+const moved = { up: -1, down: 1 };
+
+/** The field or button to go on with after `up:0:1`, `add-text:0` and the like. */
+function placeAfter(act) {
+  const [verb, ...at] = act.split(":");
+  const find = (selector) => byId("editor").querySelector(selector);
+  if (verb in moved) {
+    const place = [...at.slice(0, -1), Number(at.at(-1)) + moved[verb]].join(":");
+    return find(`[value="${verb}:${place}"]`) ?? find(`[value="up:${place}"], [value="down:${place}"]`);
+  }
+  if (verb === "add-message") return [...byId("editor").querySelectorAll(".message textarea")].at(-1);
+  const message = byId("editor").querySelectorAll(".message")[Number(at[0])];
+  return verb === "remove" ? message?.querySelector(".adders button") : [...(message?.querySelectorAll("textarea, [data-picture]") ?? [])].at(-1);
+}
+
+let acted = "";
+document.addEventListener("click", (event) => { acted = event.target.closest("[name=act]")?.value ?? ""; });
+document.addEventListener("htmx:afterSettle", () => {
+  if (acted) placeAfter(acted)?.focus();
+  acted = "";
+});
+
 // Drafts
 
-const draftName = () => `loupe-draft ${location.pathname} ${document.querySelector("[name=based_on]").value}`;
+const draftName = () => `loupe-draft ${location.pathname}${location.search} ${document.querySelector("[name=based_on]").value}`;
 const contentOf = () => new URLSearchParams([...new FormData(byId("editor"))].filter(([name]) => name !== "csrfmiddlewaretoken")).toString();
 let begun = contentOf();
 
@@ -132,14 +159,14 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("#run")) run();
+  if (event.target.closest("#run")) runOnce();
   if (event.target.closest("#cancel")) running?.abort();
   if (event.target.closest("#discard")) forget();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && byId("run") && !byId("run").disabled) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && byId("run")) {
     event.preventDefault();
-    run();
+    runOnce();
   }
 });
 if (document.querySelector(".warning[role=alert], .conflict, .field-error:not([hidden])")) begun = "";

@@ -100,6 +100,12 @@ def test_parts_are_added_moved_and_taken_away_by_keyboard(stage: Stage, page: Pa
     page.locator("[value='up:1:2']").focus()
     page.keyboard.press("Enter")
     expect(page.locator("[name=m1-1-text]")).to_have_value("the last {{word}}")
+    expect(page.locator("[value='up:1:1']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[name=m1-0-text]")).to_have_value("the last {{word}}")
+    expect(page.locator("[value='down:1:0']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[name=m1-1-text]")).to_have_value("the last {{word}}")
     expect(page.locator("#variables")).to_contain_text("word")
     page.locator("[value='remove:1:1']").press("Enter")
     expect(page.locator("[name=m1-1-url]")).to_have_value("{{picture}}")
@@ -139,6 +145,32 @@ def test_a_draft_survives_a_reload(stage: Stage, page: Page) -> None:
     expect(page.locator("[name=m0-0-text]")).to_have_value("You describe pictures in one sentence.")
 
 
+def test_a_prompt_that_is_saved_is_not_served_before_it_is_published(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.loupe.root}/w/default/prompts/new")
+    slug = f"own-name-{uuid.uuid4().hex[:6]}"
+    page.get_by_label("Name").fill("Saved only")
+    page.get_by_label("Called as").fill(slug)
+    page.get_by_label("Name").press("Enter")
+    expect(page.get_by_role("link", name="v1, not published")).to_be_visible()
+    status, _, answer = stage.post(f"/v1/prompts/{slug}/completions", b"{}")
+    assert (status, "has no published version" in answer.decode()) == (404, True)
+    page.get_by_role("button", name="Publish").click()
+    until(lambda: stage.post(f"/v1/prompts/{slug}/completions", b"{}")[0] == 200, "it is served")
+
+
+def test_an_old_version_is_shown_though_there_is_a_draft_of_the_newest(stage: Stage, page: Page) -> None:
+    write_prompt(stage, page)
+    address = page.url
+    page.locator("[name=m0-0-text]").fill("Second.")
+    page.get_by_role("button", name="Save version").click()
+    expect(page.get_by_role("status").first).to_contain_text("Version 2 is saved")
+    page.locator("[name=m0-0-text]").fill("Not saved.")
+    page.goto(f"{address}?version=1")
+    expect(page.locator("[name=m0-0-text]")).to_have_value("You describe pictures in one sentence.")
+    page.goto(address)
+    expect(page.locator("[name=m0-0-text]")).to_have_value("Not saved.")
+
+
 def test_versions_are_compared_published_and_labelled(stage: Stage, page: Page) -> None:
     slug = write_prompt(stage, page)
     page.locator("[name=m0-0-text]").fill("You read receipts.")
@@ -148,6 +180,9 @@ def test_versions_are_compared_published_and_labelled(stage: Stage, page: Page) 
     expect(page.locator(".diff ins").last).to_contain_text("receipts")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("status")).to_contain_text("Version 2 is published")
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("status")).to_contain_text("The newest version says again what version 1 said")
+    expect(page.get_by_role("row").filter(has_text="v3")).to_contain_text("version 1 again")
     page.get_by_label("Label").fill("staging")
     page.get_by_role("button", name="Put").click()
     expect(page.locator("table").first).to_contain_text("staging")
@@ -158,7 +193,7 @@ def test_versions_are_compared_published_and_labelled(stage: Stage, page: Page) 
     page.get_by_role("button", name="Delete this prompt").click()
     row = page.get_by_role("row").filter(has_text=slug)
     row.get_by_role("button", name="Bring back").click()
-    expect(row.get_by_role("link", name="v2")).to_be_visible()
+    expect(row.get_by_role("link", name="v3")).to_be_visible()
 
 
 def test_a_request_of_the_log_is_opened_as_a_prompt_with_its_picture(stage: Stage, page: Page) -> None:

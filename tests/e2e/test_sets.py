@@ -53,7 +53,7 @@ def test_fifty_pictures_run_over_two_versions_stopped_half_way_and_gone_on_with(
     expect(page.get_by_role("status").first).to_contain_text("Version 2 is saved")
     new_set(stage, page, slug)
     page.get_by_label("Files").set_input_files(pictures_in(tmp_path, 50))
-    page.get_by_label("pictures alone go to").select_option("receipt")
+    expect(page.get_by_label("pictures alone go to")).to_have_value("receipt")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("status").first).to_have_text("50 cases imported.")
     assert drawn(page, ".case .slot-picture")
@@ -84,16 +84,20 @@ def test_fifty_pictures_run_over_two_versions_stopped_half_way_and_gone_on_with(
 
 def test_a_case_is_written_checked_and_marked_by_keyboard(stage: Stage, page: Page) -> None:
     new_set(stage, page, write_prompt(stage, page))
+    address = page.url
     page.get_by_role("button", name="Add a case").press("Enter")
     page.get_by_label("currency", exact=True).fill("EUR")
     page.get_by_label("The answer").select_option("contains")
     expect(page.locator(".case .field-error:visible")).to_contain_text("Write what the answer is expected to hold")
+    page.get_by_role("button", name="Run all 1 case").click()
+    expect(page.locator(".field-error").first).to_contain_text("cannot be checked: Write what the answer is expected")
     page.get_by_label("Expected").fill("square")
     page.get_by_label("Expected").press("Tab")
     expect(page.locator(".case .field-error:visible")).to_have_count(0)
     page.get_by_label("Name of the case").fill("a square")
-    page.get_by_label("Name of the case").press("Enter")
-    page.reload()
+    with page.expect_response(re.compile(r"/cases/\d+$")):
+        page.get_by_label("Name of the case").press("Enter")
+    page.goto(address)
     expect(page.get_by_label("Name of the case")).to_have_value("a square")
     expect(page.get_by_label("currency", exact=True)).to_have_value("EUR")
     page.get_by_role("button", name="Run all 1 case").press("Enter")

@@ -30,7 +30,15 @@ SCHEMA = '{"type": "object", "required": ["total"], "properties": {"total": {"ty
 )
 def test_an_answer_is_held_against_what_is_expected(kind: str, expected: str, answer: str, passes: bool | None) -> None:
     checks.check_expected(kind, expected)
-    assert checks.passes(kind, expected, answer) is passes
+    found, why = checks.verdict(kind, expected, answer)
+    assert (found, bool(why)) == (passes, passes is False)
+
+
+def test_what_did_not_pass_says_why() -> None:
+    assert checks.verdict("contains", "13", "12")[1] == "The answer does not contain “13”."
+    assert checks.verdict("equals", "13", "12")[1] == "The answer is not “13”."
+    assert checks.verdict("schema", SCHEMA, "twelve")[1] == "The answer is not JSON."
+    assert checks.verdict("schema", SCHEMA, "{}")[1] == "$: 'total' is a required property."
 
 
 @pytest.mark.parametrize(

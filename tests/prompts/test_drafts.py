@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from prompts import drafts
 from prompts.drafts import Draft, Message, Part
+from prompts.mustache import Partials
+
+NONE: Partials = {}.get
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 parts = st.one_of(
@@ -100,7 +103,7 @@ def test_variables_are_listed_with_their_kind_and_value() -> None:
         messages=[Message("user", [Part(text="{{a}} {{#b}}x{{/b}}"), Part("image", url="{{p}}", when="has_p")])],
         examples={"a": "1", "b": "[1, 2]", "has_p": "true", "gone": "x"},
     )
-    assert [(one.name, one.kind, one.value) for one in drafts.variables(draft)] == [
+    assert [(one.name, one.kind, one.value) for one in drafts.variables(draft, NONE)] == [
         ("a", "text", "1"),
         ("p", "image", ""),
         ("b", "condition", "[1, 2]"),
@@ -108,4 +111,12 @@ def test_variables_are_listed_with_their_kind_and_value() -> None:
         ("gone", "unused", "x"),
     ]
     expected: dict[str, Any] = {"a": "1", "p": "", "b": [1, 2], "has_p": True}
-    assert drafts.values(draft) == expected
+    assert drafts.values(draft, NONE) == expected
+
+
+def test_variables_of_partials_and_of_theirs_are_listed_too() -> None:
+    partials = {"rules": "Answer in {{language}}. {{>end}}", "end": "{{#polite}}Please.{{/polite}} {{>rules}}"}
+    draft = Draft(messages=[Message("user", [Part(text="{{a}} {{>rules}} {{>none}}")])])
+    found = drafts.variables(draft, partials.get)
+    assert [(one.name, one.kind) for one in found] == [("a", "text"), ("language", "text"), ("polite", "condition")]
+    assert drafts.slips(draft, partials.get)["m0-0-text"] == ["There is no partial none; nothing stands here."]

@@ -140,9 +140,9 @@ def test_a_template_that_can_make_no_messages_is_refused(text: str, is_raw: bool
 
 def test_the_names_are_known_with_their_kind() -> None:
     template = slot("{{p}}", when="!has")
-    assert template.details().variables == ["p", "has"]
+    assert template.details({}.get).variables == ["p", "has"]
     assert template.image_variables() == {"p"}
-    assert RAW.details().variables == ["question", "image", "has_image"]
+    assert RAW.details({}.get).variables == ["question", "image", "has_image"]
     assert RAW.image_variables() == {"image"}
 
 

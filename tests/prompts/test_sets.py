@@ -143,6 +143,15 @@ def test_a_run_keeps_the_cases_that_it_was_started_on(picture_set: PictureSet) -
     assert run.rows[0] == {"name": "one", "values": {"n": "1"}, "check": "contains", "expected": "1"}
 
 
+def test_what_cannot_be_checked_is_kept_and_stops_a_run_before_it_begins(picture_set: PictureSet) -> None:
+    case = picture_set.cases.all()[1]
+    said = sets.edit_case(case=case, name="two", values={}, check="schema", expected='{"type": "obj')
+    assert said.startswith("The schema is not JSON")
+    assert picture_set.cases.all()[1].expected == '{"type": "obj'
+    with pytest.raises(ValidationError, match="What is expected of two cannot be checked: The schema is not JSON"):
+        started(picture_set)
+
+
 def test_a_column_that_is_taken_away_comes_back_with_its_values(picture_set: PictureSet) -> None:
     sets.take_column(picture_set=picture_set, name="n")
     sets.add_column(picture_set=picture_set, name="m")

@@ -67,7 +67,7 @@ class Command(BaseCommand):
         if key:
             lines.append(f"Your first API key (shown only now):                {key}")
         else:
-            lines.append("API keys: under Settings, or python manage.py apikey create NAME")
+            lines.append("API keys: on the page Keys, or python manage.py apikey create NAME")
         lines += ["Data folder:                                        " + str(settings.LOUPE_DATA), ""]
         lines += [
             "Try it; the picture appears in the open page by itself:",
