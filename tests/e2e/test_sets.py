@@ -182,8 +182,8 @@ def test_a_picture_is_picked_from_the_logs(stage: Stage, page: Page) -> None:
 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_page_of_sets_is_wider_than_the_window(stage: Stage, page: Page, tmp_path: Path, width: int) -> None:
-    new_set(stage, page, write_prompt(stage, page))
-    address = page.url.partition("?")[0]
+    new_set(stage, page, write_prompt(stage, page, uuid.uuid4().hex + "W" * 68))
+    address = page.url
     page.get_by_label("Files").set_input_files(pictures_in(tmp_path, 3))
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_label("Prompt and version of column 1").fill("no-such-prompt")
