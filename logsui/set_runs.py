@@ -76,7 +76,8 @@ def run_news(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
     except (ValueError, OverflowError):
         since = run.created_at
     changed = run.cells.filter(changed_at__gte=since if since.tzinfo else run.created_at)
-    return render(request, "logsui/_run_news.html", _progress(request, run) | {"news": with_logs(run, changed)})
+    context = _progress(request, run) | {"news": with_logs(run, changed), "was": request.GET.get("was", "")}
+    return render(request, "logsui/_run_news.html", context)
 
 
 @require_POST
@@ -110,10 +111,9 @@ def mark_cell(request: HttpRequest, workspace: Workspace, id: uuid.UUID, cell_id
     """Good or bad, the same once more to take it back; and a note."""
     run = _find(workspace, id)
     cell = get_object_or_404(run.cells, pk=cell_id)
-    mark = request.POST.get("mark", cell.mark)
-    mark = Cell.Mark.NONE if "mark" in request.POST and mark == cell.mark else mark
+    mark = request.POST.get("mark")
     try:
-        runs.mark(cell=cell, mark=mark, note=request.POST.get("note", cell.note))
+        runs.mark(cell=cell, mark="" if mark == cell.mark else mark, note=request.POST.get("note"))
     except ValidationError as error:
         return HttpResponse(error.messages[0], status=400, content_type="text/plain")
     if not request.headers.get("hx-request"):
@@ -160,6 +160,8 @@ def _progress(request: HttpRequest, run: SetRun) -> dict[str, Any]:
         "failed": failed,
         "left": total - done - failed,
         "is_running": is_running,
+        # The buttons change with this alone: a click must not meet a button that is just being replaced.
+        "acts": "running" if is_running else f"{run.state}-{total - done - failed}-{failed}",
         "is_followed": is_running or (last is not None and last > now - SETTLING),
         "waits": run.cells.filter(state=Cell.State.WAITING)
         .exclude(problem="")

@@ -75,7 +75,7 @@ def read(filename: str, data: bytes) -> list[CaseText]:
 def write_csv(cases: Iterable[CaseText], columns: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([*OWN, *(f"{PREFIX}{name}" if name in OWN else name for name in columns)])
+    writer.writerow([*OWN, *(guarded(_heading(name)) for name in columns)])
     for one in cases:
         cells = [one.name, one.check, one.expected, *(one.values.get(name, "") for name in columns)]
         writer.writerow([guarded(text) for text in cells])
@@ -99,7 +99,7 @@ def _document(case: CaseText) -> dict[str, Any]:
 def _read_csv(filename: str, text: str) -> list[CaseText]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [unguarded(name.strip()) for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
         raise BadCases(f"{filename}, line {reader.line_num}: {error}.") from None
@@ -110,6 +110,10 @@ def _read_csv(filename: str, text: str) -> list[CaseText]:
             raise BadCases(f"{filename}, line {line}: {len(row)} cells under {len(header)} columns.")
     cells = [dict(zip(header, map(unguarded, row), strict=False)) for _, row in rows]
     return [_case(one, number) for number, one in enumerate(cells, 1)]
+
+
+def _heading(name: str) -> str:
+    return f"{PREFIX}{name}" if name in OWN or name.startswith(PREFIX) else name
 
 
 def _delimiter(text: str) -> str:

@@ -96,13 +96,17 @@ def delete(*, run: SetRun) -> None:
     run.delete()
 
 
-def mark(*, cell: Cell, mark: str, note: str) -> None:
-    """What a person thinks of an answer. Raises ValidationError."""
-    if mark not in Cell.Mark.values:
-        raise ValidationError("A mark is good or bad, or none.")
-    check_storable(note, "The note")
-    cell.mark, cell.note = mark, note.strip()[:500]
-    cell.save(update_fields=["mark", "note", "changed_at"])
+def mark(*, cell: Cell, mark: str | None = None, note: str | None = None) -> None:
+    """What a person thinks of an answer: a mark, a note, or both; the other stays. Raises ValidationError."""
+    given: dict[str, Any] = {"changed_at": timezone.now()}
+    if mark is not None:
+        if mark not in Cell.Mark.values:
+            raise ValidationError("A mark is good or bad, or none.")
+        given["mark"] = cell.mark = mark
+    if note is not None:
+        check_storable(note, "The note")
+        given["note"] = cell.note = note.strip()[:500]
+    Cell.objects.filter(pk=cell.pk).update(**given)
 
 
 def put_back() -> None:

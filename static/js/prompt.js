@@ -109,7 +109,8 @@ function placeAfter(act) {
 
 let acted = "";
 document.addEventListener("click", (event) => { acted = event.target.closest("[name=act]")?.value ?? ""; });
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id !== "editor") return; // the list of variables comes back on its own
   if (acted) placeAfter(acted)?.focus();
   acted = "";
 });

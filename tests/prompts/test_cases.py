@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prompts import cases
 from prompts.cases import BadCases, CaseText
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=30)
-NAMES = st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=4, unique=True)
+ODD = st.sampled_from(["name", "check", "variable:", "variable:name", "=sum", "'=sum", "a;b"])
+NAMES = st.lists(TEXT.map(str.strip).filter(bool) | ODD, min_size=1, max_size=4, unique=True)
 
 
 @st.composite
@@ -35,6 +36,7 @@ def test_json_lines_say_again_what_was_written(made: tuple[list[str], list[CaseT
 
 
 @given(sets())
+@example((["variable:", "name", "=x"], [CaseText("0", {"variable:": "", "name": "n", "=x": "'=y"}, "contains", "0")]))
 def test_a_csv_says_again_what_was_written(made: tuple[list[str], list[CaseText]]) -> None:
     columns, found = made
     assert cases.read("cases.csv", cases.write_csv(found, columns).encode()) == found
