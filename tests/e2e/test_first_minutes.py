@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import Stage
-from tests.e2e.conftest import ask, drawn
+from tests.e2e.conftest import ON_SQLITE, ask, drawn
 from tests.fake_upstream import FakeUpstream, chat_events, response, stream
 from tests.loupe import Loupe
 from tests.pictures import data_url, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ON_SQLITE]
 
 
 def test_a_request_appears_in_the_open_page_by_itself_with_its_picture(stage: Stage, page: Page) -> None:
