@@ -27,6 +27,7 @@ from prompts import drafts, loading
 from prompts.drafts import Draft, Message, Part
 from prompts.jsontext import parsed
 from prompts.models import Prompt
+from prompts.mustache import Partials
 from prompts.rendering import PromptProblem, render_messages
 from prompts.views import editor_page
 
@@ -46,11 +47,13 @@ def run(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         return _refusal(f"{name}: {problem}", name)
     if not draft.model:
         return _refusal("Name the model that is to answer, as @virtual-key/model.", "model")
+    partials = loading.partials_of(workspace.pk)
+    values = drafts.values(draft, partials)
     try:
-        call = _call(workspace, draft)
+        call = _call(workspace, draft, values, partials)
     except PromptProblem as problem:
         return _refusal(str(problem), problem.place)
-    path, body = _saved_call(request, workspace, draft) or ("/v1/chat/completions", call)
+    path, body = _saved_call(request, workspace, draft, values) or ("/v1/chat/completions", call)
     key = create_passing_key(workspace=workspace, name=f"prompt tried by {request.user}", lifetime=KEY_LIFETIME)
     response = HttpResponse(encoded(body), content_type="application/octet-stream")
     response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, path, "no-store"
@@ -89,18 +92,19 @@ def _read(text: str) -> Any:
         return text
 
 
-def _call(workspace: Workspace, draft: Draft) -> dict[str, Any]:
-    partials = loading.partials_of(workspace.pk)
+def _call(workspace: Workspace, draft: Draft, values: dict[str, Any], partials: Partials) -> dict[str, Any]:
     messages = render_messages(
         draft.template,
-        drafts.values(draft, partials),
+        values,
         partials=partials,
         pictures=lambda sha256: kept_pictures.data_url(workspace.pk, sha256),
     )
     return {"model": draft.model, "messages": messages, **draft.parameters, "stream": True}
 
 
-def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tuple[str, dict[str, Any]] | None:
+def _saved_call(
+    request: HttpRequest, workspace: Workspace, draft: Draft, values: dict[str, Any]
+) -> tuple[str, dict[str, Any]] | None:
     """The call of the version that the form was opened on, when nothing was changed since."""
     id, number = request.POST.get("prompt", ""), request.POST.get("based_on", "")
     if not id or not number.isdecimal() or len(number) > 9:
@@ -111,11 +115,7 @@ def _saved_call(request: HttpRequest, workspace: Workspace, draft: Draft) -> tup
         return None
     now = (draft.template.text, draft.is_raw, draft.model, draft.parameters)
     if _same(now[0], version.text) and now[1:] == (version.is_raw, version.model, version.parameters):
-        variables = {
-            name: value
-            for name, value in drafts.values(draft, loading.partials_of(workspace.pk)).items()
-            if value != ""
-        }
+        variables = {name: value for name, value in values.items() if value != ""}
         return f"/v1/prompts/{prompt.pk}@{number}/completions", {"variables": variables, "stream": True}
     return None
 

@@ -23,7 +23,7 @@ from logsui.archive import sent
 from logsui.run_columns import ColumnForm
 from logsui.run_export import written
 from logsui.run_grid import ONLY, Shown, grid, heads, rows, with_logs
-from logsui.sets import page_of
+from logsui.sets import page_number, page_of
 from prompts import runs, sets
 from prompts.models import Cell, PictureSet, SetRun
 
@@ -52,8 +52,7 @@ def start_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Http
 def run_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     run, only = _find(workspace, id), request.GET.get("only", "")
     places = rows(run, only)
-    text = request.GET.get("page", "1")
-    number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
+    number = page_number(request)
     shown = places[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]
     context = _progress(request, run) | {
         "rows": grid(run, shown),
@@ -100,9 +99,8 @@ def resume_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> Htt
 @editor
 def delete_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     run = _find(workspace, id)
-    back = _back(run)
     runs.delete(run=run)
-    return redirect(back)
+    return redirect("set", slug=workspace.slug, id=run.set_id) if run.set_id else redirect("sets", slug=workspace.slug)
 
 
 @require_POST

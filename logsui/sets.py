@@ -72,8 +72,7 @@ def set_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
 
 
 def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet, form: ColumnForm) -> HttpResponse:
-    text = request.GET.get("page", "1")
-    number = max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
+    number = page_number(request)
     start = (number - 1) * CASES_A_PAGE
     count = picture_set.cases.count()
     kinds = sets.kinds_of(picture_set.prompt) if picture_set.prompt else {}
@@ -202,6 +201,12 @@ def _row(picture_set: PictureSet, case: Case, kinds: Mapping[str, str]) -> dict[
     values = shown_values({name: case.values.get(name, "") for name in picture_set.columns})
     shown = [one | {"takes_picture": kinds.get(one["name"], "image") == "image"} for one in values]
     return {"case": case, "values": shown, "problem": checks.problem_of(case.check_kind, case.expected)}
+
+
+def page_number(request: HttpRequest) -> int:
+    """The number in `?page=`; 1 for what is none."""
+    text = request.GET.get("page", "1")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
 
 
 def values_of(form: Mapping[str, str]) -> dict[str, str]:

@@ -92,7 +92,7 @@ def columns_of(cases: Iterable[CaseText]) -> list[str]:
 
 
 def _document(case: CaseText) -> dict[str, Any]:
-    checked = {"check": case.check, "expected": case.expected} if case.check else {}
+    checked = {"check": case.check, "expected": case.expected} if case.check or case.expected else {}
     return {"name": case.name, "variables": case.values, **checked}
 
 

@@ -115,10 +115,11 @@ def put_back() -> None:
     if not left.exists():
         return  # a write would take the lock of SQLite
     problem = f"Asked {MOST_TRIES} times, and each time the worker ended before the answer was whole."
-    runs = set(left.values_list("run", flat=True))
-    left.filter(tries__gte=MOST_TRIES).update(state=Cell.State.FAILED, problem=problem, changed_at=timezone.now())
-    left.update(state=Cell.State.WAITING, answer="", changed_at=timezone.now())
-    _end(runs)
+    with transaction.atomic():
+        runs = set(left.values_list("run", flat=True))
+        left.filter(tries__gte=MOST_TRIES).update(state=Cell.State.FAILED, problem=problem, changed_at=timezone.now())
+        left.update(state=Cell.State.WAITING, answer="", changed_at=timezone.now())
+        _end(runs)
 
 
 @transaction.atomic
@@ -177,10 +178,9 @@ def finish(endings: Sequence[Ending]) -> None:
 
 
 def _end(runs: Iterable[uuid.UUID]) -> None:
-    """Those of the runs that have nothing left to ask are done."""
+    """Those of the runs that have nothing left to ask are done, those too that were stopped over their last cells."""
     unfinished = Cell.objects.filter(run__in=runs, state__in=(Cell.State.WAITING, Cell.State.RUNNING))
-    running = SetRun.objects.filter(pk__in=runs, state=SetRun.State.RUNNING)
-    running.exclude(pk__in=unfinished.values("run")).update(state=SetRun.State.DONE)
+    SetRun.objects.filter(pk__in=runs).exclude(pk__in=unfinished.values("run")).update(state=SetRun.State.DONE)
 
 
 def _verdict(ending: Ending, run: SetRun, cell: Cell) -> tuple[bool | None, str]:

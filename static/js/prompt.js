@@ -36,7 +36,7 @@ function blame(error) {
   let field = slot ? document.querySelector(`[name=m${slot[1]}-${slot[2]}-url]`) : error.param === "model" && byId("model");
   const variable = slot && field?.value.match(/^\s*\{\{\s*([^{}#^/>]+?)\s*\}\}\s*$/)?.[1];
   if (variable) field = byId(`v-${variable}`) ?? field;
-  const problem = field && field.closest("[data-slot], .model").querySelector("[data-problem]");
+  const problem = field && field.closest("[data-slot], .model")?.querySelector("[data-problem]");
   if (!problem) return;
   problem.textContent = error.message.replace(/^messages\[\S+: /, "");
   problem.hidden = false;

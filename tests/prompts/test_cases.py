@@ -23,7 +23,7 @@ def sets(draw: st.DrawFn) -> tuple[list[str], list[CaseText]]:
         CaseText,
         TEXT.filter(bool),
         st.fixed_dictionaries(dict.fromkeys(columns, TEXT)),
-        st.sampled_from(["contains", "equals", "schema"]),
+        st.sampled_from(["", "contains", "equals", "schema"]),
         TEXT.filter(bool),
     )
     return columns, draw(st.lists(some, min_size=1, max_size=4))

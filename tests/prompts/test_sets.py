@@ -105,6 +105,15 @@ def test_to_go_on_with_a_run_whose_last_cells_are_under_way_does_not_end_it(pict
     assert (run.state, runs.stopped(asking)) == ("running", set())
 
 
+def test_a_run_that_was_stopped_over_its_last_answers_is_done(picture_set: PictureSet) -> None:
+    run = started(picture_set)
+    cells = runs.claim(9)
+    runs.stop(run=run)
+    runs.finish([Ending(cell.pk, answer="1") for cell in cells])
+    run.refresh_from_db()
+    assert run.state == "done"
+
+
 def test_a_run_that_is_deleted_while_it_is_asked_leaves_nothing(picture_set: PictureSet) -> None:
     run = started(picture_set)
     cells = runs.claim(2)
