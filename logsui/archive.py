@@ -11,8 +11,8 @@ from typing import IO, Any, Self
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
-from gateway import blobs
 from gateway.models import Image
+from gateway.pictures import blobs
 
 
 def sent(pieces: Iterator[bytes], *, filename: str, content_type: str) -> StreamingHttpResponse:

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from django.utils.functional import cached_property
 
-from gateway.index.question import Question, Unclear, parse
 from gateway.index.search import Window
+from gateway.index.search_language import Question, Unclear, parse
 
 SPANS = {
     "1h": ("Last hour", timedelta(hours=1)),

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway import bodies, dialects, multipart
+from gateway import dialects
+from gateway.content import multipart
+from gateway.content.json_text import compact, parsed_or_none
 from gateway.dialects.base import Answer, Dialect, Part, Turn
-from gateway.image_warnings import warnings_of
-from gateway.jsontext import compact, parsed_or_none
-from gateway.log_images import form_document
 from gateway.models import LogImage, Payload, RequestLog
+from gateway.pictures.image_warnings import warnings_of
+from gateway.pictures.log_images import form_document
+from gateway.recording import bodies
 from logsui.markdown import rendered
 
 SHOWN_TEXT = 200_000

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import bodies
-from gateway.jsontext import parsed_or_none
+from gateway.content.json_text import parsed_or_none
 from gateway.models import LogImage, Payload, RequestLog
+from gateway.recording import bodies
 
 TOKEN = re.compile(r"sha256:[0-9a-f]{64}")
 INLINE_BYTES = 8000
@@ -73,7 +73,7 @@ def folder_name(log: RequestLog) -> str:
 
 def folder_zip(log: RequestLog, payload: Payload, base: str) -> bytes:
     """The folder as a ZIP. Raises blobs.BlobMissing when a picture is not there any more."""
-    from gateway import blobs
+    from gateway.pictures import blobs
 
     call = _read(log, payload, base)
     out = io.BytesIO()

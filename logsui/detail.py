@@ -10,9 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
-from gateway import blobs, bodies, serving
-from gateway.logs_api import find_image
+from gateway.api.logs import find_image
 from gateway.models import Feedback, LogImage, Payload, RequestLog, Workspace
+from gateway.pictures import blobs, serving
+from gateway.recording import bodies
 from logsui import anatomy
 from logsui.access import may_edit, member
 from logsui.conversation import read_conversation

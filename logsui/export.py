@@ -15,8 +15,8 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
+from gateway.api.logs import summary, whole
 from gateway.index.search import Search
-from gateway.logs_api import summary, whole
 from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.archive import Archive, sent

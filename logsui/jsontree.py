@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.jsontext import compact, parse
+from gateway.content.json_text import compact, parse
 from gateway.models import LogImage
 
 TOKEN = re.compile(r"sha256:[0-9a-f]{64}")

@@ -9,12 +9,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from gateway.connection_check import Finding, check
-from gateway.directory import target_of
-from gateway.keys import create_api_key, create_virtual_key, revoke_api_key, revoke_virtual_key
+from gateway.keys.editing import create_api_key, create_virtual_key, revoke_api_key, revoke_virtual_key
+from gateway.keys.in_memory import target_of
 from gateway.models import ApiKey, Membership, VirtualKey, Workspace
 from gateway.providers import PROVIDERS
 from gateway.providers.base import COMMON, Provider
+from gateway.upstream.connection_check import Finding, check
 from logsui.access import HtmxHttpRequest, may_edit, member
 from logsui.snippets import snippets
 

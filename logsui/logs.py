@@ -14,8 +14,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from gateway.index.question import Unclear
 from gateway.index.search import Page, Search
+from gateway.index.search_language import Unclear
 from gateway.models import RequestLog, SavedView, Workspace
 from logsui import columns, sidebar
 from logsui.access import may_edit, member

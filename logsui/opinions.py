@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from gateway import feedback
 from gateway.models import Feedback, Membership, SavedView, Workspace
+from gateway.recording import feedback
 from logsui.access import HtmxHttpRequest, member
 from logsui.asked import Asked
 from logsui.detail import find_log

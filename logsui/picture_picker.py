@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from gateway.index.question import Unclear, parse
+from gateway.content.sniff import DRAWN
 from gateway.index.search import Search, Window
+from gateway.index.search_language import Unclear, parse
 from gateway.models import Image, LogImage, Workspace
-from gateway.sniff import DRAWN
 from logsui.access import editor
 
 LOGS_A_LOOK = 60

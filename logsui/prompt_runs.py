@@ -15,10 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from gateway import kept_pictures, serving
-from gateway.jsontext import encoded
-from gateway.keys import create_passing_key
+from gateway.content.json_text import encoded
+from gateway.keys.editing import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
+from gateway.pictures import prompt_pictures, serving
 from logsui.access import editor, reader
 from logsui.conversation import Shown, read_conversation
 from logsui.detail import find_log
@@ -97,7 +97,7 @@ def _call(workspace: Workspace, draft: Draft, values: dict[str, Any], partials: 
         draft.template,
         values,
         partials=partials,
-        pictures=lambda sha256: kept_pictures.data_url(workspace.pk, sha256),
+        pictures=lambda sha256: prompt_pictures.data_url(workspace.pk, sha256),
     )
     return {"model": draft.model, "messages": messages, **draft.parameters, "stream": True}
 
@@ -135,7 +135,7 @@ def upload(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     if len(data) > settings.FETCH_MAX_BYTES:
         return JsonResponse({"problem": f"The picture is larger than {settings.FETCH_MAX_BYTES >> 20} MiB."})
     try:
-        image = kept_pictures.keep(workspace=workspace, data=data)
+        image = prompt_pictures.keep(workspace=workspace, data=data)
     except ValidationError as error:
         return JsonResponse({"problem": error.messages[0]})
     return JsonResponse({"url": f"loupe:sha256:{image.sha256}", "label": image.label})
@@ -164,7 +164,7 @@ def model_options(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 
 def _found(request: HttpRequest, workspace: Workspace, sha256: str) -> Image:
-    found = kept_pictures.find(workspace.pk, sha256)
+    found = prompt_pictures.find(workspace.pk, sha256)
     if found is None or serving.cross_site(request):
         raise Http404("There is no such picture in this workspace.")
     return found

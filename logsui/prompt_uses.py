@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from gateway.index.question import parse
 from gateway.index.search import Bar, Search, Window
+from gateway.index.search_language import parse
 from gateway.models import Workspace
 from logsui.access import reader
 from prompts.models import Prompt

@@ -14,11 +14,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from gateway import blobs, bodies
-from gateway.cutting import Cut, rebuild
-from gateway.jsontext import encoded, parse, parsed_or_none
-from gateway.keys import create_passing_key
+from gateway.content.cutting import Cut, rebuild
+from gateway.content.json_text import encoded, parse, parsed_or_none
+from gateway.keys.editing import create_passing_key
 from gateway.models import LogImage, Membership, Payload, RequestLog, VirtualKey, Workspace
+from gateway.pictures import blobs
+from gateway.recording import bodies
 from logsui.access import member
 from logsui.conversation import read_conversation
 from logsui.detail import find_log

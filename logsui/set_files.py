@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
-from gateway import kept_pictures
 from gateway.models import Image, Workspace
+from gateway.pictures import prompt_pictures
 from logsui.archive import Archive
 from prompts import cases, sets
 from prompts.cases import BadCases, CaseText
@@ -100,7 +100,7 @@ def with_files(archive: Archive, workspace: int, values: dict[str, str]) -> dict
     found = {}
     for name, value in values.items():
         match = PICTURE.fullmatch(value.strip())
-        image = kept_pictures.find(workspace, match[1]) if match else None
+        image = prompt_pictures.find(workspace, match[1]) if match else None
         found[name] = (archive.keep(image) if image else None) or value
     return found
 
@@ -125,7 +125,7 @@ class _Kept:
             return value
         if name not in self.images:
             try:
-                self.images[name] = kept_pictures.keep(workspace=self.workspace, data=self.pictures[name])
+                self.images[name] = prompt_pictures.keep(workspace=self.workspace, data=self.pictures[name])
             except ValidationError as error:
                 raise ValidationError(f"{name}: {error.messages[0]}") from None
         return f"loupe:sha256:{self.images[name].sha256}"

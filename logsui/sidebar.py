@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.index.facets import BY_NAME, FACETS, METADATA, Facet
-from gateway.index.question import Choice, Range, Unclear, parse
 from gateway.index.search import Counted
+from gateway.index.search_language import Choice, Range, Unclear, parse
 from logsui.asked import Asked
 
 FLAGS = {facet.name for facet in FACETS if facet.is_flag}

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from gateway.index.facets import BY_NAME, METADATA
-from gateway.index.question import EXACT, TEXT_FIELDS, Choice, Question
 from gateway.index.search import Search
+from gateway.index.search_language import EXACT, TEXT_FIELDS, Choice, Question
 from gateway.models import Workspace
 from logsui.access import member
 from logsui.asked import Asked

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gateway import pricing
+from gateway.content.openai_fields import Usage
 from gateway.models import RequestLog
-from gateway.openai_fields import Usage
 from gateway.providers import by_name
+from gateway.recording import pricing
 
 TITLES = {
     "prompt": "input",

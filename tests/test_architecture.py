@@ -23,13 +23,13 @@ FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()
 )
 BROAD_HANDLERS = {
-    "gateway/recorder.py",
-    "gateway/front_gate.py",
-    "gateway/proxy.py",
-    "gateway/relay.py",
-    "gateway/worker.py",
-    "gateway/blobs.py",
-    "gateway/server.py",
+    "gateway/recording/recorder.py",
+    "gateway/proxy/front_gate.py",
+    "gateway/proxy/proxy.py",
+    "gateway/proxy/relay.py",
+    "gateway/processes/worker.py",
+    "gateway/pictures/blobs.py",
+    "gateway/processes/server.py",
 }
 
 
@@ -84,7 +84,7 @@ def test_broad_handlers_stand_only_where_they_are_owed() -> None:
 
 def test_queries_take_no_sql_text_but_in_full_text_search() -> None:
     for path in SOURCES:
-        if path.relative_to(ROOT) == Path("gateway/index/text.py"):
+        if path.relative_to(ROOT) == Path("gateway/index/full_text.py"):
             continue
         assert not re.search(r"\.raw\(|\.extra\(|cursor\(\)", path.read_text()), path
 

@@ -16,20 +16,22 @@ from itertools import accumulate, islice
 
 from django.db import transaction
 
-from gateway import blobs, ids, image_tokens, pricing
-from gateway.cutting import cut
-from gateway.decoder import Decoder
+from gateway import ids
+from gateway.content.cutting import cut
+from gateway.content.openai_fields import Usage
 from gateway.demo.pictures import draw
 from gateway.demo.words import ANSWERS, ASKED, FAILURES, MODELS, Model
-from gateway.index import store, text
+from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Value
 from gateway.index.facets import Entry, values_of
-from gateway.index.text import Texts
-from gateway.log_images import image_row
+from gateway.index.full_text import Texts
 from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog, VirtualKey, Workspace
-from gateway.openai_fields import Usage
+from gateway.pictures import blobs, image_tokens
+from gateway.pictures.decoder import Decoder
+from gateway.pictures.log_images import image_row
+from gateway.pictures.thumbnails import make
 from gateway.providers import by_name
-from gateway.thumbnails import make
+from gateway.recording import pricing
 
 CLIENT = "loupe demo"
 DAYS = 30
@@ -53,11 +55,11 @@ def clear(workspace: Workspace) -> int:
     logs, gone = RequestLog.objects.of(workspace).filter(sdk=CLIENT), 0
     while some := list(logs.values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
-            text.forget(some)
+            full_text.forget(some)
             RequestLog.objects.filter(pk__in=some).delete()
         gone += len(some)
     if gone:
-        store.start_anew(workspace)
+        blocks.start_anew(workspace)
     return gone
 
 
@@ -74,7 +76,7 @@ def write(workspace: Workspace, count: int, seed: int = 1) -> Iterator[int]:
         waiting |= {one.log.pk.bytes: values_of(Entry(one.log, one.images)) for one in batch}
         done += len(batch)
         if len(waiting) >= INDEXED_AT_ONCE or done == count:
-            store.add(workspace, Block.build(waiting))
+            blocks.add(workspace, Block.build(waiting))
             waiting.clear()
         yield done
 
@@ -91,7 +93,7 @@ def _write_batch(batch: Sequence[Made]) -> None:
     RequestLog.objects.bulk_create([one.log for one in batch])
     Payload.objects.bulk_create([one.payload for one in batch])
     LogImage.objects.bulk_create([image for one in batch for image in one.images])
-    text.write(one.texts for one in batch)
+    full_text.write(one.texts for one in batch)
 
 
 def _pictures(chance: random.Random, count: int) -> list[Kept]:

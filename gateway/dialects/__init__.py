@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gateway.dialects import sse
+from gateway.content import sse
+from gateway.content.framing import AwsEventStream, BadStream
+from gateway.content.json_text import parsed_or_none
 from gateway.dialects.base import Answer, Dialect
 from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN, anthropic_failure, gemini_failure
 from gateway.dialects.openai_chat import OpenAIChat, OpenAICompletions, OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
 from gateway.dialects.openai_responses import OpenAIResponses
-from gateway.jsontext import parsed_or_none
-from gateway.translation.framing import AwsEventStream, BadStream
 
 FED_BYTES = 64 * 1024
 CHAT = OpenAIChat()

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from gateway.jsontext import obj
-from gateway.openai_fields import Usage
+from gateway.content.json_text import obj
+from gateway.content.openai_fields import Usage
 
 PartKind = Literal["text", "image", "file", "tool", "json"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.content.json_text import compact, items, obj, words
+from gateway.content.openai_fields import Usage, error_of
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
-from gateway.jsontext import compact, items, obj, words
-from gateway.openai_fields import Usage, error_of
 from gateway.translation.neutral import CallDelta, Event, Failure, Finish, Start, TextDelta, ThoughtDelta, UsageDelta
 from gateway.translation.translator import READERS
 

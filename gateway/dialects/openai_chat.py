@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.content.json_text import compact, items, obj, words
+from gateway.content.openai_fields import Usage, error_of, openai_usage
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
-from gateway.jsontext import compact, items, obj, words
-from gateway.openai_fields import Usage, error_of, openai_usage
 
 # Where Anthropic's and Gemini's own parts hold a picture.
 IMAGE_PLACES = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.content.json_text import items, obj, words
+from gateway.content.openai_fields import error_of, openai_usage
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
-from gateway.jsontext import items, obj, words
-from gateway.openai_fields import error_of, openai_usage
 
 
 class OpenAIImages:

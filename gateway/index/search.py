@@ -17,10 +17,10 @@ from functools import cached_property
 from pyroaring import BitMap
 
 from gateway import ids
-from gateway.index import store, text
+from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
-from gateway.index.question import Choice, Condition, Question, Words
+from gateway.index.search_language import Choice, Condition, Question, Words
 from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
 from gateway.models import Image, LogImage, RequestLog, Workspace
 
@@ -146,17 +146,16 @@ class Search:
         found = Unindexed.objects.filter(workspace=self.workspace)
         waiting = list(dict.fromkeys(found.order_by("-log_id").values_list("log_id", flat=True)[: MOST_LOOSE + 1]))
         self.behind = found.count() - MOST_LOOSE if len(waiting) > MOST_LOOSE else 0
-        return store.block_of(waiting[:MOST_LOOSE])
+        return blocks.block_of(waiting[:MOST_LOOSE])
 
     @cached_property
     def parts(self) -> list[Part]:
         """Oldest first, with the columns that the conditions ask for."""
-        kept, columns = store.ids_of(self.rows), self._columns({one.facet for one in self.question.conditions})
+        kept, columns = blocks.ids_of(self.rows), self._columns({one.facet for one in self.question.conditions})
         hidden = list(self.loose.ids)
-        blocks = [kept[row.pk] for row in self.rows]
         made = [
-            Part(of, found, self._in_window(of) - of.positions(hidden))
-            for of, found in zip(blocks, columns[:-1], strict=True)
+            Part(kept[row.pk], found, self._in_window(kept[row.pk]) - kept[row.pk].positions(hidden))
+            for row, found in zip(self.rows, columns[:-1], strict=True)
         ]
         return [*made, Part(self.loose.ids, columns[-1], self._in_window(self.loose.ids))]
 
@@ -236,7 +235,7 @@ class Search:
     def _with_words(self, words: Sequence[Words], before: uuid.UUID | None, most: int) -> set[bytes]:
         found: set[bytes] = set()
         for low, high in self._stretches(before):
-            found.update(text.matches(self.workspace, words, low=low, high=high, limit=most - len(found)))
+            found.update(full_text.matches(self.workspace, words, low=low, high=high, limit=most - len(found)))
             if len(found) >= most:
                 break
         return found
@@ -246,13 +245,13 @@ class Search:
 
         PostgreSQL's index does not know which matches are the newest, and would fetch them all.
         """
-        low = text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
-        high = text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
-        high = min(high, text.number_of(before)) if before else high
+        low = full_text.number_of(ids.first_of(self.window.since)) if self.window.since else 0
+        high = full_text.number_of(ids.first_of(self.window.until)) if self.window.until else 2**63 - 1
+        high = min(high, full_text.number_of(before)) if before else high
         size, wanted = 0, FIRST_STRETCH
         for row in reversed(self.rows):
             size += row.size
-            edge = text.number_of(row.first)
+            edge = full_text.number_of(row.first)
             if size >= wanted and low < edge < high:
                 yield edge, high
                 high, size, wanted = edge, 0, wanted * 4
@@ -323,7 +322,7 @@ class Search:
 
     def _columns(self, names: Iterable[str]) -> list[dict[str, Column]]:
         """These columns of each part, in the order of the parts; what is loose has all of its columns."""
-        stored = store.columns_of(self.rows, names)
+        stored = blocks.columns_of(self.rows, names)
         return [*(stored[row.pk] for row in self.rows), self.loose.columns]
 
     def _in_window(self, of: Ids) -> BitMap:

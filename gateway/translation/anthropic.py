@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from gateway.content.json_text import items, number, obj, words
+from gateway.content.openai_fields import Usage
 from gateway.errors import BadRequest
-from gateway.jsontext import items, number, obj, words
-from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.neutral import (
     AnswerReader,

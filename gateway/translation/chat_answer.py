@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.jsontext import encoded, items, number, obj, parsed_or_none, words
-from gateway.openai_fields import Usage, error_of, openai_usage
+from gateway.content.json_text import encoded, items, number, obj, parsed_or_none, words
+from gateway.content.openai_fields import Usage, error_of, openai_usage
 from gateway.translation.neutral import (
     AnswerReader,
     CallDelta,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from gateway.content.json_text import items, obj, parsed_words, words
 from gateway.errors import BadRequest
-from gateway.jsontext import items, obj, parsed_words, words
 from gateway.translation.media import read_media
 from gateway.translation.neutral import (
     Media,

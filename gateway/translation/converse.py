@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.content.json_text import items, number, obj, words
+from gateway.content.openai_fields import Usage
 from gateway.errors import BadRequest
-from gateway.jsontext import items, number, obj, words
-from gateway.openai_fields import Usage
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import (

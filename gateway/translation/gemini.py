@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.content.json_text import obj, parsed_words
 from gateway.errors import BadRequest
-from gateway.jsontext import obj, parsed_words
 from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.jsontext import items, number, obj, words
-from gateway.openai_fields import Usage
+from gateway.content.json_text import items, number, obj, words
+from gateway.content.openai_fields import Usage
 from gateway.translation.neutral import (
     AnswerReader,
     CallDelta,

@@ -9,10 +9,10 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from gateway import multipart
+from gateway.content import multipart
+from gateway.content.json_text import items, obj, words
+from gateway.content.openai_fields import Usage
 from gateway.errors import BadRequest
-from gateway.jsontext import items, obj, words
-from gateway.openai_fields import Usage
 from gateway.translation.media import from_base64, from_text, read_media
 from gateway.translation.neutral import (
     AnswerReader,

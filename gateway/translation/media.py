@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from gateway.jsontext import obj, words
-from gateway.sniff import sniff
+from gateway.content.json_text import obj, words
+from gateway.content.sniff import sniff
 from gateway.translation.neutral import Media, MediaKind, refuse
 
 HEAD_CHARACTERS = 8 * 1024

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.content.openai_fields import Usage
 from gateway.errors import BadRequest
-from gateway.openai_fields import Usage
 
 MediaKind = Literal["image", "audio", "video", "document"]
 Role = Literal["system", "user", "assistant", "tool"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.openai_fields import Usage
+from gateway.content.openai_fields import Usage
 from gateway.translation.neutral import (
     CallDelta,
     Event,

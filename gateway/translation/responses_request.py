@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.content.json_text import items, obj, words
 from gateway.errors import BadRequest
-from gateway.jsontext import items, obj, words
 from gateway.translation.chat_request import ROLES
 from gateway.translation.media import read_media
 from gateway.translation.neutral import (

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gateway.jsontext import encoded, parse
-from gateway.openai_fields import error_of
+from gateway.content.framing import AwsEventStream, BadStream, ServerSentEvents
+from gateway.content.json_text import encoded, parse
+from gateway.content.openai_fields import error_of
 from gateway.translation import (
     anthropic,
     chat_answer,
@@ -20,7 +21,6 @@ from gateway.translation import (
     responses_answer,
     responses_request,
 )
-from gateway.translation.framing import AwsEventStream, BadStream, ServerSentEvents
 from gateway.translation.neutral import (
     AnswerReader,
     Event,

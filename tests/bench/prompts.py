@@ -17,8 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 os.environ.setdefault("LOUPE_DATA", tempfile.mkdtemp())
 django.setup()
 
-from gateway.directory import Directory, Known  # noqa: E402 - needs Django's registry
-from gateway.prompt_calls import PromptCall, PromptCalls, read_body  # noqa: E402
+from gateway.keys.in_memory import Directory, Known  # noqa: E402 - needs Django's registry
+from gateway.proxy.prompt_calls import PromptCall, PromptCalls, read_body  # noqa: E402
 from prompts.library import Library, Served, Shelf  # noqa: E402
 from prompts.rendering import Template  # noqa: E402
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.claims import PLACEHOLDER_KEYS, bearer, read_claims
+from gateway.content.redaction import kept_headers, mask_keys, safe_query
 from gateway.errors import BadRequest
-from gateway.redaction import kept_headers, mask_keys, safe_query
+from gateway.proxy.gateway_headers import PLACEHOLDER_KEYS, bearer, read_claims
 
 NAMES = "api-key provider virtual-key config trace-id span-id metadata custom-host request-timeout forward-headers debug".split()
 names = st.sampled_from(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import cutting
-from gateway.cutting import Cut, Cutter, cut, rebuild
-from gateway.jsontext import strings
-from gateway.sniff import sniff
+from gateway.content import cutting
+from gateway.content.cutting import Cut, Cutter, cut, rebuild
+from gateway.content.json_text import strings
+from gateway.content.sniff import sniff
 from tests.pictures import data_url, picture
 
 PICTURES = [

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gateway.decoder import DecodeFailed, Decoder
-from gateway.sniff import DRAWN, sniff
+from gateway.content.sniff import DRAWN, sniff
+from gateway.pictures.decoder import DecodeFailed, Decoder
 from tests.pictures import picture
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gateway import journal
+from gateway.recording import journal
 from tests.fake_upstream import FakeUpstream, chat_events, response, stall, stream
 from tests.loupe import Loupe, until
 from tests.pictures import data_url, picture

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from gateway.addresses import is_public
-from gateway.fetch import Fetcher, FetchFailed, GuardedBackend
+from gateway.network.addresses import is_public
+from gateway.network.fetch import Fetcher, FetchFailed, GuardedBackend
 from tests.pictures import picture
 
 PICTURE = picture()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.image_tokens import estimate
+from gateway.pictures.image_tokens import estimate
 from tests.conftest import SHARED
 
 MEASURED = SHARED / "reference/image_tokens_measured.tsv"

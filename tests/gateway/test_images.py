@@ -179,7 +179,7 @@ def test_the_stored_bodies_are_exact(own_loupe: Callable[..., Loupe], upstream: 
     upstream.on("exact").will(response(body=answer))
     loupe.call("/v1/chat/completions", body, headers={"x-portkey-trace-id": "exact"})
     loupe.log("exact")
-    code = "import sys; from gateway import bodies; from gateway.models import Payload; p = Payload.objects.get(log__trace_id='exact'); sys.stdout.buffer.write(b'|||'.join([bodies.request_body(p), bodies.sent_body(p), bodies.response_body(p)]))"
+    code = "import sys; from gateway.recording import bodies; from gateway.models import Payload; p = Payload.objects.get(log__trace_id='exact'); sys.stdout.buffer.write(b'|||'.join([bodies.request_body(p), bodies.sent_body(p), bodies.response_body(p)]))"
     kept = loupe.manage("shell", "--no-imports", "-c", code).encode()
     assert kept == b"|||".join([body, upstream.on("exact").requests[0].body, answer])
 

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 from django.db import OperationalError
 
-from gateway import journal, recorder
 from gateway.ids import uuid7
-from gateway.ingest import Ingest
-from gateway.journal import Journal, Kind
-from gateway.keys import create_workspace
+from gateway.keys.editing import create_workspace
 from gateway.models import RequestLog
+from gateway.recording import journal, recorder
+from gateway.recording.ingest import Ingest
+from gateway.recording.journal import Journal, Kind
 from tests.pictures import data_url, picture
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import journal
-from gateway.journal import Journal, JournalUnavailable, Kind, Record
+from gateway.recording import journal
+from gateway.recording.journal import Journal, JournalUnavailable, Kind, Record
 
 ID = bytes(range(16))
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.jsonedit import apply, difference, edits_for, has_string_value, outside_long_strings
-from gateway.jsontext import parse
+from gateway.content.json_edit import apply, difference, edits_for, has_string_value, outside_long_strings
+from gateway.content.json_text import parse
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(

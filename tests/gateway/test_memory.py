@@ -9,15 +9,15 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from gateway.call import Call
-from gateway.exchange import Exchange
 from gateway.ids import uuid7
-from gateway.journal import Journal
+from gateway.network.http_client import HeaderList
 from gateway.providers import by_name
-from gateway.relay import Relay
-from gateway.routing import Route
-from gateway.sandbox import Canned
-from gateway.wire import HeaderList
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.relay import Relay
+from gateway.proxy.routing import Route
+from gateway.recording.journal import Journal
+from gateway.upstream.call import Call
+from gateway.upstream.sandbox import Canned
 
 
 class Slow:

@@ -7,16 +7,16 @@ import json
 
 import pytest
 
-from gateway import outbound
-from gateway.call import Call
-from gateway.connection_check import check
-from gateway.credentials import Credentials
 from gateway.errors import TooLarge
 from gateway.ids import uuid7
-from gateway.outbound import FETCHES_AT_ONCE, Fetching, Outbound
 from gateway.providers import by_name
-from gateway.routing import Route, Target
+from gateway.proxy.routing import Route, Target
 from gateway.translation import chat_request
+from gateway.upstream import outbound
+from gateway.upstream.call import Call
+from gateway.upstream.connection_check import check
+from gateway.upstream.credentials import Credentials
+from gateway.upstream.outbound import FETCHES_AT_ONCE, Fetching, Outbound
 from tests.fake_upstream import FakeUpstream, response
 
 MIB = 1024 * 1024

@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import pricing
-from gateway.openai_fields import Usage
+from gateway.content.openai_fields import Usage
 from gateway.providers import by_name
+from gateway.recording import pricing
 
 AT = datetime(2026, 1, 15, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from gateway import dialects
-from gateway.claims import read_claims
-from gateway.routing import route
+from gateway.proxy.gateway_headers import read_claims
+from gateway.proxy.routing import route
 from tests.fake_upstream import Received
 from tests.gateway.conftest import CONVERSE, GEMINI, HELLO, MESSAGE, Gate
 from tests.pictures import data_url, picture

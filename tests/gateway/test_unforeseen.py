@@ -10,15 +10,15 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from gateway import journal
-from gateway.call import Call
-from gateway.directory import Directory, KeyHolder
-from gateway.journal import Journal, Kind
-from gateway.outbound import Outbound
-from gateway.prompt_calls import PromptCalls
-from gateway.proxy import Limits, Proxy
-from gateway.sandbox import Canned
-from gateway.wire import HeaderList
+from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.network.http_client import HeaderList
+from gateway.proxy.prompt_calls import PromptCalls
+from gateway.proxy.proxy import Limits, Proxy
+from gateway.recording import journal
+from gateway.recording.journal import Journal, Kind
+from gateway.upstream.call import Call
+from gateway.upstream.outbound import Outbound
+from gateway.upstream.sandbox import Canned
 
 HOLDER = KeyHolder(1, 1, frozenset({"completions.write"}), None)
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'

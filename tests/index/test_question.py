@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.index.question import Choice, Question, Range, Unclear, Words, parse
+from gateway.index.search_language import Choice, Question, Range, Unclear, Words, parse
 
 words = st.text(st.characters(exclude_categories=["Cs", "Zs", "Cc"], exclude_characters='",:-\\'), min_size=1)
 phrases = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -13,12 +13,12 @@ import pytest
 from django.db import connection
 
 from gateway import ids
-from gateway.index import store, text
-from gateway.index.question import parse
+from gateway.index import blocks, full_text
+from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
+from gateway.index.search_language import parse
 from gateway.index.tables import IndexBlock, Unindexed
-from gateway.index.text import Texts
-from gateway.keys import create_workspace
+from gateway.keys.editing import create_workspace
 from gateway.models import Image, LogImage, RequestLog, Workspace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
@@ -29,7 +29,7 @@ ALWAYS = Window()
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(store, "cache", store.Cache(store.CACHE_BYTES))  # each test has a database of its own
+    monkeypatch.setattr(blocks, "cache", blocks.Cache(blocks.CACHE_BYTES))  # each test has a database of its own
     if connection.vendor == "sqlite":  # flushing the tables between tests leaves the full-text index as it is
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO gateway_logwords (gateway_logwords) VALUES ('delete-all')")
@@ -50,7 +50,7 @@ def log_at(workspace: Workspace, minute: float, **fields: Any) -> RequestLog:
     usual |= {"id": uuid.UUID(int=made), "trace_id": "t"}
     log = RequestLog(workspace=workspace, started_at=at, **usual | fields)
     log.save(force_insert=True)
-    store.queue([(log.pk, workspace.pk)])
+    blocks.queue([(log.pk, workspace.pk)])
     return log
 
 
@@ -86,18 +86,18 @@ def grow(workspace: Workspace, count: int) -> list[RequestLog]:
         }
         logs.append(log_at(workspace, (600 * number / count + chance.uniform(-40, 0)) % 600, **fields))
         if number % 23 == 22:
-            store.index_all(workspace)
+            blocks.index_all(workspace)
         if number % 11 == 10:
             changed = chance.choice(logs)
             RequestLog.objects.filter(pk=changed.pk).update(model="renamed", cost=None)
-            store.queue([(changed.pk, workspace.pk)])
+            blocks.queue([(changed.pk, workspace.pk)])
     return list(RequestLog.objects.of(workspace))
 
 
 def test_any_question_finds_what_looking_at_every_row_finds(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "MOST", 64)
+    monkeypatch.setattr(blocks, "MOST", 64)
     logs = grow(workspace, 150)
     assert Unindexed.objects.exists()
     assert IndexBlock.objects.of(workspace).count() > 1
@@ -161,7 +161,7 @@ def test_text_is_found_by_word_beginning_phrase_and_side(workspace: Workspace) -
         "c": ("nothing of it", "invoiced twice"),
     }
     logs = {name: log_at(workspace, n, model=name) for n, name in enumerate(said)}
-    text.write(Texts(log.pk, workspace.pk, *said[name]) for name, log in logs.items())
+    full_text.write(Texts(log.pk, workspace.pk, *said[name]) for name, log in logs.items())
     asked = {
         "invoice": "ac",
         '"invoice"': "a",
@@ -185,9 +185,9 @@ def test_text_is_found_by_word_beginning_phrase_and_side(workspace: Workspace) -
 def test_logs_of_one_number_are_all_found_and_written_once(workspace: Workspace) -> None:
     first = log_at(workspace, 1)
     twins = [first, *(log_at(workspace, 1, id=uuid.UUID(int=first.pk.int ^ n)) for n in (1, 2))]
-    assert len({text.number_of(log.pk) for log in twins}) == 1
+    assert len({full_text.number_of(log.pk) for log in twins}) == 1
     for some in (twins[:2], twins[2:], twins):
-        text.write(Texts(log.pk, workspace.pk, "twin", "") for log in some)
+        full_text.write(Texts(log.pk, workspace.pk, "twin", "") for log in some)
     assert found(workspace, "twin") == {log.pk for log in twins}
 
 
@@ -196,10 +196,10 @@ def test_text_pages_reach_the_oldest_match(workspace: Workspace, monkeypatch: py
     monkeypatch.setattr("gateway.index.search.MOST_TEXT", 10)
     monkeypatch.setattr("gateway.index.search.FIRST_STRETCH", 3)
     logs = [log_at(workspace, n, model="rare" if n < 3 else "common") for n in range(40)]
-    text.write(Texts(log.pk, workspace.pk, "receipt", "") for log in logs)
+    full_text.write(Texts(log.pk, workspace.pk, "receipt", "") for log in logs)
     for some in (logs[:20], logs[20:35], logs[35:]):
-        store.queue((log.pk, workspace.pk) for log in some)
-        store.index_all(workspace)
+        blocks.queue((log.pk, workspace.pk) for log in some)
+        blocks.index_all(workspace)
     for question, wanted in (("receipt", logs), ("receipt model:rare", logs[:3])):
         search = Search(workspace, parse(question), ALWAYS)
         page = search.page(None, 4)
@@ -219,7 +219,7 @@ def test_a_common_picture_and_refused_words_are_paged_to_their_end(
     same = show(logs[0])
     for log in logs[1:]:
         LogImage.objects.create(workspace=workspace, log=log, image=same, direction="input", index=0, source="data")
-    text.write(Texts(log.pk, workspace.pk, "receipt" if n % 2 else "invoice", "") for n, log in enumerate(logs))
+    full_text.write(Texts(log.pk, workspace.pk, "receipt" if n % 2 else "invoice", "") for n, log in enumerate(logs))
     every, odd = {log.pk for log in logs}, {log.pk for log in logs[1::2]}
     rare = {log.pk for log in logs[:3]}
     asked = {
@@ -257,23 +257,23 @@ def test_pictures_have_facets_of_their_own(workspace: Workspace) -> None:
     for _ in ("waiting", "indexed"):
         for question, expected in asked.items():
             assert found(workspace, question) == {log.pk for log in expected}, question
-        store.index_all(workspace)
+        blocks.index_all(workspace)
 
 
 def test_no_workspace_sees_into_another(workspace: Workspace) -> None:
     other = create_workspace(slug="other", name="Other")
     for n, owner in enumerate((workspace, other)):
         log = log_at(owner, n, model="same")
-        text.write([Texts(log.pk, owner.pk, "shared words", "")])
-    store.index_all(workspace)
+        full_text.write([Texts(log.pk, owner.pk, "shared words", "")])
+    blocks.index_all(workspace)
     for question in ("", "model:same", "shared", "trace:t"):
         assert len(found(workspace, question)) == 1, question
 
 
 def test_a_block_never_outgrows_its_bound(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST", 16)
+    monkeypatch.setattr(blocks, "MOST", 16)
     logs = grow(workspace, 100)
-    store.index_all(workspace)
+    blocks.index_all(workspace)
     assert max(IndexBlock.objects.of(workspace).values_list("size", flat=True)) <= 16
     assert found(workspace, "model:*") == {log.pk for log in logs}
 
@@ -292,7 +292,7 @@ def test_the_number_of_queries_does_not_grow_with_the_logs(
     workspace: Workspace, django_assert_max_num_queries: Any
 ) -> None:
     grow(workspace, 60)
-    store.index_all(workspace)
+    blocks.index_all(workspace)
     with django_assert_max_num_queries(12):
         search = Search(workspace, parse("model:gpt-4o"), ALWAYS)
         search.page(None, 50)

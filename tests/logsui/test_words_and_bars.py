@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.image_warnings import warnings_of
-from gateway.index.question import parse
 from gateway.index.search import Bar
+from gateway.index.search_language import parse
 from gateway.models import Image, LogImage, RequestLog
+from gateway.pictures.image_warnings import warnings_of
 from logsui import anatomy, columns, strip
 from logsui.asked import Asked
 from logsui.jsontree import Node, Tree

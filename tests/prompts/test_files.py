@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from gateway import kept_pictures
 from gateway.models import Workspace
+from gateway.pictures import prompt_pictures
 from prompts import editing
 from prompts.editing import Content
 from prompts.models import Prompt, PromptPicture
@@ -25,7 +25,7 @@ def workspace() -> Workspace:
 
 def fill(workspace: Workspace) -> str:
     """A partial and a prompt with a picture; the picture's hash."""
-    sha256 = kept_pictures.keep(workspace=workspace, data=picture()).sha256
+    sha256 = prompt_pictures.keep(workspace=workspace, data=picture()).sha256
     part = {"type": "image_url", "image_url": {"url": f"loupe:sha256:{sha256}"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "{{>tone}} {{a}}"}, part]}]
     editing.create(workspace=workspace, kind="partial", name="Tone", content=Content("Be brief."))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.provider_errors import is_openai_shape, retold
+from gateway.upstream.provider_errors import is_openai_shape, retold
 from tests.replay.recorded import read_all
 
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36.4s"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.outbound import links_to_fetch
 from gateway.providers import by_name
 from gateway.translation import chat_request, gemini
+from gateway.upstream.outbound import links_to_fetch
 
 FILE = "https://generativelanguage.googleapis.com/v1beta/files/abc"
 PLAIN, TYPED, BUCKET = "https://example.com/picture?id=3", "https://example.com/a.JPG?x=1", "gs://bucket/a.png"

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.call import Call
+from gateway.content.image_headers import Header, in_base64, peek
 from gateway.errors import BadRequest
-from gateway.header_peek import Header, in_base64, peek
-from gateway.lint import Picture, check, check_size, picture_of, pictures_in
 from gateway.providers.base import USUAL_IMAGES, Limits
 from gateway.translation.media import read_media
+from gateway.upstream.call import Call
+from gateway.upstream.lint import Picture, check, check_size, picture_of, pictures_in
 from tests.pictures import data_url, picture
 
 FRAMES = [Image.new("RGB", (20, 20), (shade, 0, 0)) for shade in (0, 90, 180)]

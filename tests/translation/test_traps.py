@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.content import framing
+from gateway.content.json_text import encoded
 from gateway.dialects import read_response
 from gateway.dialects.native import CONVERSE
-from gateway.jsontext import encoded
-from gateway.translation import chat_request, framing
+from gateway.translation import chat_request
 from gateway.translation.translator import WRITE, AnswerUnreadable
 from tests.pictures import picture
 from tests.translation.answers import (

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from gateway.demo import logs
-from gateway.setup import find_workspace
+from gateway.processes.setup import find_workspace
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
-from gateway.keys import create_login_link, create_owner
-from gateway.setup import find_workspace
+from gateway.keys.editing import create_login_link, create_owner
+from gateway.processes.setup import find_workspace
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway import prompt_files
+from gateway.management import prompt_folder
 from gateway.models import Workspace
 
 
@@ -34,16 +34,16 @@ class Command(BaseCommand):
             ) from error
 
     def _export(self, workspace: Workspace, folder: Path) -> None:
-        for path in prompt_files.write(workspace, folder):
+        for path in prompt_folder.write(workspace, folder):
             self.stdout.write(str(path))
 
     def _import(self, workspace: Workspace, folder: Path, *, apply: bool) -> None:
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
-        found = list(prompt_files.changes(workspace, folder))
+        found = list(prompt_folder.changes(workspace, folder))
         for change in found:
             if apply:
-                prompt_files.apply(workspace, change)
+                prompt_folder.apply(workspace, change)
             self.stdout.write(f"{change.kind}\t{change.slug}")
         if not apply and any(change.kind != "same" for change in found):
             self.stdout.write("Nothing is changed yet; --apply does it.")

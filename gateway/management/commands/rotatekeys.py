@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.keys import reseal_virtual_keys
-from gateway.setup import prepare
+from gateway.keys.editing import reseal_virtual_keys
+from gateway.processes.setup import prepare
 
 
 class Command(BaseCommand):

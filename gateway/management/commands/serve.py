@@ -11,8 +11,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
-from gateway.setup import prepare
-from gateway.supervisor import end_with_parent
+from gateway.processes.setup import prepare
+from gateway.processes.supervisor import end_with_parent
 
 HEADER_MILLISECONDS = 10_000
 BUFFER_BYTES = 1024 * 1024

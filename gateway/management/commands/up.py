@@ -11,11 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from gateway.keys import create_api_key, create_login_link, create_owner
+from gateway.keys.editing import create_api_key, create_login_link, create_owner
 from gateway.management.commands.serve import check_port
 from gateway.models import ApiKey
-from gateway.setup import prepare
-from gateway.supervisor import DoesNotStart, Supervisor
+from gateway.processes.setup import prepare
+from gateway.processes.supervisor import DoesNotStart, Supervisor
 
 # A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
 SAMPLE_PICTURE = (

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.setup import prepare
-from gateway.supervisor import ASK_NO_MORE, end_with_parent
-from gateway.worker import AlreadyWorking, Worker, give_way
+from gateway.processes.setup import prepare
+from gateway.processes.supervisor import ASK_NO_MORE, end_with_parent
+from gateway.processes.worker import AlreadyWorking, Worker, give_way
 
 
 class Command(BaseCommand):

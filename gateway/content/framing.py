@@ -1,0 +1,101 @@
+"""Cuts a stream of bytes into its messages, however the bytes are split on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.content.json_text import parse
+
+LONGEST_MESSAGE = 256 * 1024 * 1024
+
+
+class BadStream(Exception):
+    """Bytes that are no message of this framing; the text says what they are."""
+
+
+class ServerSentEvents:
+    """`text/event-stream`: the JSON of every event's data (WHATWG HTML, 9.2). `[DONE]` and comments are passed over."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.searched = 0
+        self.data: list[bytes] = []
+        self.size = 0
+        self.done = False
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        self.buffer += data
+        while True:
+            end = self.buffer.find(b"\n", self.searched)
+            if end < 0:
+                self.searched = len(self.buffer)
+                if self.searched > LONGEST_MESSAGE:
+                    raise BadStream("a line of the stream does not end")
+                return
+            line = bytes(self.buffer[:end]).rstrip(b"\r")
+            del self.buffer[: end + 1]
+            self.searched = 0
+            yield from self._line(line)
+
+    def rest(self) -> bool:
+        return bool(self.buffer.strip()) or bool(self.data)
+
+    def finish(self) -> Iterator[Any]:
+        """A last event whose blank line was left out."""
+        if self.buffer:
+            yield from self._line(bytes(self.buffer))
+            self.buffer.clear()
+        yield from self._line(b"")
+
+    def _line(self, line: bytes) -> Iterator[Any]:
+        if line.startswith(b"data:"):
+            self.data.append(line[5:].removeprefix(b" "))
+            self.size += len(line)
+            if self.size > LONGEST_MESSAGE:
+                raise BadStream("an event of the stream does not end")
+        elif not line and self.data:
+            text = b"\n".join(self.data)
+            self.data, self.size = [], 0
+            self.done = self.done or text.strip() == b"[DONE]"
+            if text.strip() not in (b"[DONE]", b""):
+                yield _parsed(text)
+
+
+class AwsEventStream:
+    """`application/vnd.amazon.eventstream`: binary frames, each checked; an event is `{<event type>: payload}`."""
+
+    def __init__(self) -> None:
+        from botocore.eventstream import EventStreamBuffer
+
+        self.buffer: Any = EventStreamBuffer()
+        self.fed = self.taken = 0
+        self.done = False
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        from botocore.eventstream import EventStreamError, ParserError
+
+        self.buffer.add_data(data)
+        self.fed += len(data)
+        try:
+            for message in self.buffer:
+                self.taken += message.prelude.total_length
+                headers = message.headers
+                kind = headers.get(":exception-type") or headers.get(":event-type") or headers.get(":error-code", "")
+                told = {"message": headers[":error-message"]} if ":error-message" in headers else {}
+                yield {kind: _parsed(message.payload) if message.payload else told}
+        except (EventStreamError, ParserError, ValueError) as error:
+            raise BadStream(f"a frame of the event stream is damaged: {error}") from None
+
+    def rest(self) -> bool:
+        return self.fed > self.taken
+
+    def finish(self) -> Iterator[Any]:
+        return iter(())
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return parse(text)
+    except ValueError:
+        raise BadStream(f"an event of the stream is no JSON: {text[:100].decode('utf-8', 'replace')!r}") from None

@@ -1,0 +1,79 @@
+"""The fields that many vendors copied from OpenAI, read for what they mean: token counts and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gateway.content.json_text import number, obj
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts; None is unknown. All but the first three are inside `prompt` and `completion`.
+
+    `cost` is what the provider itself says that the call cost, in US dollars.
+    """
+
+    prompt: int | None = None
+    completion: int | None = None
+    total: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+    cache_write: int | None = None
+    text_in: int | None = None
+    image_in: int | None = None
+    audio_in: int | None = None
+    text_out: int | None = None
+    image_out: int | None = None
+    audio_out: int | None = None
+    cost: float | None = None
+
+    def kinds(self) -> dict[str, int]:
+        """The known counts by kind, for what is neither prompt, completion nor total."""
+        named = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in ("prompt", "completion", "total", "cost")
+        }
+        return {name: count for name, count in named.items() if count is not None}
+
+
+def error_of(doc: Any) -> str:
+    error = obj(doc).get("error")
+    if isinstance(error, str):
+        return error
+    message = obj(error).get("message") or obj(doc).get("message") or obj(doc).get("detail")
+    return message if isinstance(message, str) else ""
+
+
+def openai_usage(doc: Any) -> Usage:
+    """`usage` as chat, Responses and Images spell it; Groq's streams keep it under `x_groq`, Cohere under `tokens`."""
+    doc = obj(doc)
+    usage = obj(doc.get("usage") or obj(doc.get("x_groq")).get("usage"))
+    usage = obj(usage.get("tokens")) | usage
+    into = obj(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    out = obj(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    return Usage(
+        prompt=number(usage.get("prompt_tokens", usage.get("input_tokens"))),
+        completion=number(usage.get("completion_tokens", usage.get("output_tokens"))),
+        total=number(usage.get("total_tokens")),
+        cached=number(into.get("cached_tokens", usage.get("cached_tokens"))),
+        reasoning=number(out.get("reasoning_tokens")),
+        cache_write=number(into.get("cache_write_tokens")),
+        text_in=number(into.get("text_tokens")),
+        image_in=number(into.get("image_tokens", usage.get("image_tokens"))),
+        audio_in=number(into.get("audio_tokens")),
+        text_out=number(out.get("text_tokens")),
+        image_out=number(out.get("image_tokens")),
+        audio_out=number(out.get("audio_tokens")),
+        cost=_stated_cost(usage),
+    )
+
+
+def _stated_cost(usage: dict[str, Any]) -> float | None:
+    """OpenRouter's `cost`; xAI's `cost_in_usd_ticks`, of which ten billion are a dollar."""
+    cost, ticks = usage.get("cost"), usage.get("cost_in_usd_ticks")
+    if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e6:
+        return float(cost)
+    return ticks / 1e10 if isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks < 1e16 else None

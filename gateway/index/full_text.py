@@ -1,0 +1,151 @@
+"""Full text over prompts and answers: FTS5 on SQLite, tsvector on PostgreSQL. Both get words that we have cut ourselves, so
+that a search finds the same on either.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from django.db import connection
+
+from gateway.index.search_language import Words
+from gateway.index.tables import LogText
+from gateway.models import Workspace
+
+MOST_WORDS = 5000
+SHORTEST_BEGINNING = 4  # what begins with less is most of the index
+LONGEST_WORD = 64
+READ = 200_000
+# Scripts without blanks between words; each of their characters is taken as a word, and a search for several as a phrase.
+UNSPACED = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u0e00-\\u0e7f"
+WORD = re.compile(f"[{UNSPACED}]|[^\\W_{UNSPACED}]+")
+COLUMNS = {"prompt": "A", "answer": "B"}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is to be found of one log."""
+
+    log_id: uuid.UUID
+    workspace_id: int
+    prompt: str
+    answer: str
+
+
+def words_of(text: str) -> list[str]:
+    """Lower case without accents, in order. What is longer than any word, as base64 is, is left out."""
+    plain = unicodedata.normalize("NFKD", text[:READ].replace("\0", " ").lower())
+    plain = "".join(c for c in plain if not unicodedata.combining(c)) if not plain.isascii() else plain
+    found = (match[0] for match in WORD.finditer(plain))
+    return list(islice((word for word in found if len(word) <= LONGEST_WORD), MOST_WORDS))
+
+
+def number_of(log_id: uuid.UUID) -> int:
+    """63 bits in the order of the ids: the milliseconds and the first 15 random bits. Nearly unique."""
+    value = log_id.int
+    return (value >> 80) << 15 | (value >> 64 & 0xFFF) << 3 | value >> 59 & 0x7
+
+
+def write(texts: Iterable[Texts]) -> None:
+    """Add the words of logs that are not in yet; inside the transaction that writes their rows."""
+    new: dict[int, Texts] = {}
+    for one in (one for one in texts if one.prompt or one.answer):
+        number = number_of(one.log_id)
+        while number in new:
+            number += 1
+        new[number] = one
+    if not new:
+        return
+    for number, taken in LogText.objects.filter(number__in=new).values_list("number", "log_id"):
+        one = new.pop(number)
+        if taken != one.log_id:
+            new[_free_number(number, new)] = one
+    rows = [LogText(number=n, log_id=one.log_id, workspace_id=one.workspace_id) for n, one in new.items()]
+    LogText.objects.bulk_create(rows)
+    _write_words(new)
+
+
+def forget(log_ids: Iterable[uuid.UUID]) -> None:
+    """Have logs found no more. FTS5 keeps their words, without the row that would lead to them."""
+    LogText.objects.filter(number__in=[number_of(id) for id in log_ids]).delete()
+
+
+def _free_number(number: int, new: dict[int, Texts]) -> int:
+    while number in new or LogText.objects.filter(number=number).exists():
+        number += 1
+    return number
+
+
+def _write_words(new: dict[int, Texts]) -> None:
+    rows = [(" ".join(words_of(one.prompt)), " ".join(words_of(one.answer)), n) for n, one in new.items()]
+    if connection.vendor == "postgresql":
+        search = "setweight(to_tsvector('simple', %s), 'A') || setweight(to_tsvector('simple', %s), 'B')"
+        statement = f"UPDATE gateway_logtext SET search = {search} WHERE number = %s"  # noqa: S608 - no input in it
+    else:
+        statement = "INSERT INTO gateway_logwords (prompt, answer, rowid) VALUES (%s, %s, %s)"
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def matches(workspace: Workspace, words: Sequence[Words], *, low: int, high: int, limit: int) -> list[bytes]:
+    """The ids of the newest logs with these words whose number is from `low` to below `high`; one word is not negated."""
+    if connection.vendor == "postgresql":
+        source, asked = "gateway_logtext t", "t.search @@ to_tsquery('simple', %s)"
+        question, number = _for_postgres(words), "t.number"
+    else:
+        source = "gateway_logwords w CROSS JOIN gateway_logtext t ON t.number = w.rowid"
+        asked, number = "w.gateway_logwords MATCH %s", "w.rowid"
+        question = _for_sqlite(words)
+    if not question:
+        return []
+    statement = (
+        f"SELECT t.log_id FROM {source} WHERE {asked} AND {number} >= %s AND {number} < %s "  # noqa: S608
+        f"AND t.workspace_id = %s ORDER BY {number} DESC LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [question, low, high, workspace.pk, limit])
+        return [id.bytes if isinstance(id, uuid.UUID) else bytes.fromhex(id) for (id,) in cursor.fetchall()]
+
+
+def _for_sqlite(words: Sequence[Words]) -> str:
+    """https://www.sqlite.org/fts5.html, 3: a phrase in quotes, a star for a beginning, `{column} :` before it."""
+
+    def one(word: Words) -> str:
+        phrase = " ".join(words_of(word.text))
+        star = " *" if _is_beginning(word) else ""
+        return f'{f"{word.where} : " if word.where else ""}"{phrase}"{star}' if phrase else ""
+
+    wanted = [text for word in words if not word.negated and (text := one(word))]
+    refused = [text for word in words if word.negated and (text := one(word))]
+    if not wanted:
+        return ""
+    found = " AND ".join(f"({text})" for text in wanted)
+    return f"({found}) NOT ({' OR '.join(refused)})" if refused else found
+
+
+def _is_beginning(word: Words) -> bool:
+    """Whether longer words that begin with this one are meant too."""
+    parts = words_of(word.text)
+    return bool(parts) and not word.is_phrase and len(parts[-1]) >= SHORTEST_BEGINNING
+
+
+def _for_postgres(words: Sequence[Words]) -> str:
+    """PostgreSQL's tsquery: `<->` between the words of a phrase, `:*` for a beginning, `:A` for the prompt's words."""
+
+    def one(word: Words) -> str:
+        parts = words_of(word.text)
+        marks = [COLUMNS.get(word.where, "")] * len(parts)
+        if _is_beginning(word):
+            marks[-1] = "*" + marks[-1]
+        return " <-> ".join(f"'{part}'" + (f":{mark}" if mark else "") for part, mark in zip(parts, marks, strict=True))
+
+    wanted = [text for word in words if not word.negated and (text := one(word))]
+    refused = [text for word in words if word.negated and (text := one(word))]
+    if not wanted:
+        return ""
+    return " & ".join([*(f"({text})" for text in wanted), *(f"!({text})" for text in refused)])

@@ -1,0 +1,116 @@
+"""The pictures of a cut body as rows: where each stands, how it was given, and which links are pictures."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+
+from gateway.content import json_text, multipart, sse
+from gateway.content.cutting import Cutting, Find
+from gateway.content.image_places import LINK, linked_images
+from gateway.content.plain_text import storable
+from gateway.content.sniff import DRAWN
+from gateway.models import Image, LogImage, RequestLog
+from gateway.pictures import blobs
+
+
+def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
+    """A multipart form as a document: text fields by name, the names of the file fields under `__files__`."""
+    document: dict[str, Any] = {"__files__": []}
+    for position, part in _named_parts(text, boundary):
+        if part.filename is not None:
+            document["__files__"].append(position)
+        else:
+            document[part.name] = text[part.start : part.end].decode("utf-8", "replace")
+    return document
+
+
+def _named_parts(text: bytes, boundary: bytes) -> Iterator[tuple[str, multipart.Part]]:
+    seen: dict[str, int] = {}
+    for part in multipart.parts(text, boundary):
+        number = seen.get(part.name, 0)
+        seen[part.name] = number + 1
+        yield (f"{part.name}[{number}]" if number else part.name), part
+
+
+def read_images(
+    log: RequestLog, body: Cutting, content_type: str, direction: LogImage.Direction, details: dict[str, str]
+) -> list[LogImage]:
+    """One row for each place in the body where a picture stands, in the order of the body."""
+    places = _places(body.text, content_type) if body.finds or LINK.search(body.text) else []
+    found = [(find.at, _log_image(find, _place_of(find.at, places), content_type)) for find in body.finds]
+    found += _links(body.text, places)
+    rows = [row for _, row in sorted(found, key=lambda pair: pair[0])]
+    for index, row in enumerate(rows):
+        row.workspace_id, row.log_id = log.workspace_id, log.pk
+        row.direction, row.index = direction, index
+        row.position = storable(row.position, 300)
+        row.detail = storable(details.get(row.position, ""), 10)
+    return rows
+
+
+def keep_files(body: Cutting) -> dict[str, Image]:
+    """Store the bytes of every file in the body; answers their rows by hash."""
+    files = {find.sha256: find for find in body.finds if find.data}
+    for sha256, find in files.items():
+        blobs.put(sha256, find.data)
+    return {sha256: image_row(find) for sha256, find in files.items()}
+
+
+def _places(text: bytes, content_type: str) -> list[json_text.Text]:
+    """Every string of a body with its path: of a form's parts, of each event of a stream, or of the JSON itself."""
+    boundary = multipart.boundary_of(content_type)
+    if boundary:
+        return [json_text.Text(name, part.start, part.end) for name, part in _named_parts(text, boundary)]
+    if content_type.startswith("text/event-stream"):
+        return [
+            json_text.Text(f"event[{index}].{place.path}", place.start, place.end)
+            for index, event in enumerate(sse.events(text))
+            for place in json_text.strings(text, event.start, event.end)
+        ]
+    return list(json_text.strings(text))
+
+
+def _place_of(at: int, places: list[json_text.Text]) -> str:
+    index = bisect_right(places, at, key=lambda place: place.start) - 1
+    return places[index].path if index >= 0 and at <= places[index].end else ""
+
+
+def _links(text: bytes, places: list[json_text.Text]) -> Iterator[tuple[int, LogImage]]:
+    for link in linked_images(text, places):
+        snapshot = LogImage.Snapshot.PENDING if settings.SNAPSHOT == "on" else LogImage.Snapshot.OFF
+        row = LogImage(position=link.path, source=LogImage.Source.LINK, url=storable(link.url, 8192), snapshot=snapshot)
+        yield link.start, row
+
+
+def _log_image(find: Find, position: str, content_type: str) -> LogImage:
+    source = LogImage.Source.FILE if multipart.boundary_of(content_type) else LogImage.Source.DATA
+    row = LogImage(position=position, source=source, declared_type=storable(find.declared, 100))
+    if find.data:
+        row.image_id = find.sha256
+    else:
+        row.snapshot, row.snapshot_reason = LogImage.Snapshot.FAILED, storable(find.problem, 200)
+    return row
+
+
+def image_row(find: Find) -> Image:
+    """The row of a file, from what its first bytes say."""
+    sniffed = find.sniffed
+    drawn = sniffed is not None and sniffed.media_type in DRAWN
+    return Image(
+        sha256=find.sha256,
+        media_type=sniffed.media_type if sniffed else "application/octet-stream",
+        size=len(find.data),
+        width=_side(sniffed.width) if sniffed else None,
+        height=_side(sniffed.height) if sniffed else None,
+        thumbnail=Image.Thumbnail.PENDING if drawn else Image.Thumbnail.NONE,
+        thumbnail_problem="" if sniffed else "the bytes are not of a known image type",
+    )
+
+
+def _side(pixels: int | None) -> int | None:
+    """A width or height that the database can hold; a header may claim anything."""
+    return pixels if pixels is not None and 0 <= pixels < 2**31 else None

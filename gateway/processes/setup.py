@@ -1,0 +1,50 @@
+"""First-run set-up, shared by all commands that need a working database: migrations, workspace, static files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from gateway.keys.editing import create_workspace
+from gateway.models import Workspace
+
+
+def prepare(*, static: bool = False) -> Workspace:
+    """Make the database ready; answers the workspace `default`."""
+    check_folder(settings.LOUPE_DATA)
+    connection = connections["default"]
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+    if static:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    workspace = Workspace.objects.filter(slug="default").first()
+    return workspace or create_workspace(slug="default", name="Default")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises CommandError when nothing can be written there."""
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise CommandError(
+            f"The data folder {folder} is not writable ({error.strerror}). "
+            "Name another one with LOUPE_DATA, or give this one to the user who runs Loupe."
+        ) from error
+
+
+def find_workspace(slug: str) -> Workspace:
+    prepare()
+    workspace = Workspace.objects.filter(slug=slug).first()
+    if workspace is None:
+        known = ", ".join(Workspace.objects.values_list("slug", flat=True))
+        raise CommandError(f"There is no workspace {slug!r}. There is: {known}.")
+    return workspace

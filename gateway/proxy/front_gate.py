@@ -1,0 +1,230 @@
+"""The first thing that every request meets: caps, Host, and the way to the proxy or to Django.
+
+Django's ASGI handler spools any body to disk before it routes or logs anyone in, and no ASGI server caps one, so the caps
+are here. A refusal before the body is read discards a bounded rest of it first: a client that is still sending would
+otherwise see a reset connection and not the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote
+
+from gateway.errors import (
+    BadRequest,
+    GatewayError,
+    HeadersTooLarge,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    TooSlow,
+    unexpected,
+)
+from gateway.ids import uuid7
+from gateway.proxy.answer_headers import own_headers
+from gateway.proxy.proxy import ClientGone, Proxy
+from gateway.proxy.refusal import send_error
+from gateway.proxy.relay import AnswerBrokenOff
+from gateway.upstream.call import Message, Receive, Send
+
+log = logging.getLogger(__name__)
+
+HEADER_BYTES = 64 * 1024
+HEADER_COUNT = 100
+PAGE_BODY_BYTES = 1024 * 1024
+PAGE_BODY_SECONDS = 600.0
+UPLOADS_AT_ONCE = 8  # Django spools a body to disk before it asks who sends it
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
+SLASHES = re.compile(r"//+")
+PICTURES = re.compile(r"/w/[^/]+/pictures")  # where the prompt editor uploads them
+IMPORT = re.compile(r"/w/[^/]+/sets/[^/]+/import")  # where many come at once, with the cases they are of
+# Paths below /v1 that Django answers; every other one is relayed.
+API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
+DJANGO_V1 = re.compile(r"/v1/(logs|feedback|labels|collections|prompts(?!/[^/]+/(completions|render)/?$))(/|$)")
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class FrontGate:
+    """One a process. `hosts` are the names that Host may say; "*" opens it."""
+
+    proxy: Proxy
+    django: Asgi
+    hosts: Sequence[str]
+    idle_seconds: float
+    picture_bytes: int
+    import_bytes: int
+    uploads: int = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        path = SLASHES.sub("/", _raw_path(scope))
+        counted = _Counted(receive)
+        try:
+            headers = self._checked_headers(scope["headers"])
+            if path in ("/healthz", "/readyz"):
+                await self._health(path, send)
+            elif (version := API.match(path)) and not DJANGO_V1.match(path):
+                _check_segments(path)
+                _take_key_of_query(scope, headers)
+                await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, counted, send)
+            elif path == "/v1":
+                raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")
+            else:
+                await self._page(unquote(path), scope, headers, counted, send)
+        except GatewayError as error:
+            if "expect" not in headers_of(scope) or counted.begun:
+                await _discard_rest(counted)
+            await send_error(send, error, own=_own(headers_of(scope)), close=True)
+        except ClientGone:
+            log.debug("client left before its request was whole")
+        except AnswerBrokenOff:
+            raise
+        except Exception as error:
+            log.exception("unexpected failure on %s", path)
+            await send_error(send, unexpected(error), own=_own({}))
+
+    def _checked_headers(self, raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+        """Lower-case names to values; the first `host` must be the only one."""
+        if len(raw) > HEADER_COUNT or sum(len(name) + len(value) for name, value in raw) > HEADER_BYTES:
+            raise HeadersTooLarge(
+                f"More than {HEADER_COUNT} headers or {HEADER_BYTES >> 10} KiB of them. "
+                "Images and long metadata belong in the body."
+            )
+        headers: dict[str, str] = {}
+        for name, value in raw:
+            key = name.decode("latin-1").lower()
+            if key == "host" and key in headers:
+                raise BadRequest("The request has two Host headers.", code="bad_host")
+            headers.setdefault(key, value.decode("latin-1"))
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise BadRequest("The request has both Content-Length and Transfer-Encoding.", code="bad_framing")
+        self._check_host(headers.get("host", ""))
+        if FETCH_MARKER in headers:
+            raise BadRequest("Loupe does not fetch pictures from itself.", code="fetch_loop")
+        return headers
+
+    def _check_host(self, host: str) -> None:
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if "*" not in self.hosts and name.lower() not in self.hosts:
+            raise BadRequest(
+                f"This Loupe does not answer to the host {name[:100]!r}. "
+                "Whoever runs it can add the name to LOUPE_ALLOWED_HOSTS.",
+                code="bad_host",
+            )
+
+    async def _health(self, path: str, send: Send) -> None:
+        takes = not (self.proxy.journal.full and self.proxy.limits.recording_required)
+        ready = path == "/healthz" or (self.proxy.directory.ready and takes)
+        body = b'{"status":"ok"}' if ready else b'{"status":"not ready"}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
+        """Django's part, behind a cap on bytes and on the time between them."""
+        if "\0" in path or b"%00" in scope["query_string"]:
+            raise BadRequest("The address holds a NUL, which no name here has.")
+        length, most = headers.get("content-length", "0"), self._most(path)
+        if not length.isdigit() or int(length) > most:
+            raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
+        scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+        is_upload = most > PAGE_BODY_BYTES
+        if is_upload and self.uploads >= UPLOADS_AT_ONCE:
+            raise Overloaded("Too many pictures are being uploaded at once. Try again in a few seconds.")
+        self.uploads += is_upload
+        try:
+            await self.django(scope, _capped(receive, self.idle_seconds, most), send)
+        finally:
+            self.uploads -= is_upload
+
+    def _most(self, path: str) -> int:
+        if IMPORT.fullmatch(path):
+            return self.import_bytes
+        return self.picture_bytes if PICTURES.fullmatch(path) else PAGE_BODY_BYTES
+
+
+def _raw_path(scope: Message) -> str:
+    """The path as it was written: what is escaped stays so, since the provider is to get the same."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _check_segments(path: str) -> None:
+    """No dot segment in any spelling: it would lead out of the provider's base URL, with its key."""
+    if any(
+        unquote(unquote(segment)).strip() in (".", "..")
+        for segment in re.split(r"/|%2f|%5c|\\", path, flags=re.IGNORECASE)
+    ):
+        raise BadRequest("The path holds '.' or '..' segments, which are not passed on.", code="bad_path")
+
+
+def _take_key_of_query(scope: Message, headers: dict[str, str]) -> None:
+    """Google's REST examples show the key as `?key=`; it counts as their header does."""
+    query = scope["query_string"]
+    if b"key=" in query and "x-goog-api-key" not in headers:
+        given = parse_qs(query.decode("latin-1")).get("key")
+        if given:
+            headers["x-goog-api-key"] = given[0]
+
+
+class _Counted:
+    """`receive`, remembering whether the body is whole."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.begun = self.whole = False
+
+    async def __call__(self) -> Message:
+        self.begun = True
+        message = await self.receive()
+        self.whole = self.whole or not message.get("more_body")
+        return message
+
+
+def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
+    size, deadline = 0, time.monotonic() + PAGE_BODY_SECONDS
+
+    async def capped() -> Message:
+        nonlocal size
+        if receive.whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(min(idle_seconds, deadline - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow("The request's body did not come in time.", code="body_timeout") from None
+        size += len(message.get("body", b""))
+        if size > most:
+            raise TooLarge(f"This page takes at most {most >> 20} MiB.")
+        return message
+
+    return capped
+
+
+async def _discard_rest(receive: _Counted) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while not receive.whole and size < DISCARD_BYTES:
+                size += len((await receive()).get("body", b""))
+    except TimeoutError:
+        log.debug("a refused client was still sending after %g s", DISCARD_SECONDS)
+
+
+def headers_of(scope: Message) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _own(headers: dict[str, str]) -> list[tuple[str, str]]:
+    id = uuid7()
+    trace = "".join(c for c in headers.get("x-portkey-trace-id", "") if " " < c <= "~")[:128]
+    return own_headers(id, trace or str(id), "loupe")

@@ -1,0 +1,370 @@
+"""From a request that was read to a call that can be sent: its route, the few changes to its body, its headers, its record."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote, unquote_plus
+
+import msgspec
+
+from gateway import dialects
+from gateway.content import multipart, redaction
+from gateway.content.json_edit import Edit, Path, apply, edits_for, has_string_value
+from gateway.content.json_text import parse
+from gateway.content.plain_text import storable
+from gateway.dialects import OPENAI
+from gateway.errors import BadRequest, NotFound, UnsupportedType
+from gateway.ids import time_of
+from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.network.http_client import HeaderList
+from gateway.providers.base import Provider
+from gateway.proxy.gateway_headers import Claims
+from gateway.proxy.routing import Route, check_model, route
+from gateway.translation import images
+from gateway.translation.neutral import Request
+from gateway.translation.translator import READ, translates
+from gateway.upstream.call import Call, Message
+from gateway.upstream.credentials import plain_headers
+
+log = logging.getLogger(__name__)
+
+FORWARDED = frozenset(
+    [
+        "content-type",
+        "accept",
+        "openai-organization",
+        "openai-project",
+        "openai-beta",
+        "idempotency-key",
+        "anthropic-version",
+        "anthropic-beta",
+    ]
+)
+NEVER_FORWARDED = frozenset(
+    [
+        "authorization",
+        "x-api-key",
+        "x-goog-api-key",
+        "api-key",
+        "host",
+        "content-length",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "cookie",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "expect",
+        "accept-encoding",
+    ]
+)
+MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
+USER_AGENT = "loupe/0.1"
+WIRE_ENDPOINT = "/chat/completions"
+INLINED = frozenset({"/chat/completions", "/responses"})
+LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
+
+
+class Head(msgspec.Struct):
+    """The few fields of a JSON body that the gateway acts on; msgspec passes over the rest without building it."""
+
+    model: str | None = None
+    stream: bool | None = None
+    user: Any = None
+
+
+class Draft:
+    """A request that is read, on its way to becoming a call."""
+
+    def __init__(
+        self,
+        id: uuid.UUID,
+        endpoint: str,
+        scope: Message,
+        headers: dict[str, str],
+        claims: Claims,
+        holder: KeyHolder,
+        body: bytes,
+        arrived: float,
+    ) -> None:
+        self.id, self.endpoint, self.headers, self.claims, self.holder = id, endpoint, headers, claims, holder
+        self.body, self.arrived = body, arrived
+        self.method: str = scope["method"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
+        self.trace_id = claims.trace_id or str(id)
+        self.model, self.stream, self.user = "", False, ""
+        self.boundary: bytes | None = None
+        self.named_in_path = ModelPath.of(endpoint)
+        self.prompt: dict[str, Any] = {}
+
+    def of_prompt(self, body: bytes, about: dict[str, Any]) -> Draft:
+        """The chat call that a prompt was rendered to, in the place of the call of the prompt."""
+        self.endpoint, self.body, self.prompt = WIRE_ENDPOINT, body, about
+        self.dialect = dialects.CHAT
+        self.headers = self.headers | {"content-type": "application/json"}
+        return self
+
+    def call(self, directory: Directory, custom_hosts: Collection[str]) -> Call:
+        """Raises GatewayError when it cannot be sent on."""
+        self._read_head()
+        if self.endpoint in OPENAI and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
+            check_model(self.model, self.endpoint)
+        way = self._route(directory, custom_hosts)
+        if self.named_in_path:
+            self.endpoint = self.named_in_path.renamed(way.model)
+        request = self._request(way)
+        if request is not None:
+            return self._call(way, [], b"", request=request)
+        edits = self._edits(way)
+        return self._call(way, edits, apply(self.body, edits))
+
+    def refused(self) -> Call:
+        return self._call(Route(LOUPE, "", self.model), [], b"")
+
+    def _request(self, way: Route) -> Request | None:
+        """What the body means, when the provider does not speak the caller's format."""
+        if self.method != "POST" or self.endpoint not in OPENAI:
+            return None
+        chat = way.wire.dialect == "chat"
+        if chat and (self.endpoint not in INLINED or self.endpoint in way.provider.speaks):
+            return None
+        if not translates(self.endpoint, way.wire.dialect):
+            known = [f"/v1{endpoint}" for endpoint in READ if translates(endpoint, way.wire.dialect)]
+            raise NotFound(
+                f"{way.provider.title} has no {self.endpoint} that Loupe knows. It answers {' and '.join(known)}.",
+                code="unsupported_endpoint",
+            )
+        try:
+            doc = images.form(self.body, self.boundary) if self.boundary else parse(self.body)
+            return READ[self.endpoint](doc, way.model)
+        except ValueError as error:
+            raise BadRequest(f"The body is not JSON: {error}.", code="invalid_json") from None
+
+    def _route(self, directory: Directory, custom_hosts: Collection[str]) -> Route:
+        claims = self.claims
+        names_provider = claims.provider or claims.virtual_key or self.model.startswith("@")
+        if self.endpoint.startswith("/models") and self.method == "GET" and not names_provider:
+            return Route(LOUPE, f"/{self.holder.workspace}", "")
+        return route(claims, self.model, directory.targets_of(self.holder.workspace), custom_hosts)
+
+    def _read_head(self) -> None:
+        content_type = self.headers.get("content-type", "")
+        self.boundary = multipart.boundary_of(content_type)
+        if self.boundary and (not self.dialect or self.endpoint in MULTIPART_ENDPOINTS):
+            self._read_form(self.boundary)
+        elif self.dialect:
+            if "json" not in content_type.lower():
+                raise UnsupportedType(
+                    f"POST /v1{self.endpoint} takes content-type application/json"
+                    f"{' or multipart/form-data' if self.endpoint in MULTIPART_ENDPOINTS else ''}, not {content_type[:80]!r}."
+                )
+            self._read_json()
+            self._read_path()
+        elif self.body and "json" in content_type.lower():
+            try:
+                self._read_json()
+            except BadRequest as error:
+                log.debug("passed on as it is: %s", error)
+
+    def _read_path(self) -> None:
+        """Google's and Amazon's own paths name the model, and whether the answer is to be streamed."""
+        if self.named_in_path:
+            self.model = storable(self.named_in_path.model, 200)
+            self.stream = self.stream or self.named_in_path.method.startswith("stream") or "-stream" in self.endpoint
+
+    def _read_json(self) -> None:
+        try:
+            head = msgspec.json.decode(self.body, type=Head)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"The body is JSON, but {_lower_first(str(error))}.", code="invalid_body") from None
+        except (msgspec.DecodeError, RecursionError):
+            head = self._read_slowly()
+        self.model, self.stream = storable(head.model or "", 200), head.stream is True
+        self.user = storable(head.user, 1024) if isinstance(head.user, str) else ""
+        if self.model != (head.model or ""):
+            raise BadRequest("The model's name is too long or holds characters that no name has.", code="invalid_model")
+
+    def _read_slowly(self) -> Head:
+        """For what msgspec does not take: odd but valid JSON passes, everything else is refused with the reason."""
+        try:
+            return msgspec.convert({k: v for k, v in parse(self.body).items() if k in Head.__struct_fields__}, Head)
+        except (ValueError, AttributeError) as error:
+            raise BadRequest(f"The body is not a JSON object: {str(error).rstrip('.')}.", code="invalid_json") from None
+
+    def _read_form(self, boundary: bytes) -> None:
+        fields = {
+            part.name: self.body[part.start : part.end]
+            for part in multipart.parts(self.body, boundary)
+            if part.filename is None and part.end - part.start < 1000
+        }
+        self.model = storable(fields.get("model", b"").decode("utf-8", "replace"), 200)
+        self.stream = fields.get("stream") == b"true"
+
+    def _edits(self, way: Route) -> list[Edit]:
+        """The two changes that are ever made to a body: our slug leaves the model, a bare image link becomes an object."""
+        model = way.provider.rename(way.settings, way.model) if way.provider.rename else way.model
+        if self.boundary:
+            return [
+                (part.start, part.end, model)
+                for part in multipart.parts(self.body, self.boundary)
+                if part.name == "model" and model != self.model
+            ]
+        rename = bool(self.model) and model != self.model and not self.named_in_path
+        wrap = (
+            self.endpoint == "/chat/completions"
+            and self.dialect is not None
+            and has_string_value(self.body, "image_url")
+        )
+        if not rename and not wrap:
+            return []
+        try:
+            doc = parse(self.body)
+            edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, model)) if rename else []
+            return edits + (edits_for(self.body, doc, "image_url", _wrapped) if wrap else [])
+        except ValueError as error:
+            raise BadRequest(
+                f"The body cannot be sent on: {error}. Write each key once, without escapes.",
+                code="ambiguous_body",
+            ) from None
+
+    def _headers(self, way: Route, *, translated: bool) -> HeaderList:
+        """Nothing of the caller's but what is listed."""
+        wanted = FORWARDED | (set(self.claims.forward_headers) - NEVER_FORWARDED)
+        kept = {
+            name: value
+            for name, value in self.headers.items()
+            if name in wanted and not name.startswith(("x-portkey-", "x-loupe-"))
+        }
+        for name in ("openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta"):
+            if value := self.headers.get(f"x-portkey-{name}"):
+                kept[name] = value
+        if translated:
+            kept["content-type"] = "application/json"
+            kept.pop("accept", None)
+        return [
+            *(dict(way.provider.headers) | kept).items(),
+            ("user-agent", USER_AGENT),
+            ("accept-encoding", "identity"),
+        ]
+
+    def _call(self, way: Route, edits: list[Edit], sent_body: bytes, *, request: Request | None = None) -> Call:
+        opens = way.wire.opens
+        always = way.setting("inline_images") == "always"
+        url = (
+            way.wire_url(WIRE_ENDPOINT, stream=self.stream)
+            if request
+            else way.url(self.endpoint, self._sent_query(way))
+        )
+        reader = self.dialect or dialects.CHAT
+        return Call(
+            id=self.id,
+            arrived=self.arrived,
+            created=int(time_of(self.id).timestamp()),
+            method=self.method,
+            endpoint=self.endpoint,
+            url=url,
+            headers=self._headers(way, translated=request is not None),
+            body=self.body,
+            edits=edits,
+            sent_body=sent_body,
+            route=way,
+            stream=self.stream,
+            end_marks=reader.end_marks,
+            timeout=self.claims.timeout,
+            keep_bodies=self.claims.keep_bodies,
+            trace_id=self.trace_id,
+            begin_meta=self._meta(way, edits, url, way.wire.dialect if request else ""),
+            credential=plain_headers(way),
+            request=request,
+            inline=self.endpoint in INLINED and (always or not opens),
+            always_inline=always,
+            strict=self.claims.strict,
+            lint_refuses=way.setting("lint") == "refuse",
+            native=self.endpoint not in OPENAI,
+        )
+
+    def _sent_query(self, way: Route) -> str:
+        """Google's SDKs may show their key in the query: here that is the gateway's, and goes no further."""
+        if "key=" not in self.query:
+            return self.query
+        google = way.provider.auth in ("x-goog-api-key", "google")
+
+        def is_key(pair: str) -> bool:
+            name, _, value = pair.partition("=")
+            return unquote_plus(name) == "key" and (google or unquote_plus(value) == self.claims.gateway_key)
+
+        return "&".join(pair for pair in self.query.split("&") if pair and not is_key(pair))
+
+    def _meta(self, way: Route, edits: list[Edit], url: str, wire: str) -> dict[str, Any]:
+        """What the journal says of the request, beside its body. No secret is in here."""
+        claims = self.claims
+        metadata = {"_user": self.user, **claims.metadata} if self.user else claims.metadata
+        query = redaction.safe_query(self.query)
+        return {
+            "workspace": self.holder.workspace,
+            "api_key": self.holder.id,
+            "virtual_key": way.virtual_key,
+            "provider": way.provider.name,
+            "model": way.model or self.model,
+            "method": self.method,
+            "endpoint": dialects.short(self.endpoint),
+            "path": f"/v1{self.endpoint}" + (f"?{query}" if query else ""),
+            "url": redaction.safe_url(url) if way.base_url.startswith("http") else "",
+            "wire": wire,
+            "content_type": self.headers.get("content-type", ""),
+            "headers": redaction.kept_headers(self.headers, redaction.KEPT_REQUEST_HEADERS),
+            "edits": edits,
+            "stream": self.stream,
+            "bytes": len(self.body),
+            "keep_bodies": claims.keep_bodies,
+            "trace_id": self.trace_id,
+            "span_id": claims.span_id,
+            "span_name": claims.span_name,
+            "parent_span_id": claims.parent_span_id,
+            "metadata": {key: redaction.mask_keys(value) for key, value in metadata.items()},
+            "sdk": claims.sdk,
+            "prompt": self.prompt,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPath:
+    """A path that names its model, as Google's and Amazon's own do."""
+
+    head: str
+    model: str
+    tail: str
+    method: str
+
+    @classmethod
+    def of(cls, endpoint: str) -> ModelPath | None:
+        match = dialects.MODEL_PATH.fullmatch(endpoint)
+        if match is None or dialects.for_endpoint(endpoint) is None:
+            return None
+        return cls(match["head"], unquote(match["model"]), match["tail"], match["method"])
+
+    def renamed(self, model: str) -> str:
+        return self.head + quote(model, safe="@.-_~") + self.tail
+
+
+def _renamed(path: Path, model: str) -> Callable[[str], str] | None:
+    return (lambda _: msgspec.json.encode(model).decode()) if path == () else None
+
+
+def _wrapped(path: Path, _: str) -> Callable[[str], str] | None:
+    match path:
+        case ("messages", int(), "content", int()):
+            return lambda text: f'{{"url":{text}}}'
+    return None
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")

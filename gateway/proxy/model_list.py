@@ -1,0 +1,54 @@
+"""GET /v1/models when no provider is named: the models of every virtual key, as `@slug/model`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+from genai_prices.data_snapshot import get_snapshot
+
+from gateway.errors import NotFound
+from gateway.keys.in_memory import Directory
+from gateway.network.http_client import HeaderList
+from gateway.upstream.sandbox import JSON, MODELS, Canned
+
+
+class Catalog:
+    """Answers from what genai-prices knows of each vendor; asks no provider."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+
+    async def send(
+        self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
+    ) -> Canned:
+        """`url` is `/<workspace>/models` or `/<workspace>/models/<id>`."""
+        workspace, _, rest = url.partition("?")[0].strip("/").partition("/")
+        listed = self._listed(int(workspace))
+        id = rest.removeprefix("models").strip("/")
+        if not id:
+            return Canned(200, JSON, msgspec.json.encode({"object": "list", "data": listed, "total": len(listed)}))
+        found = next((model for model in listed if model["id"] == id), None)
+        if found is None:
+            problem = NotFound(f"No model {id!r} here. GET /v1/models lists them.", code="model_not_found")
+            return Canned(404, JSON, problem.body())
+        return Canned(200, JSON, msgspec.json.encode(found))
+
+    def _listed(self, workspace: int) -> list[dict[str, str | int]]:
+        return [
+            {
+                "id": f"@{slug}/{name}",
+                "slug": name,
+                "object": "model",
+                "created": 0,
+                "owned_by": target.provider.name,
+            }
+            for slug, target in sorted(self.directory.targets_of(workspace).items())
+            for name in (MODELS if target.provider.built_in else _known_models(target.provider.prices))
+        ]
+
+
+@cache
+def _known_models(vendor: str | None) -> tuple[str, ...]:
+    providers = {provider.id: provider for provider in get_snapshot().providers}
+    return tuple(sorted(model.id for model in providers[vendor].models)) if vendor in providers else ()

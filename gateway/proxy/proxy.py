@@ -1,0 +1,232 @@
+"""/v1 on the fast path: read one call, decide where it goes, hand it to the relay. Knows no Django and no database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
+from gateway.ids import uuid7
+from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.proxy.answer_headers import own_headers
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.gateway_headers import Claims, read_claims
+from gateway.proxy.intake import Draft
+from gateway.proxy.model_list import Catalog
+from gateway.proxy.prompt_calls import PromptCall, PromptCalls
+from gateway.proxy.refusal import refuse, send_json
+from gateway.proxy.relay import Relay, Upstream
+from gateway.recording.journal import Journal
+from gateway.upstream.call import Call, Message, Receive, Send
+from gateway.upstream.outbound import Outbound
+
+log = logging.getLogger(__name__)
+
+BODY_SECONDS = 60.0
+BYTES_A_SECOND = 256 * 1024
+
+
+@dataclass(slots=True)
+class Limits:
+    """What one process takes at once."""
+
+    body_bytes: int
+    bytes_in_flight: int
+    calls_in_flight: int
+    body_idle_seconds: float
+    custom_hosts: Collection[str]
+    recording_required: bool
+
+
+class Proxy:
+    """One a process. `pool` reaches providers over the network; `sandbox` and Loupe itself are answered for in here."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        journal: Journal,
+        pool: Upstream,
+        sandbox: Upstream,
+        outbound: Outbound,
+        prompts: PromptCalls,
+        limits: Limits,
+    ) -> None:
+        self.directory, self.journal, self.pool, self.limits = directory, journal, pool, limits
+        self.outbound, self.prompts = outbound, prompts
+        self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
+        self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
+        self.bytes = self.calls = 0
+        self.next_look: asyncio.Future[None] = self.loop.create_future()
+        self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
+
+    async def __call__(self, path: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """Answer one request below /v1.
+
+        Raises:
+            GatewayError: before anything was sent; the front gate tells it to the client.
+        """
+        arrived = time.perf_counter()
+        claims = read_claims(headers)
+        prompt_call = PromptCall.of(path) if scope["method"] == "POST" else None
+        holder = await self._authenticate(claims, "prompts.use" if prompt_call else "completions.write")
+        clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
+        self.calls += 1
+        self.bytes += clock.reserved
+        try:
+            body = await self._read_body(receive, clock)
+            draft = Draft(uuid7(), path, scope, headers, claims, holder, body, arrived)
+            if prompt_call:
+                await self._call_prompt(prompt_call, draft, receive, send)
+            else:
+                await self._relay(draft, receive, send)
+        finally:
+            self.calls -= 1
+            self.bytes -= clock.reserved
+
+    async def _call_prompt(self, call: PromptCall, draft: Draft, receive: Receive, send: Send) -> None:
+        """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""
+        try:
+            made = await self.prompts.make(call, draft.body, draft.holder.workspace, self._next_look)
+            body = self.prompts.encoded(made)
+        except GatewayError as error:
+            await refuse(self._exchange(draft.refused()), error, send)
+            return
+        if call.verb == "render":
+            own = own_headers(draft.id, draft.trace_id, "loupe")
+            await send_json(send, {"success": True, "data": made.document}, own=own)
+            return
+        await self._relay(draft.of_prompt(body, made.about), receive, send)
+
+    async def _relay(self, draft: Draft, receive: Receive, send: Send) -> None:
+        try:
+            try:
+                call = draft.call(self.directory, self.limits.custom_hosts)
+            except NotFound:
+                await self._next_look()  # a virtual key made a moment ago
+                call = draft.call(self.directory, self.limits.custom_hosts)
+            self.outbound.look_at_pictures(call)
+        except GatewayError as error:
+            await refuse(self._exchange(draft.refused()), error, send)
+            return
+        except Exception as error:
+            log.exception("call %s could not be read", draft.id)
+            await refuse(self._exchange(draft.refused()), unexpected(error), send)
+            return
+        upstream = self.built_in.get(call.route.provider.name, self.pool)
+        prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
+        await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
+
+    async def _authenticate(self, claims: Claims, scope: str) -> KeyHolder:
+        """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
+        try:
+            return self.directory.authenticate(claims.gateway_key, scope)
+        except Unauthorized:
+            if not claims.gateway_key:
+                raise
+        await self._next_look()
+        return self.directory.authenticate(claims.gateway_key, scope)
+
+    async def _next_look(self) -> None:
+        await asyncio.shield(self.next_look)
+
+    async def look(self) -> None:
+        """Let the directory follow the database. Who waits for it gets a look that began after they came."""
+        waited, self.next_look = self.next_look, self.loop.create_future()
+        try:
+            await asyncio.to_thread(self.directory.refresh)
+        finally:
+            waited.set_result(None)
+
+    def _exchange(self, call: Call) -> Exchange:
+        return Exchange(call, self.journal, required=self.limits.recording_required)
+
+    def _admit(self, declared: str) -> int:
+        """Bytes to reserve for this request, from its headers alone."""
+        length = int(declared) if declared.isdigit() else 0
+        if length > self.limits.body_bytes:
+            raise _too_large(self.limits.body_bytes)
+        full = self.bytes + length > self.limits.bytes_in_flight and self.calls > 0
+        if full or self.calls >= self.limits.calls_in_flight:
+            raise Overloaded("The gateway has too much in flight. Try again in a second.")
+        return length
+
+    async def _read_body(self, receive: Receive, clock: _BodyClock) -> bytes:
+        """The whole body, within the limits of size, of silence between its pieces, and of time in all."""
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        self.reading[task] = clock
+        pieces: list[bytes] = []
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                pieces.append(message.get("body", b""))
+                clock.heard(len(pieces[-1]))
+                if clock.size > self.limits.body_bytes:
+                    raise _too_large(self.limits.body_bytes)
+                self._reserve_more(clock)
+                if not message.get("more_body"):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        except asyncio.CancelledError:
+            if not clock.late:
+                raise
+            task.uncancel()
+            raise TooSlow(
+                f"The request's body did not come in time: {clock.size} of {clock.length or 'unknown'} bytes arrived.",
+                code="body_timeout",
+            ) from None
+        finally:
+            del self.reading[task]
+
+    def _reserve_more(self, clock: _BodyClock) -> None:
+        """A body without a declared length is counted as it comes."""
+        more = clock.size - clock.reserved
+        if more <= 0:
+            return
+        if self.bytes + more > self.limits.bytes_in_flight and self.calls > 1:
+            raise Overloaded("The gateway has too much in flight. Try again in a second.")
+        clock.reserved += more
+        self.bytes += more
+
+    async def stop_slow_bodies(self) -> None:
+        """End the reading of bodies that are over their time. A timer for each request would cost more than its auth."""
+        now = time.monotonic()
+        for task, clock in list(self.reading.items()):
+            if clock.over(now):
+                clock.late = True
+                task.cancel()
+
+
+class _BodyClock:
+    """How much of a body came, and when it must go on and be whole."""
+
+    def __init__(self, length: int, idle_seconds: float) -> None:
+        self.size, self.late = 0, False
+        self.length = self.reserved = length
+        self.idle_seconds = idle_seconds
+        self.last = time.monotonic()
+        self.deadline = self.last + BODY_SECONDS + length / BYTES_A_SECOND
+
+    def heard(self, count: int) -> None:
+        self.size += count
+        self.last = time.monotonic()
+
+    def over(self, now: float) -> bool:
+        return now > self.deadline or now - self.last > self.idle_seconds
+
+
+class ClientGone(Exception):
+    """The client left before its request was whole; nobody is there to be told and nothing was sent on."""
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"The body is larger than {limit >> 20} MiB, the limit of this gateway. "
+        "Whoever runs Loupe can raise it with LOUPE_MAX_BODY_MB."
+    )

@@ -1,0 +1,288 @@
+"""From what a request claims to where it goes. Pure: claims and the directory of keys in, a route out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+from gateway.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from gateway.providers import PROVIDERS, by_name
+from gateway.providers.base import COMMON, Provider, Wire
+from gateway.proxy.gateway_headers import PLACEHOLDER_MODEL, Claims
+
+ADDRESS_SETTINGS = frozenset({"resource_name", "region", "project_id", "deployment_id"})
+# How a stored secret is shown, and to whom: for its virtual key to say, not for a request.
+CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_key_id", "role_arn", "external_id")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+# By provider, then by header without its `x-portkey-`.
+SETTINGS = {
+    provider.name: {one.header: one for one in (*provider.settings, *COMMON) if one.header} for provider in PROVIDERS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A virtual key as the gateway remembers it. `secret` is opened already; `problem` says why it could not be."""
+
+    id: int
+    slug: str
+    provider: Provider
+    base_url: str
+    secret: str = field(default="", repr=False)
+    problem: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one call goes. `model` is the provider's name for it, without our slug."""
+
+    provider: Provider
+    base_url: str
+    model: str
+    virtual_key: int | None = None
+    secret: str = field(default="", repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    wire: Wire = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", self.provider.wire_for(self.model))
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log and no error text may show."""
+        own = (self.settings.get(setting.name, "") for setting in self.provider.settings if setting.secret)
+        return [secret for secret in (self.secret, *own) if secret]
+
+    def url(self, endpoint: str, query: str) -> str:
+        """The address of an endpoint that the provider knows under the same name."""
+        if self.provider.place:
+            path = self.provider.place(self.settings, endpoint, self.model)
+        else:
+            path = self.provider.paths.get(endpoint, endpoint)
+        return self.base_url + _inside(path) + (("&" if "?" in path else "?") + query if query else "")
+
+    def wire_url(self, endpoint: str, *, stream: bool) -> str:
+        """The address of the provider's own chat."""
+        wire = self.wire
+        path = wire.stream_path if stream else wire.path
+        if not path:
+            return self.url(endpoint, "")
+        model = quote(self.model.removeprefix("models/"), safe="@.-_~")
+        region = self.settings.get("region") or "global"
+        try:
+            return self.base_url + _inside(path.format_map({**self.settings, "region": region, "model": model}))
+        except KeyError as missing:
+            one = next(one for one in self.provider.settings if one.name == missing.args[0])
+            raise BadRequest(
+                f"{self.provider.title} needs {one.title}: set it in the virtual key, or send x-portkey-{one.header}.",
+                code="missing_setting",
+                param=one.header,
+            ) from None
+
+    def setting(self, name: str) -> str:
+        return self.settings.get(name, "")
+
+
+def route(claims: Claims, model: str, targets: dict[str, Target], custom_hosts: Collection[str]) -> Route:
+    """Choose the provider: its header first, then the virtual key's, then the model's `@slug/` (portkey.md A8).
+
+    Raises:
+        BadRequest, Unauthorized, Forbidden, NotFound: with the cause and the cure.
+    """
+    slug, bare_model = _slug_and_model(claims, model)
+    if slug:
+        return _through(targets, slug, bare_model, claims, custom_hosts)
+    if claims.provider:
+        return _direct(claims, bare_model, custom_hosts)
+    raise BadRequest(
+        "The request does not say which provider to use. Name a virtual key with model='@slug/model' or the header "
+        "x-portkey-virtual-key, or a provider with x-portkey-provider and its own key in Authorization. "
+        f"Virtual keys of this workspace: {_known(targets)}.",
+        code="missing_provider",
+    )
+
+
+def check_model(model: str | None, endpoint: str) -> str:
+    """The model a request must name.
+
+    Raises:
+        BadRequest: none, or only the SDK's placeholder for none.
+    """
+    if not model or model == PLACEHOLDER_MODEL:
+        raise BadRequest(
+            f"POST /v1{endpoint} needs a model, for example model='@sandbox/vision'.",
+            code="missing_model",
+            param="model",
+        )
+    return model
+
+
+def _slug_and_model(claims: Claims, model: str) -> tuple[str, str]:
+    prefix, _, rest = model[1:].partition("/") if model.startswith("@") else ("", "", "")
+    bare = rest if prefix else model
+    if claims.provider:
+        return claims.provider.removeprefix("@") if claims.provider.startswith("@") else "", bare
+    return claims.virtual_key.removeprefix("@") or prefix, bare
+
+
+def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, custom_hosts: Collection[str]) -> Route:
+    target = targets.get(slug)
+    if target is None:
+        raise NotFound(
+            f"There is no virtual key @{slug} in this workspace. It has {_known(targets)}; "
+            "new ones are made on the page Keys or with `manage.py virtualkey add`.",
+            code="unknown_virtual_key",
+            param="model",
+        )
+    if target.problem:
+        raise Forbidden(f"The secret of @{slug} cannot be used: {target.problem}.", code="credential_unreadable")
+    base_url, settings = target.base_url, target.settings
+    claimed = _claimed(target.provider, claims, secrets=False)
+    if claimed:
+        settings = {**settings, **claimed}
+        base_url = _moved(target, settings)
+        _check_shown_alike(target, settings)
+    if claims.custom_host:
+        base_url = claims.custom_host
+    if base_url != target.base_url and _origin(base_url) != _origin(target.base_url):
+        raise Forbidden(
+            f"The request names another address than the one the secret of @{slug} was stored for. "
+            "Make a virtual key for that address instead.",
+            code="credential_origin_changed",
+        )
+    if claims.custom_host:
+        base_url = _custom(claims.custom_host, custom_hosts)
+    return Route(target.provider, base_url, model, target.id, target.secret, settings)
+
+
+def _check_shown_alike(target: Target, settings: Mapping[str, str]) -> None:
+    """Another way to sign in would show the secret to another server than the one it was stored for."""
+    changed = [name for name in CREDENTIAL_SETTINGS if settings.get(name) != target.settings.get(name)]
+    if changed:
+        raise Forbidden(
+            f"The request changes {' and '.join(changed)} of @{target.slug}, which say how its secret is shown. "
+            "Make a virtual key for that instead.",
+            code="credential_origin_changed",
+        )
+
+
+def _moved(target: Target, settings: Mapping[str, str]) -> str:
+    """The address under the request's own settings, where the stored one came from the stored settings."""
+    provider = target.provider
+    derived = provider.address(target.settings) == target.base_url
+    return provider.address(settings) if derived and target.base_url else target.base_url
+
+
+def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
+    provider = by_name(claims.provider)
+    if provider is None:
+        names = ", ".join(p.name for p in PROVIDERS)
+        raise BadRequest(
+            f"Unknown provider {claims.provider!r} in x-portkey-provider. Known: {names}; "
+            "a virtual key is written with an @, as in '@my-slug'.",
+            code="unknown_provider",
+        )
+    settings = _claimed(provider, claims, secrets=True)
+    stated = [settings[one.name] for one in provider.settings if one.secret and one.name in settings]
+    key = claims.provider_key or next(iter(stated), "")
+    if provider.needs_secret and not key:
+        raise Unauthorized(
+            f"The provider {provider.name} needs its own key in Authorization: Bearer, beside the gateway key in "
+            "x-portkey-api-key. To keep the provider's key in Loupe, name a virtual key instead.",
+            code="missing_provider_key",
+        )
+    missing = [one for one in provider.settings if one.required and not settings.get(one.name)]
+    if claims.custom_host:
+        base_url = _custom(claims.custom_host, custom_hosts)
+    elif missing:
+        raise BadRequest(
+            f"The provider {provider.name} needs {' and '.join('x-portkey-' + one.header for one in missing)}.",
+            code="missing_setting",
+        )
+    else:
+        base_url = provider.address(settings)
+    if not base_url and not provider.built_in:
+        raise BadRequest(
+            f"The provider {provider.name} has no address of its own. Send x-portkey-custom-host, or make a virtual "
+            "key with a base URL.",
+            code="missing_host",
+        )
+    return Route(provider, base_url, model, None, key, settings)
+
+
+def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, str]:
+    """The provider's settings among the request's headers."""
+    for header, cure in provider.refused_headers.items():
+        if claims.portkey.get(header):
+            raise BadRequest(
+                f"x-portkey-{header} is not something that Loupe does. {cure}.", code="unsupported_header", param=header
+            )
+    known = SETTINGS[provider.name]
+    settings = {
+        one.name: value
+        for header, value in claims.portkey.items()
+        if value and (one := known.get(header)) is not None and (secrets or not one.secret)
+    }
+    if settings:
+        check_plain(provider, settings)
+    return settings
+
+
+def check_plain(provider: Provider, settings: Mapping[str, str]) -> None:
+    """What fills an address must be plain names: a slash or an @ would lead to another host.
+
+    Raises:
+        BadRequest: it holds anything else.
+    """
+    for one in provider.settings:
+        value = settings.get(one.name, "")
+        if one.name in ADDRESS_SETTINGS and value and not PLAIN_NAME.fullmatch(value):
+            raise BadRequest(
+                f"{one.title} {value[:60]!r} is not a plain name of letters, digits and hyphens.",
+                code="invalid_setting",
+                param=one.header,
+            )
+
+
+def _inside(path: str) -> str:
+    """A path with a model or a setting in it, which must not lead out of the provider's address."""
+    if "/." in path and any(step in (".", "..") for step in path.partition("?")[0].split("/")):
+        raise BadRequest("A model or a deployment cannot be named '.' or '..'.", code="invalid_model", param="model")
+    return path
+
+
+def _custom(url: str, allowed: Collection[str]) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password or parts.query:
+        raise BadRequest(
+            f"x-portkey-custom-host must look like https://host/v1, not {url[:200]!r}.",
+            code="invalid_custom_host",
+        )
+    if _origin(url) not in {_origin(one) for one in allowed}:
+        raise Forbidden(
+            "x-portkey-custom-host is not open for this address. Whoever runs Loupe can list it in LOUPE_CUSTOM_HOSTS, "
+            "or make a virtual key with that base URL.",
+            code="custom_host_not_allowed",
+        )
+    return url.rstrip("/")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        raise BadRequest(
+            f"x-portkey-custom-host is not an address: {url[:200]!r}.", code="invalid_custom_host"
+        ) from None
+    return parts.scheme, parts.hostname, port
+
+
+def _known(targets: dict[str, Target]) -> str:
+    return ", ".join(f"@{slug}" for slug in sorted(targets)) or "none yet"

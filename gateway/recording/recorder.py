@@ -1,0 +1,387 @@
+"""From one finished flow to its rows and blobs. The only writer of logs; writing the same flow twice changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
+
+from gateway import dialects, ids
+from gateway.content import multipart
+from gateway.content.cutting import Cutter, Cutting, cut
+from gateway.content.encodings import unpack
+from gateway.content.json_edit import apply
+from gateway.content.json_text import parsed_or_none
+from gateway.content.openai_fields import Usage, error_of
+from gateway.content.plain_text import storable
+from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
+from gateway.index import blocks
+from gateway.index.full_text import Texts
+from gateway.index.full_text import write as write_words
+from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
+from gateway.pictures import image_tokens
+from gateway.pictures.log_images import form_document, keep_files, read_images
+from gateway.providers import by_name
+from gateway.recording import pricing
+
+log = logging.getLogger(__name__)
+
+PREVIEW = 200
+MOST_IMAGES = 32767
+KEY_USE_SECONDS = 5
+
+
+@dataclass(slots=True)
+class Flow:
+    """What the journal holds of one request; without `end` it is still under way, or was interrupted."""
+
+    id: bytes
+    begin: bytes = b""
+    request: bytes = b""
+    sent: bytes = b""
+    sent_pieces: bytes = b""
+    parts: list[bytes] = field(default_factory=list)
+    end: bytes | None = None
+    announced: bool = False
+    cutter: Cutter = field(default_factory=Cutter)
+    request_cut: Cutting | None = None
+    sent_cut: Cutting | None = None
+
+    def outgoing(self) -> Outgoing:
+        """What became of the body on its way out; all empty when it went as it came."""
+        if not self.sent:
+            return Outgoing()
+        meta = msgspec.json.decode(self.sent)
+        return Outgoing(meta["url"], meta["inlined"], meta["warnings"])
+
+    def sent_body(self) -> bytes:
+        """The body that the provider got, where that is more than the caller's with a few edits."""
+        edits, at = [], 0
+        for start, end, length in msgspec.json.decode(self.sent)["edits"] if self.sent and self.request else ():
+            edits.append((start, end, self.sent_pieces[at : at + length]))
+            at += length
+        begun = [(start, end, text) for start, end, text in msgspec.json.decode(self.begin)["edits"]]
+        return apply(apply(self.request, begun), edits) if edits else b""
+
+    @property
+    def response(self) -> bytes:
+        return b"".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """How a call went out. `inlined` tells which pictures were put in the place of links, by their position."""
+
+    url: str = ""
+    inlined: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one flow becomes in the database."""
+
+    log: RequestLog
+    payload: Payload | None = None
+    images: dict[str, Image] = field(default_factory=dict)
+    log_images: list[LogImage] = field(default_factory=list)
+    texts: Texts | None = None
+
+
+class Unreadable(Exception):
+    """A flow that cannot be turned into rows; ingest puts it aside."""
+
+
+def announce(flows: Sequence[Flow]) -> None:
+    """Show requests that are under way, with what was asked. What exists already, whatever its state, is left alone."""
+    try:
+        _write([_announced(flow) for flow in flows], final=False)
+    except (DataError, IntegrityError, ValueError) as error:
+        log.warning("requests under way are not shown until they end: %s", error)
+
+
+def record(flows: Sequence[Flow]) -> None:
+    """Write finished flows: blobs first, then all rows in one transaction.
+
+    Raises:
+        Unreadable: one of them cannot be written. django.db.OperationalError: the database is not there; try again.
+    """
+    rows = [_rows(flow) for flow in flows]
+    try:
+        _write(rows, final=True)
+    except (DataError, IntegrityError, ValueError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def record_unreadable(flow: Flow, reason: str) -> None:
+    """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
+    row = _light_row(flow, RequestLog.State.FAILED)
+    row.failure, row.failure_message = "unreadable", storable(reason, 1000)
+    try:
+        _write_unreadable(row)
+    except (DataError, IntegrityError, ValueError):
+        row.api_key_id = row.virtual_key_id = None  # one of them may be gone
+        _write_unreadable(row)
+
+
+def _write_unreadable(row: RequestLog) -> None:
+    with transaction.atomic():
+        RequestLog.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["id"], update_fields=["state", "failure", "failure_message"]
+        )
+
+
+def ended(flow_ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these requests have their final row already."""
+    rows = RequestLog.objects.filter(pk__in=[uuid.UUID(bytes=id) for id in flow_ids])
+    return {pk.bytes for pk in rows.exclude(state=RequestLog.State.IN_FLIGHT).values_list("pk", flat=True)}
+
+
+def _announced(flow: Flow) -> Rows:
+    arrived, flow.parts = flow.parts, []  # half a picture would be taken for a whole one
+    try:
+        rows = _rows(flow)
+    except Unreadable:
+        return Rows(_light_row(flow, RequestLog.State.IN_FLIGHT))  # it will be put aside when it has ended
+    finally:
+        flow.parts = arrived
+    rows.log.state, rows.log.failure, rows.log.failure_message = RequestLog.State.IN_FLIGHT, "", ""
+    rows.log.answer_preview = ""
+    return rows
+
+
+def _rows(flow: Flow) -> Rows:
+    try:
+        return _read(flow)
+    except OSError:
+        raise  # the blob store is not there, which is no fault of the flow
+    except Exception as error:
+        log.exception("flow %s could not be read", uuid.UUID(bytes=flow.id))
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _read(flow: Flow) -> Rows:
+    meta = msgspec.json.decode(flow.begin)
+    end = msgspec.json.decode(flow.end) if flow.end else {}
+    row = _light_row(flow, RequestLog.State(end.get("state", RequestLog.State.INTERRUPTED)))
+    response, outgoing = flow.response, flow.outgoing()
+    row.warnings = [storable(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
+    asking = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
+    _note_ending(row, end, response)
+    request_cut = flow.request_cut = flow.request_cut or flow.cutter.cut(flow.request, meta["content_type"])
+    headers = end.get("headers", {})
+    readable = unpack(response, headers.get("content-encoding", ""))
+    answer_type = headers.get("content-type", "")
+    response_cut = cut(readable, answer_type)
+    question = _question(asking, request_cut, meta["content_type"])
+    answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
+    text = readable if dialects.is_framed(answer_type) else response_cut.text
+    answer, problem = _answer(answering, text, answer_type, row)
+    _note_answer(row, question, answer, problem)
+    rows = Rows(row)
+    if meta["keep_bodies"]:
+        kept = response_cut if readable is response else Cutting(response, [], [])
+        sent_cut = flow.sent_cut = flow.sent_cut or flow.cutter.cut(flow.sent_body(), "application/json")
+        flow.cutter = Cutter()  # it remembers whole pictures, and both bodies are cut
+        rows.payload = _payload(row, meta, end, request_cut, kept)
+        rows.payload.url = storable(outgoing.url, 1000) or rows.payload.url
+        rows.payload.sent_body = zlib.compress(sent_cut.text, 6) if sent_cut.text else b""
+        rows.payload.sent_cuts = sent_cut.cuts
+        details = {part.position: part.detail for turn in question.turns for part in turn.parts}
+        asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
+        answered = read_images(row, response_cut, answer_type, LogImage.Direction.OUTPUT, {})
+        row.input_images, row.output_images = min(len(asked), MOST_IMAGES), min(len(answered), MOST_IMAGES)
+        rows.log_images = asked + answered
+        rows.images = keep_files(request_cut) | keep_files(sent_cut) | keep_files(response_cut)
+        _note_inlined(asked, outgoing.inlined, rows.images)
+        _note_image_tokens(row, asked, rows.images, answer.usage)
+        said = all_text(answer.turns) or answer.error or row.failure_message
+        rows.texts = Texts(row.pk, row.workspace_id, all_text(question.turns), said)
+    else:
+        row.prompt_preview = row.answer_preview = ""
+    return rows
+
+
+def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[str, Image]) -> None:
+    """A link that the gateway opened itself: the copy of the log is what the provider got."""
+    for row in asked:
+        for position, sha256 in inlined.items():
+            if sha256 in images and (row.position == position or row.position.startswith(f"{position}.")):
+                row.image_id, row.snapshot, row.snapshot_at = sha256, LogImage.Snapshot.KEPT, timezone.now()
+                row.inlined = True
+
+
+def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str, Image], usage: Usage) -> None:
+    """Our estimate of each picture, and whether the provider's own count says otherwise."""
+    for one in asked:
+        image = images.get(one.image_id or "")
+        if image and image.width and image.height and image.media_type.startswith("image/"):
+            one.tokens = image_tokens.estimate(row.answer_model or row.model, image.width, image.height, one.detail)
+    known = [one.tokens for one in asked if one.tokens is not None]
+    if not known or len(known) < len(asked):
+        return
+    row.image_tokens = sum(known)
+    counted = usage.image_in
+    if counted is not None:
+        row.tokens_disagree = abs(counted - row.image_tokens) > max(2, row.image_tokens // 50)
+    elif row.prompt_tokens is not None:
+        row.tokens_disagree = row.prompt_tokens < row.image_tokens
+
+
+def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
+    meta = msgspec.json.decode(flow.begin)
+    prompt = meta.get("prompt") or {}
+    id = uuid.UUID(bytes=flow.id)
+    return RequestLog(
+        id=id,
+        workspace_id=meta["workspace"],
+        api_key_id=meta["api_key"],
+        virtual_key_id=meta["virtual_key"],
+        started_at=ids.time_of(id),
+        state=state,
+        endpoint=storable(meta["endpoint"].strip("/"), 40),
+        method=storable(meta["method"], 10),
+        path=storable(meta["path"], 500),
+        stream=meta["stream"],
+        provider=meta["provider"],
+        model=storable(meta["model"], 200),
+        request_bytes=meta["bytes"],
+        trace_id=storable(meta["trace_id"], 128),
+        span_id=storable(meta["span_id"], 128),
+        span_name=storable(meta["span_name"], 128),
+        parent_span_id=storable(meta["parent_span_id"], 128),
+        metadata={storable(key, 128): storable(value, 1024) for key, value in meta["metadata"].items()},
+        sdk=storable(meta["sdk"], 64),
+        wire=meta.get("wire", ""),
+        prompt_slug=prompt.get("slug", ""),
+        prompt_version=prompt.get("version"),
+        prompt_label=storable(prompt.get("label", ""), 50),
+        bodies_kept=meta["keep_bodies"],
+    )
+
+
+def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
+    row.status = end.get("status")
+    row.failure = end.get("failure", "") or ("" if end else "interrupted")
+    row.failure_message = storable(
+        end.get("message", "" if end else "the gateway was killed while this was under way"), 1000
+    )
+    row.total_ms, row.first_byte_ms = end.get("total_ms"), end.get("first_byte_ms")
+    row.upstream_ms, row.gateway_ms = end.get("upstream_ms"), end.get("gateway_ms")
+    row.response_bytes = len(response)
+
+
+def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: str) -> None:
+    usage = answer.usage
+    row.answer_model = storable(answer.model, 200)
+    row.finish_reason = storable(answer.finish_reason, 40)
+    row.prompt_tokens, row.completion_tokens = usage.prompt, usage.completion
+    both = None if usage.prompt is None else usage.prompt + (usage.completion or 0)
+    row.total_tokens = usage.total if usage.total is not None else both
+    row.cached_tokens, row.reasoning_tokens = usage.cached, usage.reasoning
+    row.token_kinds = usage.kinds()
+    row.provider_cost = None if usage.cost is None else Decimal(str(usage.cost)).quantize(Decimal("0.00000001"))
+    provider = by_name(row.provider)
+    row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
+    row.prompt_preview = storable(" ".join(text_of(question.turns, "user").split()), PREVIEW)
+    row.answer_preview = storable(
+        " ".join((text_of(answer.turns) or answer.error or row.failure_message).split()), PREVIEW
+    )
+    if problem and row.state == RequestLog.State.OK:
+        row.state, row.failure, row.failure_message = RequestLog.State.FAILED, "invalid_stream", problem
+
+
+def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Question:
+    boundary = multipart.boundary_of(content_type)
+    if dialect is None:
+        return Question()
+    return dialect.read_question(form_document(body.text, boundary) if boundary else parsed_or_none(body.text))
+
+
+def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: RequestLog) -> tuple[Answer, str]:
+    """What was answered, and what is wrong with the stream it came in, if anything is."""
+    if not dialects.is_stream(content_type):
+        document = parsed_or_none(body)
+        return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
+    answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type)
+    if answer.error and row.state == RequestLog.State.OK:
+        row.state = RequestLog.State.ERROR
+        row.failure, row.failure_message = "stream_error", storable(answer.error, 1000)
+    if bad:
+        return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
+    marks = (dialect or dialects.CHAT).end_marks
+    if dialect and not answer.complete and not any(mark in body for mark in marks):
+        return answer, "the stream ended before its end mark"
+    return answer, ""
+
+
+def _payload(
+    row: RequestLog, meta: dict[str, Any], end: dict[str, Any], request: Cutting, response: Cutting
+) -> Payload:
+    return Payload(
+        log_id=row.pk,
+        url=storable(meta["url"], 1000),
+        request_headers=meta["headers"],
+        request_body=zlib.compress(request.text, 6) if request.text else b"",
+        request_cuts=request.cuts,
+        request_edits=meta["edits"],
+        response_headers=end.get("headers", {}),
+        response_body=zlib.compress(response.text, 6) if response.text else b"",
+        response_cuts=response.cuts,
+        prompt_variables=(meta.get("prompt") or {}).get("variables", {}),
+    )
+
+
+def _write(rows: Sequence[Rows], *, final: bool) -> None:
+    """All rows in one transaction. Only the final word on a request replaces what is there."""
+    logs = [row.log for row in rows]
+    images = {key: image for row in rows for key, image in row.images.items()}
+    payloads = [row.payload for row in rows if row.payload]
+    with transaction.atomic():
+        Image.objects.bulk_create(images.values(), ignore_conflicts=True)
+        if final:
+            RequestLog.objects.bulk_create(logs, update_conflicts=True, unique_fields=["id"], update_fields=LOG_FIELDS)
+            Payload.objects.bulk_create(
+                payloads, update_conflicts=True, unique_fields=["log"], update_fields=PAYLOAD_FIELDS
+            )
+            _note_key_use(logs)
+            write_words(row.texts for row in rows if row.texts)
+        else:
+            RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
+            Payload.objects.bulk_create(payloads, ignore_conflicts=True)
+        _write_log_images([one for row in rows for one in row.log_images], final=final)
+        blocks.queue((log.pk, log.workspace_id) for log in logs)
+
+
+def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
+    """A row that was announced does not know yet what the gateway fetched for it; a copy taken since stays as it is."""
+    fetched = [one for one in images if final and one.snapshot_at]
+    others = [one for one in images if not (final and one.snapshot_at)]
+    fields = ["image", "snapshot", "snapshot_at", "tokens", "inlined"]
+    LogImage.objects.bulk_create(
+        fetched, update_conflicts=True, unique_fields=["log", "direction", "index"], update_fields=fields
+    )
+    LogImage.objects.bulk_create(others, ignore_conflicts=True)
+
+
+def _note_key_use(logs: Sequence[RequestLog]) -> None:
+    last: dict[int, datetime] = {}
+    for row in logs:
+        if row.api_key_id is not None:
+            last[row.api_key_id] = max(row.started_at, last.get(row.api_key_id, row.started_at))
+    stale = timezone.now() - timedelta(seconds=KEY_USE_SECONDS)
+    for key, at in last.items():
+        ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=stale).update(last_used_at=at)
+
+
+LOG_FIELDS = [f.name for f in RequestLog._meta.concrete_fields if not f.primary_key]
+PAYLOAD_FIELDS = [f.name for f in Payload._meta.concrete_fields if not f.primary_key]

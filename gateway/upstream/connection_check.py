@@ -1,0 +1,106 @@
+"""Tries a virtual key on its provider, and says in plain words what is wrong when it does not work."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+import msgspec
+from django.conf import settings
+
+from gateway.content.json_text import obj, parsed_or_none
+from gateway.content.redaction import without_secrets
+from gateway.errors import GatewayError
+from gateway.providers.base import Probe
+from gateway.proxy.routing import Route, Target
+from gateway.upstream.credentials import Credentials, plain_headers
+from gateway.upstream.provider_errors import retold
+
+SECONDS = 10.0
+READ_BYTES = 100_000
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers and the beginning of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of the try; `unclear` when the provider answered in a way that proves neither."""
+
+    verdict: Literal["ok", "failed", "unclear"]
+    words: str
+
+
+def check(target: Target) -> Finding:
+    """Ask the provider for something small that only a good credential gets."""
+    if target.provider.built_in:
+        return Finding("ok", "Built in: nothing to reach.")
+    if target.problem:
+        return Finding("failed", f"The secret cannot be used: {target.problem}.")
+    probe = target.provider.probe
+    route = Route(target.provider, target.base_url, probe.model, target.id, target.secret, target.settings)
+    began = time.monotonic()
+    try:
+        answer = asyncio.run(_ask(route, probe))
+    except GatewayError as error:
+        return Finding("failed", error.message)
+    except httpx.TimeoutException:
+        return Finding("failed", f"{_host(route)} did not answer within {SECONDS:.0f} s. Is a firewall in between?")
+    except httpx.InvalidURL:
+        return Finding("failed", "The base URL is not an address. Make the virtual key anew.")
+    except httpx.RequestError as error:
+        return Finding("failed", f"{_host(route)} was not reached: {_plain(error)}. Check the base URL.")
+    return _judged(route, probe, answer, (time.monotonic() - began) * 1000)
+
+
+async def _ask(route: Route, probe: Probe) -> Answer:
+    url = route.wire_url("/chat/completions", stream=False) if probe.body else route.url(probe.path, "")
+    body = msgspec.json.encode(probe.body) if probe.body else b""
+    method = "POST" if body else "GET"
+    headers = [*route.provider.headers.items(), ("content-type", "application/json"), ("user-agent", "loupe/0.1")]
+    shown = plain_headers(route)
+    if shown is None:
+        shown = await Credentials(settings.CUSTOM_HOSTS).headers(route, method, url, headers, body)
+    client = httpx.AsyncClient(timeout=SECONDS, trust_env=False)
+    async with client, client.stream(method, url, headers=[*headers, *shown], content=body) as answer:
+        return answer.status_code, dict(answer.headers), await _first_bytes(answer)
+
+
+async def _first_bytes(answer: httpx.Response) -> bytes:
+    """Enough to read an error; whoever answers here may send without end."""
+    read = b""
+    async for chunk in answer.aiter_bytes():
+        read += chunk
+        if len(read) > READ_BYTES:
+            break
+    return read
+
+
+def _judged(route: Route, probe: Probe, answer: Answer, milliseconds: float) -> Finding:
+    title, (status, headers, body) = route.provider.title, answer
+    if status < 300 or status in probe.proves:
+        return Finding("ok", f"{title} accepts it ({milliseconds:.0f} ms).")
+    told = retold(status, body, headers, route.provider.name).body
+    said = str(obj(parsed_or_none(told)).get("message")).removeprefix(f"{route.provider.name} answered {status}: ")
+    reason = without_secrets(said, route.secrets)[:300]
+    if status in (401, 403) or (status == 400 and re.search(r"key|credential|token", reason, re.IGNORECASE)):
+        return Finding("failed", f"{title} refuses the secret ({status}): {reason}")
+    if status == 404:
+        return Finding(
+            "failed", f"{_host(route)} answers, but has no {probe.path or 'such model'} ({reason}). Check the base URL."
+        )
+    if status == 429:
+        return Finding("unclear", f"{title} knows the secret but is over its limit now: {reason}")
+    return Finding("unclear", f"{title} answered {status}: {reason}")
+
+
+def _host(route: Route) -> str:
+    return httpx.URL(route.base_url).host if route.base_url else route.provider.title
+
+
+def _plain(error: httpx.RequestError) -> str:
+    text = str(error).rpartition("] ")[2]
+    return text or type(error).__name__
