@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from prompts import views
+from prompts.editor import pages
 
 urlpatterns: list[URLPattern] = [
-    path("prompts", views.prompt_list, name="prompts"),
-    path("prompts/new", views.new_prompt, name="new-prompt"),
-    path("prompts/new/partial", views.new_prompt, {"kind": "partial"}, name="new-partial"),
-    path("prompts/shape", views.shape, name="shape-prompt"),
-    path("prompts/variables", views.variables, name="prompt-variables"),
-    path("prompts/save", views.save, name="save-prompt"),
-    path("prompts/<uuid:id>", views.edit_prompt, name="prompt"),
-    path("prompts/<uuid:id>/versions", views.history, name="prompt-versions"),
-    path("prompts/<uuid:id>/bring-back", views.bring_back, name="bring-back-version"),
-    path("prompts/<uuid:id>/publish", views.publish, name="publish-prompt"),
-    path("prompts/<uuid:id>/label", views.label, name="label-prompt"),
-    path("prompts/<uuid:id>/rename", views.rename, name="rename-prompt"),
-    path("prompts/<uuid:id>/delete", views.delete, name="delete-prompt"),
-    path("prompts/<uuid:id>/restore", views.restore, name="restore-prompt"),
+    path("prompts", pages.prompt_list, name="prompts"),
+    path("prompts/new", pages.new_prompt, name="new-prompt"),
+    path("prompts/new/partial", pages.new_prompt, {"kind": "partial"}, name="new-partial"),
+    path("prompts/shape", pages.shape, name="shape-prompt"),
+    path("prompts/variables", pages.variables, name="prompt-variables"),
+    path("prompts/save", pages.save, name="save-prompt"),
+    path("prompts/<uuid:id>", pages.edit_prompt, name="prompt"),
+    path("prompts/<uuid:id>/versions", pages.history, name="prompt-versions"),
+    path("prompts/<uuid:id>/bring-back", pages.bring_back, name="bring-back-version"),
+    path("prompts/<uuid:id>/publish", pages.publish, name="publish-prompt"),
+    path("prompts/<uuid:id>/label", pages.label, name="label-prompt"),
+    path("prompts/<uuid:id>/rename", pages.rename, name="rename-prompt"),
+    path("prompts/<uuid:id>/delete", pages.delete, name="delete-prompt"),
+    path("prompts/<uuid:id>/restore", pages.restore, name="restore-prompt"),
 ]

@@ -12,13 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from gateway.api.logs import with_key
 from gateway.api.prompts import READ, WRITE, by_method, given_of, refusing
 from gateway.models import ApiKey, Workspace
-from prompts import shelving
+from prompts.library import labels_and_folders
 from prompts.models import LabelName
 
 
 @with_key(READ, "GET", "POST")
 def _labels(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
-    data = [_label(one) for one in shelving.labels(workspace)]
+    data = [_label(one) for one in labels_and_folders.labels(workspace)]
     return JsonResponse({"data": data, "total": len(data)})
 
 
@@ -26,7 +26,7 @@ def _labels(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResp
 def _create_label(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
     given = given_of(request)
     with refusing():
-        made = shelving.create_label(
+        made = labels_and_folders.create_label(
             workspace=workspace,
             name=_text(given, "name"),
             description=_text(given, "description"),
@@ -44,7 +44,7 @@ def _show_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name: s
 def _change_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str) -> HttpResponse:
     label, given = _find_label(workspace, name), given_of(request)
     with refusing():
-        shelving.change_label(
+        labels_and_folders.change_label(
             label=label,
             name=_text(given, "name") or label.name,
             description=_text(given, "description") or label.description,
@@ -56,14 +56,14 @@ def _change_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name:
 @with_key(WRITE, "GET", "PUT", "DELETE")
 def _delete_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str) -> HttpResponse:
     with refusing():
-        shelving.delete_label(label=_find_label(workspace, name))
+        labels_and_folders.delete_label(label=_find_label(workspace, name))
     return JsonResponse({})
 
 
 @with_key(READ, "GET", "POST")
 def _collections(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
     words = request.GET.get("search", "").lower()
-    data = [_collection(path) for path in shelving.folders(workspace) if words in path.lower()]
+    data = [_collection(path) for path in labels_and_folders.folders(workspace) if words in path.lower()]
     return JsonResponse({"data": data, "total": len(data), "object": "list"})
 
 
@@ -71,7 +71,7 @@ def _collections(request: HttpRequest, workspace: Workspace, key: ApiKey) -> Htt
 def _create_collection(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
     given = given_of(request)
     with refusing():
-        path = shelving.create_folder(
+        path = labels_and_folders.create_folder(
             workspace=workspace, name=_text(given, "name"), parent=_text(given, "parent_collection_id")
         )
     return JsonResponse({"id": path, "slug": path})
@@ -86,14 +86,14 @@ def _show_collection(request: HttpRequest, workspace: Workspace, key: ApiKey, pa
 def _rename_collection(request: HttpRequest, workspace: Workspace, key: ApiKey, path: str) -> HttpResponse:
     found = _find_folder(workspace, path)
     with refusing():
-        shelving.rename_folder(workspace=workspace, path=found, name=_text(given_of(request), "name"))
+        labels_and_folders.rename_folder(workspace=workspace, path=found, name=_text(given_of(request), "name"))
     return JsonResponse({})
 
 
 @with_key(WRITE, "GET", "PUT", "DELETE")
 def _delete_collection(request: HttpRequest, workspace: Workspace, key: ApiKey, path: str) -> HttpResponse:
     with refusing():
-        shelving.delete_folder(workspace=workspace, path=_find_folder(workspace, path))
+        labels_and_folders.delete_folder(workspace=workspace, path=_find_folder(workspace, path))
     return JsonResponse({})
 
 
@@ -104,14 +104,14 @@ collection_detail = by_method(GET=_show_collection, PUT=_rename_collection, DELE
 
 
 def _find_label(workspace: Workspace, name: str) -> LabelName:
-    found = next((one for one in shelving.labels(workspace) if one.name == name), None)
+    found = next((one for one in labels_and_folders.labels(workspace) if one.name == name), None)
     if found is None:
         raise Http404(f"There is no label {name[:100]!r} in this workspace.")
     return found
 
 
 def _find_folder(workspace: Workspace, path: str) -> str:
-    if path not in shelving.folders(workspace):
+    if path not in labels_and_folders.folders(workspace):
         raise Http404(f"There is no collection {path[:100]!r} in this workspace.")
     return path
 
@@ -122,7 +122,7 @@ def _label(label: LabelName) -> dict[str, Any]:
         "name": label.name,
         "description": label.description,
         "color_code": label.color_code,
-        "is_universal": label.name in shelving.BUILT_IN_LABELS,
+        "is_universal": label.name in labels_and_folders.BUILT_IN_LABELS,
         "status": "active",
         "created_at": label.created_at.isoformat() if label.pk else None,
     }

@@ -15,8 +15,8 @@ from gateway.api.logs import with_key
 from gateway.content.json_text import parse
 from gateway.errors import BadRequest
 from gateway.models import ApiKey, Workspace
-from prompts import editing
-from prompts.editing import Content
+from prompts.library import editing
+from prompts.library.editing import Content
 from prompts.models import Prompt, PromptVersion
 
 READ, WRITE = "prompts.use", "prompts.write"

@@ -14,8 +14,8 @@ from gateway.keys import vault
 from gateway.models import ApiKey, Revision, VirtualKey
 from gateway.providers import by_name
 from gateway.proxy.routing import Target
-from prompts import loading
-from prompts.library import Library
+from prompts.library import loading
+from prompts.library.lookup import Library
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from django.core.exceptions import ValidationError
 
 from gateway.models import Image, Workspace
 from gateway.pictures import blobs, prompt_pictures
-from prompts import editing
-from prompts.editing import Content
+from prompts.library import editing
+from prompts.library.editing import Content
 from prompts.models import Prompt, PromptVersion
 
 KEPT = re.compile(r"loupe:sha256:([0-9a-f]{64})")

@@ -31,7 +31,7 @@ from gateway.upstream.call import Message, Receive, Send
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.outbound import Fetching, Outbound
 from gateway.upstream.sandbox import Sandbox
-from prompts import loading
+from prompts.library import loading
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from gateway.pictures.decoder import Decoder
 from gateway.processes.set_runner import SetRunner
 from gateway.recording import feedback
 from gateway.recording.ingest import Ingest
-from prompts import editing
+from prompts.library import editing
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from gateway.content.json_text import parse
 from gateway.content.plain_text import storable
 from gateway.errors import BadRequest, NotFound, TooLarge
 from gateway.keys.in_memory import Directory
-from prompts.library import Library, NoSuchPrompt, Served
-from prompts.rendering import Pictures, PromptProblem, render_messages
+from prompts.language.rendering import Pictures, PromptProblem, render_messages
+from prompts.library.lookup import Library, NoSuchPrompt, Served
 
 PATH = re.compile(r"/prompts/(?P<id>[^/]+)/(?P<verb>completions|render)")
 ENDPOINT = "/chat/completions"

@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
-from logsui import logs
-from logsui.highlight import highlighted, pretty_json
+from logsui.logs import log_list
+from logsui.request.highlight import highlighted, pretty_json
 
 register = template.Library()
 
@@ -106,12 +106,12 @@ def state_dot(log: RequestLog) -> SafeString:
 
 @register.filter
 def mark(log: RequestLog) -> str:
-    return logs.mark(log)
+    return log_list.mark(log)
 
 
 @register.filter
 def is_settled(log: RequestLog) -> bool:
-    return logs.is_settled(log)
+    return log_list.is_settled(log)
 
 
 @register.filter

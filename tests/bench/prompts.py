@@ -19,8 +19,8 @@ django.setup()
 
 from gateway.keys.in_memory import Directory, Known  # noqa: E402 - needs Django's registry
 from gateway.proxy.prompt_calls import PromptCall, PromptCalls, read_body  # noqa: E402
-from prompts.library import Library, Served, Shelf  # noqa: E402
-from prompts.rendering import Template  # noqa: E402
+from prompts.language.rendering import Template  # noqa: E402
+from prompts.library.lookup import Library, Served, Shelf  # noqa: E402
 
 ROUNDS = 300
 LATEST = Path(__file__).with_name("prompts.md")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import Stage
 from tests.e2e.conftest import ON_SQLITE, ask
-from tests.logsui.sets import CASES, PICTURES, Runs
+from tests.logsui.sets.visitor import CASES, PICTURES, Runs
 from tests.pictures import picture
 
 pytestmark = [pytest.mark.browser, ON_SQLITE]

@@ -16,12 +16,13 @@ from gateway.index.search import Bar
 from gateway.index.search_language import parse
 from gateway.models import Image, LogImage, RequestLog
 from gateway.pictures.image_warnings import warnings_of
-from logsui import anatomy, columns, strip
-from logsui.asked import Asked
-from logsui.jsontree import Node, Tree
-from logsui.markdown import rendered
-from logsui.trace import _in_order
-from prompts.diff import words_between
+from logsui.logs import chart, columns
+from logsui.logs.list_query import Asked
+from logsui.request import breakdown
+from logsui.request.json_tree import Node, Tree
+from logsui.request.markdown import rendered
+from logsui.request.trace import _in_order
+from prompts.editor.diff import words_between
 
 MODEL = "gpt-4o"
 
@@ -75,7 +76,7 @@ def test_an_ordinary_picture_has_no_warning(fields: dict[str, Any]) -> None:
 def test_the_bar_of_bytes_adds_up_to_the_request(given_images: list[tuple[str, int]], text: int) -> None:
     images = [image(source=source, size=size) for source, size in given_images]
     encoded = sum(size if source == "file" else -(-size // 3) * 4 for source, size in given_images if source != "link")
-    bar = anatomy.bytes_of(RequestLog(request_bytes=text + encoded), images)
+    bar = breakdown.bytes_of(RequestLog(request_bytes=text + encoded), images)
     assert sum(one.amount for one in bar) == text + encoded
     assert bar[0].amount == text
 
@@ -85,7 +86,7 @@ def test_the_bar_of_time_never_leaves_its_box(
     total: float | None, first: float | None, upstream: float | None, gateway: float | None
 ) -> None:
     log = RequestLog(total_ms=total, first_byte_ms=first, upstream_ms=upstream, gateway_ms=gateway)
-    bar = anatomy.time_of(log)
+    bar = breakdown.time_of(log)
     assert all(one.amount >= 0 for one in bar)
     assert not bar or sum(one.amount for one in bar) == pytest.approx(total, abs=0.02)
 
@@ -171,18 +172,18 @@ def test_children_follow_their_parent_in_a_trace() -> None:
 @given(st.integers(1, 10**9), st.integers(0, 10**9))
 def test_bars_cover_the_window_and_stay_few(seconds: int, start: int) -> None:
     since = datetime.fromtimestamp(start, tz=UTC)
-    first, length, count = strip._stretches(since, since + timedelta(seconds=seconds))
+    first, length, count = chart._stretches(since, since + timedelta(seconds=seconds))
     assert first <= since
     assert first + length * count >= since + timedelta(seconds=seconds)
-    assert 1 <= count <= strip.BARS + 2
+    assert 1 <= count <= chart.BARS + 2
 
 
 def test_the_highest_bar_fills_the_chart_and_the_smallest_is_seen() -> None:
-    path = strip._path([0, 1, 1000], 1000)
+    path = chart._path([0, 1, 1000], 1000)
     assert path == "M10 44v-1.5h8v1.5zM20 44v-44h8v44z"
     at = datetime(2026, 11, 1, 12, tzinfo=UTC)
     assert (
-        strip._title(Bar(at, at, 1, 1, 0.5, 7, 9))
+        chart._title(Bar(at, at, 1, 1, 0.5, 7, 9))
         == "Nov 01 12:00 UTC: 1 request, 1 failed, $0.5000, half within 7 ms, 95% within 9 ms"
     )
 

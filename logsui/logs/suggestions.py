@@ -1,0 +1,73 @@
+"""What may follow in the search box: names of filters, then values with how many requests have each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from gateway.index.facets import BY_NAME, METADATA
+from gateway.index.search import Search
+from gateway.index.search_language import EXACT, TEXT_FIELDS, Choice, Question
+from gateway.models import Workspace
+from logsui.access import member
+from logsui.logs.list_query import Asked
+
+MOST = 12
+EXAMPLES = {"money": ">0.01", "ms": ">2s", "bytes": ">1MB", "count": ">1", "megapixels": ">4"}
+HINTS = {
+    "prompt": "words in the question",
+    "answer": "words in the answer",
+    "trace": "all requests of a trace",
+    "picture": "the same picture, by its sha256",
+    "like": "pictures that look like it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`text` takes the place of the word that is being typed."""
+
+    text: str
+    hint: str
+
+
+@require_GET
+@member()
+def suggestions(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """For the word `word` of the search, the rest of which is `q`."""
+    asked = Asked.read(request.GET.dict())
+    word = request.GET.get("word", "")[:200]
+    found = list(_values(workspace, asked, word)) if ":" in word else list(_names(workspace, asked, word))
+    return render(request, "logsui/suggestions.html", {"suggestions": found[:MOST]})
+
+
+def _names(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestion]:
+    minus, start = ("-", word[1:].lower()) if word.startswith("-") else ("", word.lower())
+    for name, hint in (*((facet.name, facet.title) for facet in BY_NAME.values()), *HINTS.items()):
+        if name.startswith(start) or (len(start) > 2 and start in hint.lower()):
+            yield Suggestion(f"{minus}{name}:", hint)
+    if METADATA.startswith(start) or start.startswith(METADATA):
+        facets = Search(workspace, asked.question, asked.window).facets()
+        for name in sorted(name for name in facets if name.startswith(METADATA) and name.startswith(start)):
+            yield Suggestion(f"{minus}{name}:", "metadata")
+
+
+def _values(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestion]:
+    minus = "-" if word.startswith("-") else ""
+    name, _, start = word.removeprefix("-").partition(":")
+    if name in EXACT or name in TEXT_FIELDS:
+        return
+    facet = BY_NAME.get(name)
+    if facet is not None and facet.is_number:
+        yield Suggestion(f"{minus}{name}:{EXAMPLES[facet.unit]}", f"{facet.title} above")
+        return
+    *before, last = start.split(",")
+    counted = Search(workspace, asked.question, asked.window).facets().get(name)
+    for value, count in counted.values if counted else ():
+        if last.strip('"').lower() in value.lower() and value not in before:
+            written = str(Question(conditions=(Choice(name, (*before, value), bool(minus)),)))
+            yield Suggestion(written, f"{count:,}")

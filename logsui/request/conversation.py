@@ -1,0 +1,127 @@
+"""A stored exchange as a person reads it: turns in order, each picture where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway import dialects
+from gateway.content import multipart
+from gateway.content.json_text import compact, parsed_or_none
+from gateway.dialects.base import Answer, Dialect, Part, Turn
+from gateway.models import LogImage, Payload, RequestLog
+from gateway.pictures.image_warnings import warnings_of
+from gateway.pictures.log_images import form_document
+from gateway.recording import bodies
+from logsui.request.markdown import rendered
+
+SHOWN_TEXT = 200_000
+FOLDED_TEXT = 1200
+
+
+@dataclass(slots=True)
+class Shown:
+    """One part as it is drawn: text, or a picture of the log with what is odd about it. `html` is rendered Markdown."""
+
+    kind: str
+    text: str = ""
+    image: LogImage | None = None
+    html: str = ""
+    warnings: Sequence[str] = ()
+
+    @property
+    def start(self) -> str:
+        """The beginning of a text that is too long to be shown at once."""
+        return self.text[:FOLDED_TEXT] if len(self.text) > 2 * FOLDED_TEXT else ""
+
+
+@dataclass(slots=True)
+class ShownTurn:
+    role: str
+    parts: list[Shown]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What was asked, what was answered, the settings of the call, and pictures that stand in no turn."""
+
+    asked: list[ShownTurn] = field(default_factory=list)
+    answered: list[ShownTurn] = field(default_factory=list)
+    settings: list[tuple[str, str]] = field(default_factory=list)
+    error: str = ""
+
+
+def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
+    if payload is None:
+        return Conversation()
+    asking = dialects.for_endpoint(f"/{log.endpoint}") or dialects.CHAT
+    question = asking.read_question(_request_document(payload))
+    answer = _read_answer(dialects.answering(f"/{log.endpoint}", log.wire) or dialects.CHAT, payload)
+    images = list(log.images.all())
+    asked = [one for one in images if one.direction == LogImage.Direction.INPUT]
+    answered = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
+    return Conversation(
+        asked=_shown(log, question.turns, asked, "user"),
+        answered=_rendered(_shown(log, answer.turns, _final(answered), "assistant")),
+        settings=[
+            (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
+        ],
+        error=answer.error,
+    )
+
+
+def _request_document(payload: Payload) -> Any:
+    text = bodies.request_text(payload)
+    boundary = multipart.boundary_of(payload.request_headers.get("content-type", ""))
+    return form_document(text, boundary) if boundary else parsed_or_none(text)
+
+
+def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
+    content_type = payload.response_headers.get("content-type", "")
+    framed = dialects.is_framed(content_type)
+    body = bodies.response_body(payload) if framed else bodies.response_text(payload)
+    return dialects.read_response(dialect, body, content_type)[0]
+
+
+def _shown(log: RequestLog, turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
+    """Turns with their pictures; pictures that no part names follow in a turn of their own."""
+    by_position = {one.position: one for one in images}
+    placed: set[int] = set()
+    shown = [ShownTurn(turn.role, [_part(log, part, by_position, placed) for part in turn.parts]) for turn in turns]
+    rest = [_picture(log, one) for one in images if one.pk not in placed]
+    if rest:
+        shown.append(ShownTurn(fallback_role, rest))
+    return [turn for turn in shown if turn.parts]
+
+
+def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Shown:
+    found = by_position.get(part.position) if part.kind in ("image", "file") else None
+    if found is not None:
+        placed.add(found.pk)
+        return _picture(log, found)
+    return Shown("text" if part.kind == "text" else "code", _printable(part.text[:SHOWN_TEXT]))
+
+
+def _picture(log: RequestLog, one: LogImage) -> Shown:
+    return Shown("image", image=one, warnings=warnings_of(one, log.answer_model or log.model))
+
+
+def _rendered(turns: list[ShownTurn]) -> list[ShownTurn]:
+    for part in (part for turn in turns for part in turn.parts if part.kind == "text"):
+        part.html = rendered(part.text)
+    return turns
+
+
+def _printable(text: str) -> str:
+    """Lone surrogates cannot be written in a page."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _final(images: list[LogImage]) -> list[LogImage]:
+    """A streamed picture comes several times: in parts, when done, and in the last event. One of each hash is shown."""
+    kept: dict[str, LogImage] = {}
+    for one in images:
+        if "partial_image" not in one.position:
+            kept.setdefault(one.image_id or one.url or one.position, one)
+    return list(kept.values())

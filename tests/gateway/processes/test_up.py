@@ -1,0 +1,123 @@
+"""`manage.py up`: the first start, the second, the ways it cannot start, and its children."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.processes.test_durability import processes
+from tests.loupe import ROOT, Loupe, until
+
+
+def run_up(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "up", *args],
+        cwd=ROOT,
+        env=dict(os.environ) | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_printed_curl_line_works_as_pasted_and_the_picture_is_in_the_log(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    curl = re.search(r"^curl .*?}'", loupe.output(), re.S | re.M)
+    assert curl is not None
+    done = subprocess.run(["bash", "-c", curl[0]], capture_output=True, text=True, check=True)
+    assert "Picture 1: image/png, 96 × 64 px" in done.stdout
+    log = until(lambda: next((log for log in loupe.logs() if log["state"] == "ok"), None), "the log is there", 2)
+    assert (log["input_images"], log["ai_model"], log["cost"]) == (1, "vision", 0)
+
+
+def test_a_second_start_keeps_the_keys_and_prints_a_new_link(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    first = loupe.link
+    assert loupe.stop() == 0
+    assert "Loupe has stopped; every log is kept." in loupe.output()
+    loupe.start()
+    assert loupe.link != first
+    assert "first API key" not in loupe.output_path.read_text()
+    assert loupe.call("/v1/models")[0] == 200
+
+
+def test_a_taken_port_is_explained(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_up("--port", str(port), LOUPE_DATA=str(tmp_path))
+    assert done.returncode != 0
+    assert f"Cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run_up(LOUPE_DATA=str(tmp_path / "file" / "data"))
+    assert done.returncode != 0
+    assert "is not writable" in done.stderr
+    assert "LOUPE_DATA" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("LOUPE_MAX_BODY_MB", "plenty"), ("LOUPE_SNAPSHOT", "perhaps")])
+def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: str) -> None:
+    done = run_up(LOUPE_DATA=str(tmp_path), **{name: value})
+    assert done.returncode != 0
+    assert name in done.stderr.strip().splitlines()[-1]
+
+
+def test_a_child_that_died_is_started_again(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    for half in ("work", "serve"):
+        before = processes(loupe, half)
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda half=half, before=before: set(processes(loupe, half)) - set(before), f"{half} runs again")  # type: ignore[misc]
+        until(loupe.is_ready, "it answers", 30)
+
+
+def test_ctrl_c_stops_everything(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    children = processes(loupe, "serve") + processes(loupe, "work")
+    assert loupe.stop(signal.SIGINT) == 0
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_children_end_when_up_is_killed(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    children = processes(loupe, "serve") + processes(loupe, "work")
+    assert len(children) >= 3
+    loupe.stop(signal.SIGKILL)
+    until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], "no child is left", 30)
+
+
+def test_the_two_halves_run_by_themselves(own_loupe: Callable[..., Loupe]) -> None:
+    """As behind a load balancer: `serve` and `work --once`, nothing else."""
+    loupe = own_loupe()
+    loupe.stop()
+    server = subprocess.Popen(
+        [sys.executable, "manage.py", "serve", "--port", str(loupe.port)],
+        cwd=ROOT,
+        env=loupe.env,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        until(loupe.is_ready, "the server answers", 30)
+        loupe.call(
+            "/v1/chat/completions",
+            {"model": "@sandbox/vision", "messages": []},
+            headers={"x-portkey-trace-id": "halves"},
+        )
+        assert loupe.logs() == []
+        loupe.manage("work", "--once")
+        assert [log["trace_id"] for log in loupe.logs()] == ["halves"]
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0
