@@ -21,8 +21,8 @@ from django.utils import timezone
 from gateway import ids
 from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers
 from gateway.index.facets import NUMBERS, Entry, values_of
-from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
 from gateway.models import LogImage, RequestLog, Workspace
+from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 
 AT_ONCE = 2048
 WORTH_A_BLOCK = 256

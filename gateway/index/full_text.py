@@ -14,8 +14,8 @@ from itertools import islice
 from django.db import connection
 
 from gateway.index.search_language import Words
-from gateway.index.tables import LogText
 from gateway.models import Workspace
+from gateway.models.index import LogText
 
 MOST_WORDS = 5000
 SHORTEST_BEGINNING = 4  # what begins with less is most of the index

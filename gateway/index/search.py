@@ -21,8 +21,8 @@ from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.search_language import Choice, Condition, Question, Words
-from gateway.index.tables import IndexBlock, IndexColumn, Unindexed
 from gateway.models import Image, LogImage, RequestLog, Workspace
+from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 
 MOST_LOOSE = 1000
 MOST_TEXT = 3000

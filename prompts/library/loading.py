@@ -11,7 +11,7 @@ from prompts.language.mustache import Partials
 from prompts.language.rendering import Template
 from prompts.library.lookup import Library, Served, Shelf
 from prompts.models import Prompt, PromptLabel, PromptRevision, PromptVersion
-from prompts.querysets import VersionQuerySet
+from prompts.models.prompts import VersionQuerySet
 
 
 def revision() -> int:

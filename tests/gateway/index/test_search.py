@@ -17,9 +17,9 @@ from gateway.index import blocks, full_text
 from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
 from gateway.index.search_language import parse
-from gateway.index.tables import IndexBlock, Unindexed
 from gateway.keys.editing import create_workspace
 from gateway.models import Image, LogImage, RequestLog, Workspace
+from gateway.models.index import IndexBlock, Unindexed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
 

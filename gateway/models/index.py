@@ -1,10 +1,13 @@
-"""The tables of the index. Only `text`, `store` and `search` read and write them."""
+"""The tables of the search index. Only `gateway.index` reads and writes them."""
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 
-from gateway.querysets import IndexBlockQuerySet
+from gateway.models.keys import Workspace
+from gateway.models.logs import RequestLog
 
 
 class LogText(models.Model):
@@ -12,7 +15,7 @@ class LogText(models.Model):
 
     number = models.BigIntegerField(primary_key=True)
     log_id = models.UUIDField()
-    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
 
     def __str__(self) -> str:
         return f"words of {self.log_id}"
@@ -21,17 +24,25 @@ class LogText(models.Model):
 class Unindexed(models.Model):
     """A log whose facets are not in a block of the index yet, or have changed since. A log may wait several times."""
 
-    log = models.ForeignKey("gateway.RequestLog", models.CASCADE, related_name="unindexed")
-    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="+")
+    log = models.ForeignKey(RequestLog, models.CASCADE, related_name="unindexed")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
 
     def __str__(self) -> str:
         return f"{self.log_id} to be indexed"
 
 
+class IndexBlockQuerySet(models.QuerySet["IndexBlock"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def in_order(self) -> Self:
+        return self.order_by("first")
+
+
 class IndexBlock(models.Model):
     """A stretch of a workspace's logs in the bitmap index (`bitmaps`). Blocks do not overlap."""
 
-    workspace = models.ForeignKey("gateway.Workspace", models.CASCADE, related_name="index_blocks")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="index_blocks")
     first = models.UUIDField()
     last = models.UUIDField()
     size = models.PositiveIntegerField()

@@ -1,117 +1,40 @@
-"""The tables of a workspace: keys, logs of traffic, images. Every query goes through a verb of `querysets`."""
+"""The logs of a workspace's traffic, light rows apart from payloads, and what people keep beside them."""
 
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 
-import gateway.index.tables  # noqa: F401 - Django looks for tables here
-from gateway.querysets import (
-    ApiKeyQuerySet,
-    ImageQuerySet,
-    LogImageQuerySet,
-    RequestLogQuerySet,
-    VirtualKeyQuerySet,
-    WorkspaceQuerySet,
-)
+from gateway import ids
+from gateway.models.keys import ApiKey, VirtualKey, Workspace
+from gateway.models.pictures import Image
 
 
-class Workspace(models.Model):
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
+class RequestLogQuerySet(models.QuerySet["RequestLog"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
 
-    objects = WorkspaceQuerySet.as_manager()
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
 
-    def __str__(self) -> str:
-        return self.name
+    def before(self, log_id: uuid.UUID | None) -> Self:
+        return self.filter(id__lt=log_id) if log_id else self
 
+    def since(self, at: datetime | None) -> Self:
+        """Begun at that time or later: ids sort by their milliseconds."""
+        return self.filter(id__gte=ids.first_of(at)) if at else self
 
-class Membership(models.Model):
-    class Role(models.TextChoices):
-        OWNER = "owner"
-        EDITOR = "editor"
-        VIEWER = "viewer"
+    def until(self, at: datetime | None) -> Self:
+        return self.filter(id__lt=ids.first_of(at)) if at else self
 
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_each")]
-
-    def __str__(self) -> str:
-        return f"{self.user} in {self.workspace} ({self.role})"
-
-
-class LoginLink(models.Model):
-    """A link that logs one person in, once. Only its hash is kept."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
-    digest = models.CharField(max_length=64, unique=True)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"login link of {self.user}"
-
-
-class Revision(models.Model):
-    """One row that counts changes to keys; the gateway's memory polls it and reloads when it moved."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return str(self.number)
-
-
-class ApiKey(models.Model):
-    """A gateway key. The key itself is shown once; kept is a keyed hash of it."""
-
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100)
-    digest = models.CharField(max_length=64, unique=True)
-    last_four = models.CharField(max_length=4)
-    scopes = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ApiKeyQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class VirtualKey(models.Model):
-    """A provider's credential under a slug. `sealed_secret` opens only for this row and this origin."""
-
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="virtual_keys")
-    slug = models.SlugField(max_length=64)
-    provider = models.CharField(max_length=40)
-    base_url = models.URLField(max_length=500, blank=True)
-    sealed_secret = models.TextField(blank=True)
-    last_four = models.CharField(max_length=4, blank=True)
-    settings = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    objects = VirtualKeyQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "slug"],
-                condition=models.Q(revoked_at=None),
-                name="one_live_virtual_key_a_slug",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"@{self.slug}"
+    def with_list_images(self, most: int) -> Self:
+        """The first pictures of each row in each direction, and the names its line shows, in one query each."""
+        images = LogImage.objects.filter(index__lt=most).select_related("image").order_by("direction", "index")
+        return self.select_related("virtual_key", "api_key").prefetch_related(models.Prefetch("images", images))
 
 
 class RequestLog(models.Model):
@@ -224,63 +147,12 @@ class Payload(models.Model):
         return f"payload of {self.pk}"
 
 
-class Image(models.Model):
-    """One distinct file, by the hash of its bytes. Its bytes are in the blob store under that hash.
+class LogImageQuerySet(models.QuerySet["LogImage"]):
+    def of_log(self, workspace: Workspace, log_id: uuid.UUID) -> Self:
+        return self.filter(workspace=workspace, log_id=log_id).select_related("image")
 
-    `colour_mode` is Pillow's (RGB, CMYK, L …); what a decoder must find out is None until it has looked.
-    """
-
-    class Thumbnail(models.TextChoices):
-        PENDING = "pending"
-        MADE = "made"
-        FAILED = "failed"
-        NONE = "none", "not drawn"
-
-    sha256 = models.CharField(max_length=64, primary_key=True)
-    media_type = models.CharField(max_length=60)
-    size = models.PositiveBigIntegerField()
-    width = models.PositiveIntegerField(null=True)
-    height = models.PositiveIntegerField(null=True)
-    orientation = models.PositiveSmallIntegerField(null=True)
-    frames = models.PositiveIntegerField(null=True)
-    has_alpha = models.BooleanField(null=True)
-    has_gps = models.BooleanField(null=True)
-    blank = models.BooleanField(null=True)
-    truncated = models.BooleanField(null=True)
-    colour_mode = models.CharField(max_length=10, blank=True)
-    perceptual_hash = models.CharField(max_length=16, blank=True)
-    hash_1 = models.CharField(max_length=4, blank=True, editable=False)
-    hash_2 = models.CharField(max_length=4, blank=True, editable=False)
-    hash_3 = models.CharField(max_length=4, blank=True, editable=False)
-    hash_4 = models.CharField(max_length=4, blank=True, editable=False)
-    thumbnail = models.CharField(max_length=8, choices=Thumbnail.choices, default=Thumbnail.PENDING)
-    thumbnail_problem = models.CharField(max_length=100, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = ImageQuerySet.as_manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["thumbnail"], condition=models.Q(thumbnail="pending"), name="thumbnail_to_make"),
-            *(models.Index(fields=[f"hash_{n}"], name=f"look_alike_{n}") for n in (1, 2, 3, 4)),
-        ]
-
-    def __str__(self) -> str:
-        return f"sha256:{self.sha256[:12]}"
-
-    def note_hash(self, hash: str) -> None:
-        """Keep a perceptual hash, whole and in quarters: pictures that look alike share at least one (`look_alikes`)."""
-        self.perceptual_hash = hash
-        self.hash_1, self.hash_2, self.hash_3, self.hash_4 = (hash[n : n + 4] for n in range(0, 16, 4))
-
-    @property
-    def drawn(self) -> bool:
-        return self.thumbnail in (self.Thumbnail.MADE, self.Thumbnail.PENDING)
-
-    @property
-    def label(self) -> str:
-        """A short name of the type: JPEG, PDF, SVG."""
-        return self.media_type.rpartition("/")[2].removesuffix("+xml").removeprefix("x-").upper()
+    def to_snapshot(self) -> Self:
+        return self.filter(snapshot="pending").order_by("id")
 
 
 class LogImage(models.Model):

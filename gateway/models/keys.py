@@ -1,0 +1,128 @@
+"""Workspaces, the people in them, gateway keys and virtual keys. What belongs to a workspace is asked for through a verb that takes it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.utils import timezone
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def for_user(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.filter(memberships__user_id=user.pk)
+
+
+class Workspace(models.Model):
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        EDITOR = "editor"
+        VIEWER = "viewer"
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace} ({self.role})"
+
+
+class LoginLink(models.Model):
+    """A link that logs one person in, once. Only its hash is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"login link of {self.user}"
+
+
+class Revision(models.Model):
+    """One row that counts changes to keys; the gateway's memory polls it and reloads when it moved."""
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def live(self) -> Self:
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None)
+
+
+class ApiKey(models.Model):
+    """A gateway key. The key itself is shown once; kept is a keyed hash of it."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    last_four = models.CharField(max_length=4)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def live(self) -> Self:
+        return self.filter(revoked_at=None)
+
+
+class VirtualKey(models.Model):
+    """A provider's credential under a slug. `sealed_secret` opens only for this row and this origin."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="virtual_keys")
+    slug = models.SlugField(max_length=64)
+    provider = models.CharField(max_length=40)
+    base_url = models.URLField(max_length=500, blank=True)
+    sealed_secret = models.TextField(blank=True)
+    last_four = models.CharField(max_length=4, blank=True)
+    settings = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VirtualKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "slug"],
+                condition=models.Q(revoked_at=None),
+                name="one_live_virtual_key_a_slug",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"@{self.slug}"
