@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui.account import keys, login
-from logsui.logs import export, log_list, suggestions
+from logsui.account import connect, keys, login
+from logsui.logs import export, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
 from logsui.sets import comparison, run_pages, set_pages
@@ -24,8 +24,8 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/chart/table", log_list.chart_table, name="chart-table"),
     path("w/<slug:slug>/logs/export/progress/<slug:token>", export.progress, name="export-progress"),
     path("w/<slug:slug>/logs/export/<slug:kind>", export.export, name="export"),
-    path("w/<slug:slug>/logs/views", feedback.save_view, name="save-view"),
-    path("w/<slug:slug>/logs/views/<int:view_id>/remove", feedback.remove_view, name="remove-view"),
+    path("w/<slug:slug>/logs/views", saved_views.save_view, name="save-view"),
+    path("w/<slug:slug>/logs/views/<int:view_id>/remove", saved_views.remove_view, name="remove-view"),
     path("w/<slug:slug>/logs/<uuid:log_id>/feedback", feedback.give_feedback, name="feedback"),
     path("w/<slug:slug>/logs/suggestions", suggestions.suggestions, name="suggestions"),
     path("w/<slug:slug>/logs/narrow", log_list.narrow, name="narrow"),
@@ -76,5 +76,5 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/runs/<uuid:id>/export", run_pages.export_run, name="export-run"),
     path("w/<slug:slug>/comparisons/new", comparison.new_comparison, name="new-comparison"),
     path("w/<slug:slug>/comparisons/start", comparison.start_comparison, name="start-comparison"),
-    path("w/<slug:slug>/connect", keys.connect, name="connect"),
+    path("w/<slug:slug>/connect", connect.connect_page, name="connect"),
 ]

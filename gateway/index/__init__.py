@@ -1,1 +1,5 @@
-"""How one log is found among millions: facets as data, bitmaps in blocks, full text, and the language that asks for them."""
+"""How one log is found among millions: facets as data, bitmaps in blocks, full text, and the language that asks for them.
+
+From outside: `search` and `search_language`, by pages and api; `blocks` and `full_text`, by whoever writes logs.
+May import models.
+"""

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from gateway.errors import Forbidden, NotRecorded, Unauthorized
 from gateway.keys import vault
+from gateway.keys.target import Target
 from gateway.models import ApiKey, Revision, VirtualKey
 from gateway.providers import by_name
-from gateway.proxy.routing import Target
 from prompts.library import loading
 from prompts.library.lookup import Library
 

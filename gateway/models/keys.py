@@ -55,10 +55,18 @@ class LoginLink(models.Model):
         return f"login link of {self.user}"
 
 
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def bump(self) -> None:
+        self.get_or_create(pk=1)
+        self.filter(pk=1).update(number=models.F("number") + 1)
+
+
 class Revision(models.Model):
     """One row that counts changes to keys; the gateway's memory polls it and reloads when it moved."""
 
     number = models.BigIntegerField(default=0)
+
+    objects = RevisionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.number)

@@ -25,10 +25,10 @@ from django.db import connection
 from gateway.content import sse
 from gateway.content.json_text import encoded, items, obj, parsed_or_none, words
 from gateway.content.plain_text import storable
-from gateway.keys.editing import create_passing_key
+from gateway.keys.api_keys import create_passing_key
+from prompts.language.json_text import value_of
 from prompts.models import Cell, SetRun
 from prompts.sets import runs
-from prompts.sets.cases import value_of
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from gateway.keys.editing import create_workspace
+from gateway.keys.people import create_workspace
 from gateway.models import Workspace
 
 

@@ -23,12 +23,13 @@ from gateway.keys.in_memory import Directory, KeyHolder
 from gateway.network.http_client import HeaderList
 from gateway.providers.base import Provider
 from gateway.proxy.gateway_headers import Claims
-from gateway.proxy.routing import Route, check_model, route
+from gateway.proxy.routing import check_model, route
 from gateway.translation import images
 from gateway.translation.neutral import Request
 from gateway.translation.translator import READ, translates
 from gateway.upstream.call import Call, Message
 from gateway.upstream.credentials import plain_headers
+from gateway.upstream.route import Route
 
 log = logging.getLogger(__name__)
 

@@ -2,91 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from gateway.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from gateway.keys.target import Target, check_plain
 from gateway.providers import PROVIDERS, by_name
-from gateway.providers.base import COMMON, Provider, Wire
+from gateway.providers.base import COMMON, Provider
 from gateway.proxy.gateway_headers import PLACEHOLDER_MODEL, Claims
+from gateway.upstream.route import Route
 
-ADDRESS_SETTINGS = frozenset({"resource_name", "region", "project_id", "deployment_id"})
 # How a stored secret is shown, and to whom: for its virtual key to say, not for a request.
 CREDENTIAL_SETTINGS = ("auth_mode", "tenant_id", "client_id", "scope", "access_key_id", "role_arn", "external_id")
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 # By provider, then by header without its `x-portkey-`.
 SETTINGS = {
     provider.name: {one.header: one for one in (*provider.settings, *COMMON) if one.header} for provider in PROVIDERS
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A virtual key as the gateway remembers it. `secret` is opened already; `problem` says why it could not be."""
-
-    id: int
-    slug: str
-    provider: Provider
-    base_url: str
-    secret: str = field(default="", repr=False)
-    problem: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where one call goes. `model` is the provider's name for it, without our slug."""
-
-    provider: Provider
-    base_url: str
-    model: str
-    virtual_key: int | None = None
-    secret: str = field(default="", repr=False)
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    wire: Wire = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "wire", self.provider.wire_for(self.model))
-
-    @property
-    def secrets(self) -> list[str]:
-        """What no log and no error text may show."""
-        own = (self.settings.get(setting.name, "") for setting in self.provider.settings if setting.secret)
-        return [secret for secret in (self.secret, *own) if secret]
-
-    def url(self, endpoint: str, query: str) -> str:
-        """The address of an endpoint that the provider knows under the same name."""
-        if self.provider.place:
-            path = self.provider.place(self.settings, endpoint, self.model)
-        else:
-            path = self.provider.paths.get(endpoint, endpoint)
-        return self.base_url + _inside(path) + (("&" if "?" in path else "?") + query if query else "")
-
-    def wire_url(self, endpoint: str, *, stream: bool) -> str:
-        """The address of the provider's own chat."""
-        wire = self.wire
-        path = wire.stream_path if stream else wire.path
-        if not path:
-            return self.url(endpoint, "")
-        model = quote(self.model.removeprefix("models/"), safe="@.-_~")
-        region = self.settings.get("region") or "global"
-        try:
-            return self.base_url + _inside(path.format_map({**self.settings, "region": region, "model": model}))
-        except KeyError as missing:
-            one = next(one for one in self.provider.settings if one.name == missing.args[0])
-            raise BadRequest(
-                f"{self.provider.title} needs {one.title}: set it in the virtual key, or send x-portkey-{one.header}.",
-                code="missing_setting",
-                param=one.header,
-            ) from None
-
-    def setting(self, name: str) -> str:
-        return self.settings.get(name, "")
 
 
 def route(claims: Claims, model: str, targets: dict[str, Target], custom_hosts: Collection[str]) -> Route:
@@ -232,29 +165,6 @@ def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, 
     if settings:
         check_plain(provider, settings)
     return settings
-
-
-def check_plain(provider: Provider, settings: Mapping[str, str]) -> None:
-    """What fills an address must be plain names: a slash or an @ would lead to another host.
-
-    Raises:
-        BadRequest: it holds anything else.
-    """
-    for one in provider.settings:
-        value = settings.get(one.name, "")
-        if one.name in ADDRESS_SETTINGS and value and not PLAIN_NAME.fullmatch(value):
-            raise BadRequest(
-                f"{one.title} {value[:60]!r} is not a plain name of letters, digits and hyphens.",
-                code="invalid_setting",
-                param=one.header,
-            )
-
-
-def _inside(path: str) -> str:
-    """A path with a model or a setting in it, which must not lead out of the provider's address."""
-    if "/." in path and any(step in (".", "..") for step in path.partition("?")[0].split("/")):
-        raise BadRequest("A model or a deployment cannot be named '.' or '..'.", code="invalid_model", param="model")
-    return path
 
 
 def _custom(url: str, allowed: Collection[str]) -> str:

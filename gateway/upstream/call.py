@@ -10,9 +10,9 @@ from typing import Any
 from gateway.content.json_edit import Edit
 from gateway.network.http_client import HeaderList
 from gateway.providers.base import Headers
-from gateway.proxy.routing import Route
 from gateway.translation.neutral import Request
 from gateway.translation.translator import Translator
+from gateway.upstream.route import Route
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -15,10 +15,11 @@ from django.conf import settings
 from gateway.content.json_text import obj, parsed_or_none
 from gateway.content.redaction import without_secrets
 from gateway.errors import GatewayError
+from gateway.keys.target import Target
 from gateway.providers.base import Probe
-from gateway.proxy.routing import Route, Target
 from gateway.upstream.credentials import Credentials, plain_headers
 from gateway.upstream.provider_errors import retold
+from gateway.upstream.route import Route
 
 SECONDS = 10.0
 READ_BYTES = 100_000

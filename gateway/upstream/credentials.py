@@ -24,7 +24,7 @@ from gateway.content.redaction import without_secrets
 from gateway.errors import BadRequest, GatewayError, Unauthorized, UpstreamFailed
 from gateway.network.http_client import HeaderList
 from gateway.providers.base import Headers
-from gateway.proxy.routing import Route
+from gateway.upstream.route import Route
 
 EARLY_SECONDS = 120.0
 TOKEN_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""The pages of gateway keys and virtual keys, and the page that shows how to connect."""
+"""The page of gateway keys and virtual keys."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from gateway.keys.editing import create_api_key, create_virtual_key, revoke_api_key, revoke_virtual_key
+from gateway.keys.api_keys import create_api_key, revoke_api_key
 from gateway.keys.in_memory import target_of
+from gateway.keys.virtual_keys import create_virtual_key, revoke_virtual_key
 from gateway.models import ApiKey, Membership, VirtualKey, Workspace
 from gateway.providers import PROVIDERS
 from gateway.providers.base import COMMON, Provider
 from gateway.upstream.connection_check import Finding, check
 from logsui.access import HtmxHttpRequest, may_edit, member
-from logsui.account.snippets import snippets
 
 EDITOR = Membership.Role.EDITOR
 
@@ -99,13 +99,6 @@ def test_virtual(request: HtmxHttpRequest, workspace: Workspace, key_id: int) ->
         request, messages.INFO if finding.verdict == "ok" else messages.WARNING, f"@{row.slug}: {finding.words}"
     )
     return redirect("keys", slug=workspace.slug)
-
-
-@require_GET
-@member()
-def connect(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    base = request.build_absolute_uri("/v1")
-    return render(request, "logsui/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)})
 
 
 def _chosen(name: str) -> Provider:

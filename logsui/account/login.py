@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from gateway.keys.editing import use_login_link
+from gateway.keys.people import use_login_link
 from gateway.models import Workspace
 
 TRIES = 10

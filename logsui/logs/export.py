@@ -21,7 +21,7 @@ from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.archive import Archive, sent
 from logsui.logs.list_query import Asked
-from prompts.sets.cases import guarded
+from prompts.spreadsheet import guarded
 
 BATCH = 200
 MOST_CHOSEN = 1000

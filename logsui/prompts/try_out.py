@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from gateway.content.json_text import encoded
-from gateway.keys.editing import create_passing_key
+from gateway.keys.api_keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
 from gateway.pictures import prompt_pictures, serving
 from logsui.access import editor, reader

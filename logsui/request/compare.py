@@ -15,7 +15,7 @@ from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.request.conversation import Conversation, ShownTurn, read_conversation
 from logsui.request.detail import find_log
-from prompts.editor.diff import Stretch, words_between
+from prompts.diff import Stretch, words_between
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from gateway.content.cutting import Cut, rebuild
 from gateway.content.json_text import encoded, parse, parsed_or_none
-from gateway.keys.editing import create_passing_key
+from gateway.keys.api_keys import create_passing_key
 from gateway.models import LogImage, Membership, Payload, RequestLog, VirtualKey, Workspace
 from gateway.pictures import blobs
 from gateway.recording import bodies

@@ -15,7 +15,7 @@ from logsui.archive import Archive
 from logsui.sets.run_grid import Shown, grid
 from logsui.sets.set_files import with_files
 from prompts.models import SetRun
-from prompts.sets.cases import guarded
+from prompts.spreadsheet import guarded
 
 BATCH = 100
 

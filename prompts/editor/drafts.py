@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prompts.language import mustache
-from prompts.language.json_text import parsed
+from prompts.language.json_text import parsed, value_of
 from prompts.language.mustache import Partials
 from prompts.language.rendering import OWN, PICTURE, PromptProblem, Template
-from prompts.sets.cases import value_of
 
 if TYPE_CHECKING:
     from prompts.models import PromptVersion
@@ -185,15 +184,8 @@ def _change(message: Message, siblings: list[Any], verb: str, at: int) -> None:
 
 
 def variables(draft: Draft, partials: Partials) -> list[Variable]:
-    """Those that the template uses, in its order, then those that it used. Of one that cannot be read nothing is used."""
-    try:
-        found, images = draft.template.details(partials), draft.template.image_variables()
-    except PromptProblem:
-        found, images = mustache.Details(), set()
-    kinds = {
-        name: "image" if name in images else "condition" if name in found.sections else "text"
-        for name in found.variables
-    }
+    """Those that the template uses, in its order, then those that it used."""
+    kinds = draft.template.variable_kinds(partials)
     kinds |= {name: "unused" for name, value in draft.examples.items() if value and name not in kinds}
     return [Variable(name, kind, draft.examples.get(name, "")) for name, kind in kinds.items()]
 

@@ -15,8 +15,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from prompts.access import Workspace, editor, reader
+from prompts.diff import words_between
 from prompts.editor import drafts
-from prompts.editor.diff import words_between
 from prompts.editor.drafts import Draft
 from prompts.library import editing, labels_and_folders, loading
 from prompts.library.editing import Conflict, Content

@@ -73,6 +73,17 @@ class Template:
             found.sections |= dict.fromkeys(_conditions(_document(self.text)))
         return found
 
+    def variable_kinds(self, partials: Partials) -> dict[str, str]:
+        """Each variable in the template's order, as text, image or condition. Of one that cannot be read nothing is used."""
+        try:
+            found, images = self.details(partials), self.image_variables()
+        except PromptProblem:
+            return {}
+        return {
+            name: "image" if name in images else "condition" if name in found.sections else "text"
+            for name in found.variables
+        }
+
     def image_variables(self) -> set[str]:
         """Variables that stand in the address of a picture."""
         if self.is_raw:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from prompts.language.json_text import parsed
+from prompts.spreadsheet import guarded, unguarded
 
 OWN = ("name", "check", "expected")
 PREFIX = "variable:"
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
 MOST_CASES = 1000
 LONGEST_VALUE = 100_000
 
@@ -34,26 +33,6 @@ class CaseText:
     values: dict[str, str] = field(default_factory=dict)
     check: str = ""
     expected: str = ""
-
-
-def value_of(text: str) -> Any:
-    """A value as a call gives it: JSON where it is meant as such, text otherwise."""
-    stripped = text.strip()
-    if not stripped.startswith(("[", "{")) and stripped not in ("true", "false"):
-        return text
-    try:
-        return parsed(stripped)
-    except ValueError:
-        return text
-
-
-def guarded(text: str) -> str:
-    """A text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection)."""
-    return f"'{text}" if FORMULA.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
 def read(filename: str, data: bytes) -> list[CaseText]:

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from prompts.editor import drafts
 from prompts.library import loading
 from prompts.models import Case, PictureSet, Prompt
 from prompts.models.validators import check_storable
@@ -31,8 +30,7 @@ def create_set(*, workspace: Any, name: str, columns: Sequence[str] = (), prompt
 
 def kinds_of(prompt: Prompt) -> dict[str, str]:
     """The variables of its newest version, and what each is: text, image or condition."""
-    found = drafts.variables(drafts.of_version(prompt.latest), loading.partials_of(prompt.workspace_id))
-    return {one.name: one.kind for one in found if one.kind != "unused"}
+    return prompt.latest.template.variable_kinds(loading.partials_of(prompt.workspace_id))
 
 
 def rename_set(*, picture_set: PictureSet, name: str) -> None:

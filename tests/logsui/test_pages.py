@@ -165,7 +165,7 @@ def test_members_of_another_workspace_see_nothing(stage: Stage) -> None:
         "shell",
         "--no-imports",
         "-c",
-        "from gateway.keys.editing import create_workspace; create_workspace(slug='other', name='Other')",
+        "from gateway.keys.people import create_workspace; create_workspace(slug='other', name='Other')",
     )
     other = Browser(
         stage.loupe,

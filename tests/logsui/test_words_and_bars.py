@@ -22,7 +22,7 @@ from logsui.request import breakdown
 from logsui.request.json_tree import Node, Tree
 from logsui.request.markdown import rendered
 from logsui.request.trace import _in_order
-from prompts.editor.diff import words_between
+from prompts.diff import words_between
 
 MODEL = "gpt-4o"
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.keys.editing import DEFAULT_SCOPES, SCOPES, create_api_key, revoke_api_key
+from gateway.keys.api_keys import DEFAULT_SCOPES, SCOPES, create_api_key, revoke_api_key
 from gateway.models import ApiKey
 from gateway.processes.setup import find_workspace
 

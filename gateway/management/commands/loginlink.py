@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
-from gateway.keys.editing import create_login_link, create_owner
+from gateway.keys.people import create_login_link, create_owner
 from gateway.processes.setup import find_workspace
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.keys.editing import reseal_virtual_keys
+from gateway.keys.virtual_keys import reseal_virtual_keys
 from gateway.processes.setup import prepare
 
 

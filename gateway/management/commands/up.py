@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from gateway.keys.editing import create_api_key, create_login_link, create_owner
+from gateway.keys.api_keys import create_api_key
+from gateway.keys.people import create_login_link, create_owner
 from gateway.management.commands.serve import check_port
 from gateway.models import ApiKey
 from gateway.processes.setup import prepare

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.keys.editing import create_virtual_key, revoke_virtual_key
+from gateway.keys.virtual_keys import create_virtual_key, revoke_virtual_key
 from gateway.models import VirtualKey
 from gateway.processes.setup import find_workspace
 from gateway.providers import PROVIDERS

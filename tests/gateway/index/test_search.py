@@ -17,7 +17,7 @@ from gateway.index import blocks, full_text
 from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
 from gateway.index.search_language import parse
-from gateway.keys.editing import create_workspace
+from gateway.keys.people import create_workspace
 from gateway.models import Image, LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, Unindexed
 

@@ -14,9 +14,9 @@ from gateway.network.http_client import HeaderList
 from gateway.providers import by_name
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.relay import Relay
-from gateway.proxy.routing import Route
 from gateway.recording.journal import Journal
 from gateway.upstream.call import Call
+from gateway.upstream.route import Route
 from gateway.upstream.sandbox import Canned
 
 

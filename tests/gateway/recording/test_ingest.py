@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError
 
 from gateway.ids import uuid7
-from gateway.keys.editing import create_workspace
+from gateway.keys.people import create_workspace
 from gateway.models import RequestLog
 from gateway.recording import journal, recorder
 from gateway.recording.ingest import Ingest

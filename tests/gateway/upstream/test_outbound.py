@@ -9,14 +9,15 @@ import pytest
 
 from gateway.errors import TooLarge
 from gateway.ids import uuid7
+from gateway.keys.target import Target
 from gateway.providers import by_name
-from gateway.proxy.routing import Route, Target
 from gateway.translation import chat_request
 from gateway.upstream import outbound
 from gateway.upstream.call import Call
 from gateway.upstream.connection_check import check
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.outbound import FETCHES_AT_ONCE, Fetching, Outbound
+from gateway.upstream.route import Route
 from tests.fake_upstream import FakeUpstream, response
 
 MIB = 1024 * 1024

@@ -1,84 +1,21 @@
-"""Writes to gateway keys, virtual keys, people and workspaces. Each bumps the revision that the gateway's memory polls."""
+"""Writes to virtual keys, their secrets sealed. Each moves the revision that the gateway's memory polls."""
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from gateway.errors import BadRequest
 from gateway.keys import vault
-from gateway.models import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
+from gateway.keys.target import check_plain
+from gateway.models import Revision, VirtualKey, Workspace
 from gateway.network.addresses import is_link_local
 from gateway.providers import by_name
 from gateway.providers.base import COMMON, Provider
-from gateway.proxy.routing import check_plain
-
-DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
-SCOPES = (*DEFAULT_SCOPES, "prompts.write")
-LOGIN_LINK_LIFE = timedelta(hours=12)
-
-
-def bump_revision() -> None:
-    Revision.objects.get_or_create(pk=1)
-    Revision.objects.filter(pk=1).update(number=F("number") + 1)
-
-
-@transaction.atomic
-def create_workspace(*, slug: str, name: str) -> Workspace:
-    workspace, _ = Workspace.objects.get_or_create(slug=slug, defaults={"name": name})
-    if not VirtualKey.objects.of(workspace).live().filter(slug="sandbox").exists():
-        VirtualKey.objects.create(workspace=workspace, slug="sandbox", provider="sandbox")
-    bump_revision()
-    return workspace
-
-
-@transaction.atomic
-def create_api_key(
-    *,
-    workspace: Workspace,
-    name: str,
-    scopes: tuple[str, ...] = DEFAULT_SCOPES,
-    expires_at: datetime | None = None,
-) -> tuple[ApiKey, str]:
-    """The row, and the key itself, which is nowhere kept."""
-    name = name.strip()
-    if not name:
-        raise ValidationError("A key needs a name, so that you know it again.")
-    unknown = set(scopes) - set(SCOPES)
-    if unknown:
-        raise ValidationError(f"Unknown scope {', '.join(sorted(unknown))}; known: {', '.join(SCOPES)}.")
-    key = vault.new_gateway_key()
-    row = ApiKey.objects.create(
-        workspace=workspace,
-        name=name[:100],
-        digest=vault.digest(key),
-        last_four=key[-4:],
-        scopes=list(scopes),
-        expires_at=expires_at,
-    )
-    bump_revision()
-    return row, key
-
-
-def create_passing_key(*, workspace: Workspace, name: str, lifetime: timedelta) -> str:
-    """A key for a moment, alone. Those of the same name whose time is over go."""
-    now = timezone.now()
-    ApiKey.objects.of(workspace).filter(name=name[:100], expires_at__lt=now).delete()
-    return create_api_key(workspace=workspace, name=name, expires_at=now + lifetime)[1]
-
-
-@transaction.atomic
-def revoke_api_key(*, api_key: ApiKey) -> None:
-    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now())
-    bump_revision()
 
 
 @transaction.atomic
@@ -116,7 +53,7 @@ def create_virtual_key(
         row.sealed_secret = vault.seal(secret, row=str(row.pk), origin=vault.origin(base_url))
         row.last_four = secret[-4:] if 12 < len(secret) < 500 else ""
         row.save(update_fields=["sealed_secret", "last_four"])
-    bump_revision()
+    Revision.objects.bump()
     return row
 
 
@@ -124,7 +61,7 @@ def create_virtual_key(
 def revoke_virtual_key(*, virtual_key: VirtualKey) -> None:
     """The row stays for its logs; the secret goes at once."""
     VirtualKey.objects.filter(pk=virtual_key.pk).update(revoked_at=timezone.now(), sealed_secret="")
-    bump_revision()
+    Revision.objects.bump()
 
 
 def reseal_virtual_keys() -> tuple[int, list[VirtualKey]]:
@@ -145,34 +82,8 @@ def reseal_virtual_keys() -> tuple[int, list[VirtualKey]]:
             continue
         VirtualKey.objects.filter(pk=row.pk).update(sealed_secret=vault.seal(secret, **bound))
         done += 1
-    bump_revision()
+    Revision.objects.bump()
     return done, unreadable
-
-
-@transaction.atomic
-def create_owner(*, workspace: Workspace, username: str) -> User:
-    user, made = User.objects.get_or_create(username=username)
-    if made:
-        user.set_unusable_password()
-        user.save()
-    Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
-    return user
-
-
-def create_login_link(*, user: User) -> str:
-    """The token of a link that logs this person in, once, within 12 hours."""
-    LoginLink.objects.filter(user_id=user.pk, used_at=None).delete()  # one link at a time
-    token = secrets.token_urlsafe(32)
-    LoginLink.objects.create(user_id=user.pk, digest=vault.digest(token), expires_at=timezone.now() + LOGIN_LINK_LIFE)
-    return token
-
-
-def use_login_link(*, token: str) -> User | None:
-    """The person whose link it is; None when it is unknown, used or too old."""
-    now = timezone.now()
-    link = LoginLink.objects.filter(digest=vault.digest(token), used_at=None, expires_at__gt=now)
-    user = User.objects.filter(loginlink__in=link, is_active=True).first()
-    return user if user and link.update(used_at=now) else None
 
 
 def _checked_settings(vendor: Provider, settings: dict[str, str], *, has_base_url: bool) -> dict[str, str]:

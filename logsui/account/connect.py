@@ -1,8 +1,15 @@
-"""Paste-ready code for the Connect page: how each SDK is pointed at this Loupe."""
+"""The page Connect: paste-ready code that points each SDK at this Loupe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from gateway.models import Workspace
+from logsui.access import member
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +19,16 @@ class Snippet:
     text: str
 
 
+@require_GET
+@member()
+def connect_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    base = request.build_absolute_uri("/v1")
+    return render(request, "logsui/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)})
+
+
 def snippets(base: str) -> list[Snippet]:
     """`base` is this Loupe's address with /v1."""
-    made = [Snippet(id, title, text.replace("{base}", base)) for id, title, text in TEMPLATES]
-    return made
+    return [Snippet(id, title, text.replace("{base}", base)) for id, title, text in TEMPLATES]
 
 
 TEMPLATES = (

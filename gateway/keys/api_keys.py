@@ -1,0 +1,56 @@
+"""Writes to gateway keys. Each moves the revision that the gateway's memory polls."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from gateway.keys import vault
+from gateway.models import ApiKey, Revision, Workspace
+
+DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
+SCOPES = (*DEFAULT_SCOPES, "prompts.write")
+
+
+@transaction.atomic
+def create_api_key(
+    *,
+    workspace: Workspace,
+    name: str,
+    scopes: tuple[str, ...] = DEFAULT_SCOPES,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """The row, and the key itself, which is nowhere kept."""
+    name = name.strip()
+    if not name:
+        raise ValidationError("A key needs a name, so that you know it again.")
+    unknown = set(scopes) - set(SCOPES)
+    if unknown:
+        raise ValidationError(f"Unknown scope {', '.join(sorted(unknown))}; known: {', '.join(SCOPES)}.")
+    key = vault.new_gateway_key()
+    row = ApiKey.objects.create(
+        workspace=workspace,
+        name=name[:100],
+        digest=vault.digest(key),
+        last_four=key[-4:],
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    Revision.objects.bump()
+    return row, key
+
+
+def create_passing_key(*, workspace: Workspace, name: str, lifetime: timedelta) -> str:
+    """A key for a moment, alone. Those of the same name whose time is over go."""
+    now = timezone.now()
+    ApiKey.objects.of(workspace).filter(name=name[:100], expires_at__lt=now).delete()
+    return create_api_key(workspace=workspace, name=name, expires_at=now + lifetime)[1]
+
+
+@transaction.atomic
+def revoke_api_key(*, api_key: ApiKey) -> None:
+    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    Revision.objects.bump()
