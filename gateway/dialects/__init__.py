@@ -1,4 +1,7 @@
-"""How bodies are read, by endpoint. Readers look at bytes that were already sent on; they never change them."""
+"""How bodies are read, by endpoint. Readers look at bytes that were already sent on; they never change them.
+
+From outside: what is asked by endpoint, here, and the shapes of what is read, in `base`. May import translation and content.
+"""
 
 from __future__ import annotations
 

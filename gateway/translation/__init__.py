@@ -5,4 +5,6 @@ media      every spelling of a picture or file, read once
 chat, responses                 the two shapes that callers speak, both ways
 anthropic, gemini, converse     the wire formats of providers
 translator  one call's answer on its way back, whole or streaming
+
+From outside: `translator`, `neutral`, `media`, `images`. May import content.
 """

@@ -51,7 +51,7 @@ def revoke_key(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpR
 @member(EDITOR)
 def provider_fields(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The part of the form that depends on the provider."""
-    return render(request, "logsui/_provider_fields.html", {"chosen": _chosen(request.GET.get("provider", ""))})
+    return render(request, "logsui/account/_provider_fields.html", {"chosen": _chosen(request.GET.get("provider", ""))})
 
 
 @sensitive_post_parameters("secret")
@@ -94,7 +94,7 @@ def test_virtual(request: HtmxHttpRequest, workspace: Workspace, key_id: int) ->
     target = target_of(row)
     finding = check(target) if target else Finding("failed", f"This version knows no provider {row.provider}.")
     if request.htmx:
-        return render(request, "logsui/_finding.html", {"finding": finding})
+        return render(request, "logsui/account/_finding.html", {"finding": finding})
     messages.add_message(
         request, messages.INFO if finding.verdict == "ok" else messages.WARNING, f"@{row.slug}: {finding.words}"
     )
@@ -115,4 +115,4 @@ def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpRe
         "common": COMMON,
         "can_edit": may_edit(request, workspace),
     }
-    return render(request, "logsui/keys.html", context | extra)
+    return render(request, "logsui/account/keys.html", context | extra)

@@ -32,7 +32,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 def home(request: HttpRequest) -> HttpResponse:
     workspace = Workspace.objects.for_user(request.user).order_by("id").first()
     if workspace is None:
-        return render(request, "logsui/no_workspace.html", status=403)
+        return render(request, "logsui/account/no_workspace.html", status=403)
     return redirect("logs", slug=workspace.slug)
 
 
@@ -40,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def login_link(request: HttpRequest, token: str) -> HttpResponse:
     user = use_login_link(token=token)
     if user is None:
-        return render(request, "logsui/login.html", {"form": None, "spent": True}, status=403)
+        return render(request, "logsui/account/login.html", {"form": None, "spent": True}, status=403)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect("home")
 
@@ -50,13 +50,13 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
 def login_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and _too_many_tries(request):
         return render(
-            request, "logsui/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
+            request, "logsui/account/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
         )
     form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and form.is_valid():
         login(request, form.get_user())
         return redirect(_next(request))
-    return render(request, "logsui/login.html", {"form": form})
+    return render(request, "logsui/account/login.html", {"form": form})
 
 
 @sensitive_post_parameters()
@@ -72,7 +72,7 @@ def account_page(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Password set. You can log in as {user.get_username()} now.")
         return redirect("account")
     workspace = Workspace.objects.for_user(user).order_by("id").first()
-    return render(request, "logsui/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
+    return render(request, "logsui/account/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
 
 
 @require_POST

@@ -18,7 +18,7 @@ class Column:
 
     @property
     def template(self) -> str:
-        return f"logsui/cells/{self.name}.html"
+        return f"logsui/logs/cells/{self.name}.html"
 
 
 COLUMNS = (

@@ -52,7 +52,7 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "can_edit": may_edit(request, workspace),
         "hidden_columns": columns.hidden(columns.shown(request.COOKIES)),
     }
-    return render(request, "logsui/log_list.html", context, status=400 if asked.problem else 200)
+    return render(request, "logsui/logs/log_list.html", context, status=400 if asked.problem else 200)
 
 
 @require_GET
@@ -76,21 +76,21 @@ def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "changed": [by_id[id] for id in changed if id in by_id],
         "is_full": len(fresh) == PAGE_SIZE,
     }
-    return render(request, "logsui/new_rows.html", context)
+    return render(request, "logsui/logs/new_rows.html", context)
 
 
 @require_GET
 @member()
 def chart(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The strip alone, for a list that stands open."""
-    return render(request, "logsui/_strip.html", _chart_context(request, workspace, timed=False))
+    return render(request, "logsui/logs/_chart.html", _chart_context(request, workspace, timed=False))
 
 
 @require_GET
 @member()
 def chart_table(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The figures behind the chart."""
-    return render(request, "logsui/chart_table.html", _chart_context(request, workspace, timed=True))
+    return render(request, "logsui/logs/chart_table.html", _chart_context(request, workspace, timed=True))
 
 
 def _chart_context(request: HttpRequest, workspace: Workspace, *, timed: bool) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def suggestions(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     asked = Asked.read(request.GET.dict())
     word = request.GET.get("word", "")[:200]
     found = list(_values(workspace, asked, word)) if ":" in word else list(_names(workspace, asked, word))
-    return render(request, "logsui/suggestions.html", {"suggestions": found[:MOST]})
+    return render(request, "logsui/logs/suggestions.html", {"suggestions": found[:MOST]})
 
 
 def _names(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestion]:

@@ -28,7 +28,7 @@ def pick_picture(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         context |= {"images": _pictures(workspace, page.ids), "next": page.next}
     except Unclear as unclear:
         context["problem"] = str(unclear)
-    return render(request, "logsui/picture_picker.html", context)
+    return render(request, "logsui/prompts/picture_picker.html", context)
 
 
 def _pictures(workspace: Workspace, logs: list[uuid.UUID]) -> list[Image]:

@@ -161,7 +161,7 @@ def model_options(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     keys = VirtualKey.objects.of(workspace).live()
     seen = workspace.logs.newest_first().exclude(virtual_key=None).values_list("virtual_key__slug", "model")[:500]
     names = [f"@{slug}/{model}" for slug, model in dict.fromkeys(seen)] + [f"@{key.slug}/" for key in keys]
-    return render(request, "logsui/model_options.html", {"names": ["@sandbox/vision", *names]})
+    return render(request, "logsui/prompts/model_options.html", {"names": ["@sandbox/vision", *names]})
 
 
 def _found(request: HttpRequest, workspace: Workspace, sha256: str) -> Image:

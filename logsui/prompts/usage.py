@@ -34,7 +34,7 @@ def prompts_used(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """For the list of prompts, a line for each."""
     prompts = Prompt.objects.of(workspace).filter(kind=Prompt.Kind.PROMPT).order_by("folder", "name")[:MOST_PROMPTS]
     found = [(prompt, _use(workspace, "template", prompt.slug)) for prompt in prompts]
-    return render(request, "logsui/prompts_used.html", {"workspace": workspace, "found": found})
+    return render(request, "logsui/prompts/prompts_used.html", {"workspace": workspace, "found": found})
 
 
 @require_GET
@@ -45,7 +45,7 @@ def uses(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRespo
     numbers = prompt.versions.newest_first().values_list("number", flat=True)[:MOST_VERSIONS]
     found = [_use(workspace, "version", f"{prompt.slug}@{number}") for number in numbers]
     context = {"workspace": workspace, "uses": [one for one in found if one is not None]}
-    return render(request, "logsui/prompt_uses.html", context)
+    return render(request, "logsui/prompts/prompt_uses.html", context)
 
 
 def _use(workspace: Workspace, facet: str, name: str) -> Use | None:

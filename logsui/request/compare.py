@@ -78,7 +78,7 @@ def compare_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             ],
             "pictures": [Pair(pair) for pair in zip_longest(left.pictures, right.pictures)],
         }
-    return render(request, "logsui/compare.html", context)
+    return render(request, "logsui/request/compare.html", context)
 
 
 def _side(workspace: Workspace, text: str) -> Side | None:

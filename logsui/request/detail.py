@@ -61,7 +61,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
     }
-    return render(request, "logsui/log_detail.html", context)
+    return render(request, "logsui/request/log_detail.html", context)
 
 
 @require_GET
@@ -77,7 +77,7 @@ def json_branch(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, w
     except (LookupError, TypeError, ValueError):
         raise Http404("There is nothing at this place of the body.") from None
     context = {"workspace": workspace, "log": log, "which": which, "node": node}
-    return render(request, "logsui/_branch.html", context)
+    return render(request, "logsui/request/_branch.html", context)
 
 
 @require_safe

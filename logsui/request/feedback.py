@@ -36,7 +36,7 @@ def give_feedback(request: HtmxHttpRequest, workspace: Workspace, log_id: uuid.U
         messages.warning(request, error.messages[0])
     if request.htmx:
         context = {"workspace": workspace, "log": log, "opinions": opinions_of(log_id), "can_edit": True}
-        return render(request, "logsui/_feedback.html", context)
+        return render(request, "logsui/request/_feedback.html", context)
     return redirect("log", slug=workspace.slug, log_id=log_id)
 
 

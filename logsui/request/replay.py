@@ -48,7 +48,7 @@ def replay_page(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
         "here": reverse("log", args=[workspace.slug, log.pk]),
         "conversation": read_conversation(log, payload),
     }
-    return render(request, "logsui/replay.html", context)
+    return render(request, "logsui/request/replay.html", context)
 
 
 @require_POST

@@ -65,7 +65,7 @@ def _comparison_page(
         "references": references(workspace),
         "variables": _variables(form, values),
     }
-    return render(request, "logsui/comparison.html", context)
+    return render(request, "logsui/sets/comparison.html", context)
 
 
 def _variables(form: ColumnForm, values: dict[str, str]) -> list[Variable]:

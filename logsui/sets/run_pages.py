@@ -62,7 +62,7 @@ def run_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
         "pages": -(-len(places) // ROWS_A_PAGE),
         "count": len(places),
     }
-    return render(request, "logsui/run_page.html", context)
+    return render(request, "logsui/sets/run_page.html", context)
 
 
 @require_GET
@@ -76,7 +76,7 @@ def run_news(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
         since = run.created_at
     changed = run.cells.filter(changed_at__gte=since if since.tzinfo else run.created_at)
     context = _progress(request, run) | {"news": with_logs(run, changed), "was": request.GET.get("was", "")}
-    return render(request, "logsui/_run_news.html", context)
+    return render(request, "logsui/sets/_run_news.html", context)
 
 
 @require_POST
@@ -118,7 +118,7 @@ def mark_cell(request: HttpRequest, workspace: Workspace, id: uuid.UUID, cell_id
         return redirect(f"{reverse('run', args=[workspace.slug, run.pk])}#cell-{cell.pk}")
     if "mark" not in request.POST:
         return HttpResponse(status=204)
-    return render(request, "logsui/_marked.html", _progress(request, run) | {"one": Shown(cell)})
+    return render(request, "logsui/sets/_marked.html", _progress(request, run) | {"one": Shown(cell)})
 
 
 @require_GET

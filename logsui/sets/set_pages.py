@@ -42,7 +42,7 @@ def set_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "prompts": list(Prompt.objects.of(workspace).filter(kind=Prompt.Kind.PROMPT).order_by("name")),
         "can_edit": may_edit(request, workspace),
     }
-    return render(request, "logsui/set_list.html", context)
+    return render(request, "logsui/sets/set_list.html", context)
 
 
 @require_POST
@@ -90,7 +90,7 @@ def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet,
         "checks": Case.Check.choices,
         "can_edit": may_edit(request, workspace),
     }
-    return render(request, "logsui/set_page.html", context)
+    return render(request, "logsui/sets/set_page.html", context)
 
 
 @require_POST
@@ -153,7 +153,7 @@ def edit_case(request: HttpRequest, workspace: Workspace, id: uuid.UUID, case_id
         problem = write()
     except ValidationError as error:
         problem = error.messages[0]
-    return render(request, "logsui/_case_problem.html", {"case": case, "problem": problem, "oob": True})
+    return render(request, "logsui/sets/_case_problem.html", {"case": case, "problem": problem, "oob": True})
 
 
 @require_POST

@@ -44,7 +44,9 @@ def test_a_made_up_vendor_works_after_the_five_steps(tmp_path: Path, upstream: F
 def follow_the_recipe(providers: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     (code,) = re.findall(r"acme\.py`:\n\n *```python\n(.*?)```", readme, re.DOTALL)
-    (providers / "acme.py").write_text(textwrap.dedent(code))
+    (providers / "compatible" / "acme.py").write_text(textwrap.dedent(code))
     listed = providers / "__init__.py"
-    text = listed.read_text().replace("\n\nPROVIDERS", "\nfrom gateway.providers.acme import ACME\n\nPROVIDERS", 1)
+    text = listed.read_text().replace(
+        "\n\nPROVIDERS", "\nfrom gateway.providers.compatible.acme import ACME\n\nPROVIDERS", 1
+    )
     listed.write_text(text.replace("Provider, ...] = (", "Provider, ...] = (\n    ACME,", 1))
