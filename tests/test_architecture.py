@@ -106,8 +106,8 @@ def test_templates_use_only_what_htmx_4_keeps_and_nothing_inline() -> None:
 
 
 def test_styles_and_scripts_stay_small_and_colours_have_names() -> None:
-    for path in [*(ROOT / "static" / "css").glob("*.css"), *(ROOT / "static" / "js").glob("*.js")]:
-        assert path.read_text().count("\n") <= 250, path
+    for path in [*(ROOT / "static" / "css").rglob("*.css"), *(ROOT / "static" / "js").rglob("*.js")]:
+        assert path.read_text().count("\n") <= 400, path
         if path.name != "tokens.css":
             assert not re.search(r"#[0-9a-fA-F]{3,8}\b(?=\s*[;,)])", path.read_text()), path
 

@@ -1,9 +1,9 @@
 // Small behaviours of every page: local times, copying, asking before a revoke, errors, and the keyboard.
-import "./lightbox.js";
-import "./go.js";
-import { escape, step } from "./list.js";
-import { selectFocused } from "./selection.js";
-import "./suggest.js";
+import "./request/lightbox.js";
+import "./logs/navigate.js";
+import { escape, step } from "./logs/list.js";
+import { selectFocused } from "./logs/selection.js";
+import "./logs/suggestions.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });

@@ -1,5 +1,5 @@
 // The list of logs while it stands open: new rows, the panel beside it, the keyboard, and the chart under the pointer.
-import { go } from "./go.js";
+import { go } from "./navigate.js";
 
 const POLL_MS = 1000;
 const MOST_ROWS = 250;

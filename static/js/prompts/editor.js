@@ -1,5 +1,5 @@
 // The prompt editor: running what is on the page, and drafts that survive a reload.
-import { box, logOf, newTrace, prepared, send, showLog } from "./call.js";
+import { box, logOf, newTrace, prepared, send, showLog } from "../request/call.js";
 import "./slots.js";
 
 const byId = (id) => document.getElementById(id);

@@ -1,5 +1,5 @@
 // The page of a picture set: pictures dropped anywhere but on a slot are imported, a case each.
-import "./slots.js";
+import "../prompts/slots.js";
 
 const page = document.querySelector(".page-full");
 const isFree = (event) => byImport() && event.dataTransfer?.types.includes("Files") && !event.target.closest?.("[data-slot]");

@@ -1,0 +1,1 @@
+"""Vendors that speak OpenAI's format under an address of their own."""

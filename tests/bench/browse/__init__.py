@@ -1,0 +1,1 @@
+"""How fast the log browser answers, by itself (`pages`), in Chromium (`chromium`) and beside its peers (`peers`)."""
