@@ -10,7 +10,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
 from gateway.api.logs import with_key
-from gateway.api.prompts import READ, WRITE, by_method, given_of, refusing
+from gateway.api.prompts import READ, WRITE, by_method, json_body, refusing
 from gateway.models import ApiKey, Workspace
 from prompts.library import labels_and_folders
 from prompts.models import LabelName
@@ -24,7 +24,7 @@ def _labels(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResp
 
 @with_key(WRITE, "GET", "POST")
 def _create_label(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
-    given = given_of(request)
+    given = json_body(request)
     with refusing():
         made = labels_and_folders.create_label(
             workspace=workspace,
@@ -42,7 +42,7 @@ def _show_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name: s
 
 @with_key(WRITE, "GET", "PUT", "DELETE")
 def _change_label(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str) -> HttpResponse:
-    label, given = _find_label(workspace, name), given_of(request)
+    label, given = _find_label(workspace, name), json_body(request)
     with refusing():
         labels_and_folders.change_label(
             label=label,
@@ -69,7 +69,7 @@ def _collections(request: HttpRequest, workspace: Workspace, key: ApiKey) -> Htt
 
 @with_key(WRITE, "GET", "POST")
 def _create_collection(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
-    given = given_of(request)
+    given = json_body(request)
     with refusing():
         path = labels_and_folders.create_folder(
             workspace=workspace, name=_text(given, "name"), parent=_text(given, "parent_collection_id")
@@ -86,7 +86,7 @@ def _show_collection(request: HttpRequest, workspace: Workspace, key: ApiKey, pa
 def _rename_collection(request: HttpRequest, workspace: Workspace, key: ApiKey, path: str) -> HttpResponse:
     found = _find_folder(workspace, path)
     with refusing():
-        labels_and_folders.rename_folder(workspace=workspace, path=found, name=_text(given_of(request), "name"))
+        labels_and_folders.rename_folder(workspace=workspace, path=found, name=_text(json_body(request), "name"))
     return JsonResponse({})
 
 

@@ -20,12 +20,12 @@ from django.views.defaults import server_error
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
 from gateway.ids import uuid7
 from gateway.index.search import Search, Window
-from gateway.index.search_language import Unclear, parse
+from gateway.index.search_language import BadQuery, parse
 from gateway.keys import vault
 from gateway.models import ApiKey, LogImage, RequestLog, Workspace
 from gateway.pictures import serving
 from gateway.proxy.answer_headers import own_headers
-from gateway.proxy.gateway_headers import read_claims
+from gateway.proxy.call_options import read_call_options
 from gateway.recording import bodies
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def _found(request: HttpRequest, workspace: Workspace, wanted: dict[str, str], l
         raise BadRequest(f"Write {', '.join(wanted)} into q, such as q=model:gpt-4o status:4xx.", code="invalid_filter")
     try:
         question = parse(request.GET["q"])
-    except Unclear as error:
+    except BadQuery as error:
         raise BadRequest(str(error), code="invalid_filter", param="q") from None
     page = Search(workspace, question, Window()).page(_before(request), limit)
     rows = RequestLog.objects.of(workspace).filter(pk__in=page.ids).newest_first()
@@ -295,7 +295,7 @@ def _readable(text: bytes) -> Any:
 
 
 def _key(request: HttpRequest, scope: str) -> ApiKey:
-    key = read_claims({name.lower(): value for name, value in request.headers.items()}).gateway_key
+    key = read_call_options({name.lower(): value for name, value in request.headers.items()}).gateway_key
     row = ApiKey.objects.live().filter(digest=vault.digest(key)).select_related("workspace").first() if key else None
     if row is None:
         raise Unauthorized("This needs a live gateway key in x-portkey-api-key or Authorization: Bearer.")

@@ -47,7 +47,7 @@ def _list(request: HttpRequest, workspace: Workspace, key: ApiKey, kind: str) ->
 
 @with_key(WRITE, "GET", "POST")
 def _create(request: HttpRequest, workspace: Workspace, key: ApiKey, kind: str) -> HttpResponse:
-    given = given_of(request)
+    given = json_body(request)
     with refusing():
         made = editing.create(
             workspace=workspace,
@@ -73,7 +73,7 @@ def _show(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, ki
 @with_key(WRITE, "PUT")
 def _update(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, kind: str) -> HttpResponse:
     """A new version. What is not given stays as it was, with `patch` or without: Python's SDK cannot send that."""
-    prompt, given = _find(workspace, kind, name), given_of(request)
+    prompt, given = _find(workspace, kind, name), json_body(request)
     newest = prompt.latest
     with refusing():
         if "name" in given or "collection_id" in given:
@@ -115,7 +115,7 @@ def _put_label(
     request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, version: str, kind: str
 ) -> HttpResponse:
     prompt = _find(workspace, kind, name)
-    label = given_of(request).get("label_id")
+    label = json_body(request).get("label_id")
     if not isinstance(label, str) or not label:
         raise BadRequest("label_id must be the name of a label.", code="invalid_body", param="label_id")
     with refusing():
@@ -125,7 +125,7 @@ def _put_label(
 
 @with_key(WRITE, "PUT")
 def make_default(request: HttpRequest, workspace: Workspace, key: ApiKey, name: str, kind: str) -> HttpResponse:
-    prompt, number = _find(workspace, kind, name), given_of(request).get("version")
+    prompt, number = _find(workspace, kind, name), json_body(request).get("version")
     if not isinstance(number, int):
         raise BadRequest("version must be the number of a version.", code="invalid_body", param="version")
     with refusing():
@@ -155,7 +155,7 @@ def refusing() -> Iterator[None]:
         raise BadRequest(error.messages[0], code="invalid_prompt") from None
 
 
-def given_of(request: HttpRequest) -> dict[str, Any]:
+def json_body(request: HttpRequest) -> dict[str, Any]:
     try:
         given = parse(request.body or b"{}")
     except ValueError as error:

@@ -43,7 +43,7 @@ def in_base64(cut: Cut) -> Read:
     return read
 
 
-def peek(read: Read) -> Header:
+def read_header(read: Read) -> Header:
     head = read(0, HEAD_BYTES)
     sniffed = sniff(head)
     if sniffed is None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def storable(text: str, length: int) -> str:
+def clean_text(text: str, length: int) -> str:
     """No NUL, no lone surrogate, at most `length` characters."""
     return text[:length].encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")

@@ -71,7 +71,7 @@ def _mistyped(entry: Entry) -> Value:
     return ["yes"] if any(one.is_mistyped for one in entry.images) else []
 
 
-def _opinions(entry: Entry) -> Value:
+def _feedback(entry: Entry) -> Value:
     scores = [one.value for one in entry.feedback if one.value is not None]
     held = {"good": any(score > 0 for score in scores), "bad": any(score < 0 for score in scores)}
     held["note"] = any(one.note for one in entry.feedback)
@@ -149,7 +149,7 @@ FACETS = (
     Facet("stream", "Stream", "Request", _word(lambda log: "yes" if log.stream else "no"), folded=True),
     Facet("finish", "Finish reason", "Request", _word(lambda log: log.finish_reason), folded=True),
     Facet("warning", "Warnings", "Request", lambda entry: ["yes"] if entry.log.warnings else [], is_flag=True),
-    Facet("feedback", "Feedback", "Request", _opinions),
+    Facet("feedback", "Feedback", "Request", _feedback),
     Facet("client", "Client", "Request", _word(lambda log: log.sdk), folded=True),
     Facet("cost", "Cost", "Figures", lambda entry: _money(entry.log.cost), "money"),
     Facet("tokens", "Tokens", "Figures", lambda entry: entry.log.total_tokens, "count"),

@@ -20,7 +20,7 @@ from gateway import ids
 from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import FACETS, METADATA
-from gateway.index.search_language import Choice, Condition, Question, Words
+from gateway.index.search_language import Choice, Condition, SearchQuery, Words
 from gateway.models import Image, LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 
@@ -127,8 +127,8 @@ class Page:
 class Search:
     """Lazy: each answer reads the columns that it needs, and nothing twice."""
 
-    def __init__(self, workspace: Workspace, question: Question, window: Window) -> None:
-        self.workspace, self.question, self.window = workspace, question, window
+    def __init__(self, workspace: Workspace, query: SearchQuery, window: Window) -> None:
+        self.workspace, self.query, self.window = workspace, query, window
         self.behind = 0
 
     @cached_property
@@ -151,7 +151,7 @@ class Search:
     @cached_property
     def parts(self) -> list[Part]:
         """Oldest first, with the columns that the conditions ask for."""
-        kept, columns = blocks.ids_of(self.rows), self._columns({one.facet for one in self.question.conditions})
+        kept, columns = blocks.ids_of(self.rows), self._columns({one.facet for one in self.query.conditions})
         hidden = list(self.loose.ids)
         made = [
             Part(kept[row.pk], found, self._in_window(kept[row.pk]) - kept[row.pk].positions(hidden))
@@ -162,7 +162,7 @@ class Search:
     @cached_property
     def found(self) -> list[BitMap]:
         """What answers the question, for each part; with a text, among its newest matches only."""
-        return self._meeting(self.question.conditions, self.among)
+        return self._meeting(self.query.conditions, self.among)
 
     @cached_property
     def among(self) -> Among:
@@ -178,7 +178,7 @@ class Search:
 
     def page(self, before: uuid.UUID | None, size: int) -> Page:
         """Raises nothing for a `before` that is gone: it is a place in time."""
-        if self.question.is_empty:
+        if self.query.is_empty:
             return self._plain_page(before, size)
         for most in (FIRST_TEXT, MOST_TEXT) if before else (MOST_TEXT,):
             among = self._among(before, most) if before else self.among
@@ -196,12 +196,12 @@ class Search:
     def _newest(self, among: Among, before: uuid.UUID | None, most: int) -> list[uuid.UUID]:
         cursor = before.bytes if before else None
         found: list[bytes] = []
-        for part, bits in zip(self.parts, self._meeting(self.question.conditions, among), strict=True):
+        for part, bits in zip(self.parts, self._meeting(self.query.conditions, among), strict=True):
             found += part.newest(bits, cursor, most)
         return [uuid.UUID(bytes=id) for id in sorted(found, reverse=True)[:most]]
 
     def _among(self, before: uuid.UUID | None, most: int) -> Among:
-        asked = self.question
+        asked = self.query
         wanted: list[set[bytes]] = []
         refused: list[set[bytes]] = []
         if any(not word.negated for word in asked.words):
@@ -226,9 +226,7 @@ class Search:
 
     def _look_alikes(self) -> list[str]:
         """Only pictures of this workspace tell what they look like."""
-        shown = Image.objects.filter(
-            sha256__startswith=self.question.like.lower(), log_images__workspace=self.workspace
-        )
+        shown = Image.objects.filter(sha256__startswith=self.query.like.lower(), log_images__workspace=self.workspace)
         picture = shown.exclude(perceptual_hash="").first()
         return Image.objects.all().look_alikes(picture.perceptual_hash) if picture else []
 
@@ -273,9 +271,9 @@ class Search:
 
     def _counting(self, facet: str) -> list[BitMap]:
         """For each part, what answers the question when this facet's own conditions are left out."""
-        if all(one.facet != facet for one in self.question.conditions):
+        if all(one.facet != facet for one in self.query.conditions):
             return self.found
-        return self._meeting(self.question.without(facet).conditions, self.among)
+        return self._meeting(self.query.without(facet).conditions, self.among)
 
     def _meeting(self, conditions: Iterable[Condition], among: Among) -> list[BitMap]:
         return [among.narrow(part, part.meeting_all(conditions)) for part in self.parts]

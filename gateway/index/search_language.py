@@ -33,7 +33,7 @@ LONGEST = 2000
 Where = Literal["", "prompt", "answer"]
 
 
-class Unclear(ValueError):
+class BadQuery(ValueError):
     """A search that means nothing; its text says what and what to write instead."""
 
 
@@ -74,7 +74,7 @@ Condition = Choice | Range
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchQuery:
     """All of it must hold. `picture` and `like` begin the sha256 of a picture: the same one, or one that looks like it."""
 
     words: tuple[Words, ...] = ()
@@ -91,10 +91,10 @@ class Question:
         """The condition that includes values of a facet, if there is one."""
         return next((one for one in self.conditions if one.facet == facet and not one.negated), None)
 
-    def without(self, facet: str) -> Question:
+    def without(self, facet: str) -> SearchQuery:
         return replace(self, conditions=tuple(one for one in self.conditions if one.facet != facet))
 
-    def toggled(self, facet: str, value: str) -> Question:
+    def toggled(self, facet: str, value: str) -> SearchQuery:
         """With the value added to those of the facet, or taken away if it was there."""
         had = self.of(facet)
         old = had.values if isinstance(had, Choice) else ()
@@ -102,7 +102,7 @@ class Question:
         rest = replace(self, conditions=tuple(one for one in self.conditions if one is not had))
         return rest.also(Choice(facet, values)) if values else rest
 
-    def also(self, condition: Condition) -> Question:
+    def also(self, condition: Condition) -> SearchQuery:
         return replace(self, conditions=(*self.conditions, condition))
 
     def __str__(self) -> str:
@@ -119,17 +119,17 @@ class _Draft:
     exact: dict[str, str] = field(default_factory=dict)
 
 
-def parse(text: str) -> Question:
+def parse(text: str) -> SearchQuery:
     """Raises Unclear with the cause and the cure."""
     if len(text) > LONGEST:
-        raise Unclear(f"A search may have {LONGEST} characters; this one has {len(text)}.")
+        raise BadQuery(f"A search may have {LONGEST} characters; this one has {len(text)}.")
     draft = _Draft()
     for match in TOKEN.finditer(text):
         if match["rest"] or match["key"]:
             _read(draft, match["key"] or "", match["rest"], negated=bool(match["minus"]))
         elif match["minus"]:
-            raise Unclear("A lone - means nothing; write -word or -key:value.")
-    return Question(tuple(draft.words), tuple(draft.conditions), **draft.exact)
+            raise BadQuery("A lone - means nothing; write -word or -key:value.")
+    return SearchQuery(tuple(draft.words), tuple(draft.conditions), **draft.exact)
 
 
 def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
@@ -138,7 +138,7 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
     facet = _metadata_key(key) if lower.startswith(METADATA) and len(key) > len(METADATA) else lower
     if not values:
         if key:
-            raise Unclear(f"{key}: needs a value, such as {key}:something.")
+            raise BadQuery(f"{key}: needs a value, such as {key}:something.")
         return
     if not key or lower in TEXT_FIELDS:
         for value, is_phrase in values:
@@ -146,7 +146,7 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
             draft.words.append(Words(value, where, negated, is_phrase))
     elif lower in EXACT:
         if negated or len(values) > 1 or lower in draft.exact:
-            raise Unclear(f"{lower}: takes one value and no minus.")
+            raise BadQuery(f"{lower}: takes one value and no minus.")
         draft.exact[lower] = values[0][0]
     elif facet in NUMBERS:
         draft.conditions += [_range(facet, value, negated=negated) for value, _ in values]
@@ -154,7 +154,7 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
         draft.conditions.append(Choice(facet, tuple(value for value, _ in values), negated))
     else:
         known = ", ".join(sorted([*BY_NAME, *TEXT_FIELDS, *EXACT, "metadata.<name>"]))
-        raise Unclear(f'There is no filter {key}:. Known: {known}. To look for the text, quote it: "{key}:{rest}".')
+        raise BadQuery(f'There is no filter {key}:. Known: {known}. To look for the text, quote it: "{key}:{rest}".')
 
 
 def _values(rest: str) -> Iterator[tuple[str, bool]]:
@@ -192,7 +192,7 @@ def _range(facet: str, text: str, *, negated: bool) -> Range:
         exact = _amount(facet, text, unit)
         return Range(facet, exact, exact, text, negated)
     if not first and not last:
-        raise Unclear(f"{facet}:.. needs a bound, such as {facet}:1..5.")
+        raise BadQuery(f"{facet}:.. needs a bound, such as {facet}:1..5.")
     low, high = (_amount(facet, one, unit) if one else None for one in (first, last))
     return Range(facet, low, high, text, negated)
 
@@ -203,10 +203,10 @@ def _amount(facet: str, text: str, unit: Unit) -> int:
     if match is None or multiple is None:
         units = ", ".join(one for one in MULTIPLES[unit] if one)
         hint = f" (units: {units})" if units else ""
-        raise Unclear(f"{facet}:{text} is not a number{hint}. Write {facet}:>5, {facet}:<=5 or {facet}:1..5.")
+        raise BadQuery(f"{facet}:{text} is not a number{hint}. Write {facet}:>5, {facet}:<=5 or {facet}:1..5.")
     amount = float(match[1]) * multiple * SCALE.get(unit, 1)
     if amount >= 2**62:
-        raise Unclear(f"{facet}:{text} is larger than anything that is counted.")
+        raise BadQuery(f"{facet}:{text} is larger than anything that is counted.")
     return round(amount)
 
 

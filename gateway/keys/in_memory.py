@@ -52,7 +52,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class Directory:
+class KeysInMemory:
     """What the gateway knows by heart. `refresh` runs in a thread; the rest only reads."""
 
     known: Known = field(default_factory=Known)

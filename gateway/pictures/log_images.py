@@ -11,7 +11,7 @@ from django.conf import settings
 from gateway.content import json_text, multipart, sse
 from gateway.content.cutting import Cutting, Find
 from gateway.content.image_places import LINK, linked_images
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.content.sniff import DRAWN
 from gateway.models import Image, LogImage, RequestLog
 from gateway.pictures import blobs
@@ -47,8 +47,8 @@ def read_images(
     for index, row in enumerate(rows):
         row.workspace_id, row.log_id = log.workspace_id, log.pk
         row.direction, row.index = direction, index
-        row.position = storable(row.position, 300)
-        row.detail = storable(details.get(row.position, ""), 10)
+        row.position = clean_text(row.position, 300)
+        row.detail = clean_text(details.get(row.position, ""), 10)
     return rows
 
 
@@ -82,17 +82,19 @@ def _place_of(at: int, places: list[json_text.Text]) -> str:
 def _links(text: bytes, places: list[json_text.Text]) -> Iterator[tuple[int, LogImage]]:
     for link in linked_images(text, places):
         snapshot = LogImage.Snapshot.PENDING if settings.SNAPSHOT == "on" else LogImage.Snapshot.OFF
-        row = LogImage(position=link.path, source=LogImage.Source.LINK, url=storable(link.url, 8192), snapshot=snapshot)
+        row = LogImage(
+            position=link.path, source=LogImage.Source.LINK, url=clean_text(link.url, 8192), snapshot=snapshot
+        )
         yield link.start, row
 
 
 def _log_image(find: Find, position: str, content_type: str) -> LogImage:
     source = LogImage.Source.FILE if multipart.boundary_of(content_type) else LogImage.Source.DATA
-    row = LogImage(position=position, source=source, declared_type=storable(find.declared, 100))
+    row = LogImage(position=position, source=source, declared_type=clean_text(find.declared, 100))
     if find.data:
         row.image_id = find.sha256
     else:
-        row.snapshot, row.snapshot_reason = LogImage.Snapshot.FAILED, storable(find.problem, 200)
+        row.snapshot, row.snapshot_reason = LogImage.Snapshot.FAILED, clean_text(find.problem, 200)
     return row
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from gateway.errors import NotRecorded
-from gateway.keys.in_memory import POLL_SECONDS, Directory
+from gateway.keys.in_memory import POLL_SECONDS, KeysInMemory
 from gateway.network.http_client import Pool
 from gateway.pictures import prompt_pictures
 from gateway.pictures.decoder import Decoder
@@ -71,8 +71,8 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> None:
-        self.directory = Directory()
-        await asyncio.to_thread(self.directory.refresh)
+        self.keys = KeysInMemory()
+        await asyncio.to_thread(self.keys.refresh)
         self.journal = Journal(
             settings.JOURNAL_ROOT,
             limit_bytes=settings.JOURNAL_LIMIT_BYTES,
@@ -81,7 +81,7 @@ class Server:
         self.pool = Pool(connect_seconds=settings.CONNECT_SECONDS, idle_seconds=settings.UPSTREAM_IDLE_SECONDS)
         self.decoder = Decoder()
         proxy = Proxy(
-            directory=self.directory,
+            keys=self.keys,
             journal=self.journal,
             pool=self.pool,
             sandbox=Sandbox(self.decoder),
@@ -95,7 +95,7 @@ class Server:
                 Credentials(settings.CUSTOM_HOSTS),
             ),
             prompts=PromptCalls(
-                self.directory,
+                self.keys,
                 _from_database(loading.fetch),
                 _from_database(prompt_pictures.data_url),
                 settings.MAX_BODY_BYTES,

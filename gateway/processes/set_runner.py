@@ -24,7 +24,7 @@ from django.db import connection
 
 from gateway.content import sse
 from gateway.content.json_text import encoded, items, obj, parsed_or_none, words
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.keys.api_keys import create_passing_key
 from prompts.language.json_text import value_of
 from prompts.models import Cell, SetRun
@@ -119,7 +119,7 @@ class SetRunner:
         """Tell the database what came, let go what was stopped, take what is next; False when there is nothing to do."""
         loop = asyncio.get_running_loop()
         self._collect()
-        told = {one.cell: storable(one.text, runs.LONGEST_ANSWER) for one in self.asking.values()}
+        told = {one.cell: clean_text(one.text, runs.LONGEST_ANSWER) for one in self.asking.values()}
         news = {cell: text for cell, text in told.items() if text != self.asking[cell].told}
         stopped, calls = await loop.run_in_executor(self.rows, self._exchange, news, set(self.asking))
         await _end([task for cell in stopped if (task := self.asking.pop(cell).task) is not None])
@@ -189,7 +189,7 @@ async def _ask(
     try:
         async with client.stream("POST", path, headers=headers, content=body) as answer:
             problem = await _read(answer, asking)
-            kept = storable(asking.text, runs.LONGEST_ANSWER), storable(problem, runs.LONGEST_PROBLEM)
+            kept = clean_text(asking.text, runs.LONGEST_ANSWER), clean_text(problem, runs.LONGEST_PROBLEM)
             return runs.Ending(asking.cell, *kept, log=_log_of(answer))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         problem = f"The gateway at {client.base_url} does not answer ({type(error).__name__}). It is asked again."

@@ -123,7 +123,7 @@ class FrontGate:
 
     async def _health(self, path: str, send: Send) -> None:
         takes = not (self.proxy.journal.full and self.proxy.limits.recording_required)
-        ready = path == "/healthz" or (self.proxy.directory.ready and takes)
+        ready = path == "/healthz" or (self.proxy.keys.ready and takes)
         body = b'{"status":"ok"}' if ready else b'{"status":"not ready"}'
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": headers})

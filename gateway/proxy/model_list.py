@@ -8,16 +8,16 @@ import msgspec
 from genai_prices.data_snapshot import get_snapshot
 
 from gateway.errors import NotFound
-from gateway.keys.in_memory import Directory
+from gateway.keys.in_memory import KeysInMemory
 from gateway.network.http_client import HeaderList
 from gateway.upstream.sandbox import JSON, MODELS, Canned
 
 
-class Catalog:
+class ModelList:
     """Answers from what genai-prices knows of each vendor; asks no provider."""
 
-    def __init__(self, directory: Directory) -> None:
-        self.directory = directory
+    def __init__(self, keys: KeysInMemory) -> None:
+        self.keys = keys
 
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
@@ -43,7 +43,7 @@ class Catalog:
                 "created": 0,
                 "owned_by": target.provider.name,
             }
-            for slug, target in sorted(self.directory.targets_of(workspace).items())
+            for slug, target in sorted(self.keys.targets_of(workspace).items())
             for name in (MODELS if target.provider.built_in else _known_models(target.provider.prices))
         ]
 

@@ -16,9 +16,9 @@ from urllib.parse import unquote
 import msgspec
 
 from gateway.content.json_text import parse
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.errors import BadRequest, NotFound, TooLarge
-from gateway.keys.in_memory import Directory
+from gateway.keys.in_memory import KeysInMemory
 from prompts.language.rendering import Pictures, PromptProblem, render_messages
 from prompts.library.lookup import Library, NoSuchPrompt, Served
 
@@ -57,7 +57,7 @@ class NeedsDisk(Exception):
 class PromptCalls:
     """One a process. `fetch` gets a version from the database, `picture` a kept picture of a workspace as a data URL."""
 
-    directory: Directory
+    keys: KeysInMemory
     fetch: Callable[[str, int], Served]
     picture: Callable[[int, str], str]
     body_bytes: int
@@ -87,13 +87,13 @@ class PromptCalls:
         Raises:
             NeedsDisk: it does. NoSuchPrompt, PromptProblem: it cannot be made.
         """
-        return _render(self.directory.library_of(workspace), call, given, _nothing_fetched, _no_picture)
+        return _render(self.keys.library_of(workspace), call, given, _nothing_fetched, _no_picture)
 
     async def _made(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
         try:
             return self.from_memory(call, given, workspace)
         except NeedsDisk:
-            library = self.directory.library_of(workspace)
+            library = self.keys.library_of(workspace)
             picture = lambda sha256: self.picture(workspace, sha256)  # noqa: E731 - one name less to read
             return await asyncio.to_thread(_render, library, call, given, self.fetch, picture)
 
@@ -176,9 +176,9 @@ def _kept(value: Any, addresses: dict[str, str]) -> Any:
         if value in addresses:
             return {"picture": addresses[value]}
         cut = f"... ({len(value):,} characters)" if len(value) > LONGEST_KEPT else ""
-        return storable(value, LONGEST_KEPT) + cut
+        return clean_text(value, LONGEST_KEPT) + cut
     if isinstance(value, list):
         return [_kept(one, addresses) for one in value]
     if isinstance(value, dict):
-        return {storable(str(key), 200): _kept(one, addresses) for key, one in value.items()}
+        return {clean_text(str(key), 200): _kept(one, addresses) for key, one in value.items()}
     return value

@@ -11,12 +11,12 @@ from typing import Any
 
 from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
 from gateway.ids import uuid7
-from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.proxy.answer_headers import own_headers
+from gateway.proxy.call_options import CallOptions, read_call_options
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.gateway_headers import Claims, read_claims
-from gateway.proxy.intake import Draft
-from gateway.proxy.model_list import Catalog
+from gateway.proxy.inbound import Inbound
+from gateway.proxy.model_list import ModelList
 from gateway.proxy.prompt_calls import PromptCall, PromptCalls
 from gateway.proxy.refusal import refuse, send_json
 from gateway.proxy.relay import Relay, Upstream
@@ -48,7 +48,7 @@ class Proxy:
     def __init__(
         self,
         *,
-        directory: Directory,
+        keys: KeysInMemory,
         journal: Journal,
         pool: Upstream,
         sandbox: Upstream,
@@ -56,9 +56,9 @@ class Proxy:
         prompts: PromptCalls,
         limits: Limits,
     ) -> None:
-        self.directory, self.journal, self.pool, self.limits = directory, journal, pool, limits
+        self.keys, self.journal, self.pool, self.limits = keys, journal, pool, limits
         self.outbound, self.prompts = outbound, prompts
-        self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": Catalog(directory)}
+        self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": ModelList(keys)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes = self.calls = 0
         self.next_look: asyncio.Future[None] = self.loop.create_future()
@@ -71,15 +71,15 @@ class Proxy:
             GatewayError: before anything was sent; the front gate tells it to the client.
         """
         arrived = time.perf_counter()
-        claims = read_claims(headers)
+        options = read_call_options(headers)
         prompt_call = PromptCall.of(path) if scope["method"] == "POST" else None
-        holder = await self._authenticate(claims, "prompts.use" if prompt_call else "completions.write")
+        holder = await self._authenticate(options, "prompts.use" if prompt_call else "completions.write")
         clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
         self.calls += 1
         self.bytes += clock.reserved
         try:
             body = await self._read_body(receive, clock)
-            draft = Draft(uuid7(), path, scope, headers, claims, holder, body, arrived)
+            draft = Inbound(uuid7(), path, scope, headers, options, holder, body, arrived)
             if prompt_call:
                 await self._call_prompt(prompt_call, draft, receive, send)
             else:
@@ -88,7 +88,7 @@ class Proxy:
             self.calls -= 1
             self.bytes -= clock.reserved
 
-    async def _call_prompt(self, call: PromptCall, draft: Draft, receive: Receive, send: Send) -> None:
+    async def _call_prompt(self, call: PromptCall, draft: Inbound, receive: Receive, send: Send) -> None:
         """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""
         try:
             made = await self.prompts.make(call, draft.body, draft.holder.workspace, self._next_look)
@@ -102,13 +102,13 @@ class Proxy:
             return
         await self._relay(draft.of_prompt(body, made.about), receive, send)
 
-    async def _relay(self, draft: Draft, receive: Receive, send: Send) -> None:
+    async def _relay(self, draft: Inbound, receive: Receive, send: Send) -> None:
         try:
             try:
-                call = draft.call(self.directory, self.limits.custom_hosts)
+                call = draft.call(self.keys, self.limits.custom_hosts)
             except NotFound:
                 await self._next_look()  # a virtual key made a moment ago
-                call = draft.call(self.directory, self.limits.custom_hosts)
+                call = draft.call(self.keys, self.limits.custom_hosts)
             self.outbound.look_at_pictures(call)
         except GatewayError as error:
             await refuse(self._exchange(draft.refused()), error, send)
@@ -121,15 +121,15 @@ class Proxy:
         prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
         await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
 
-    async def _authenticate(self, claims: Claims, scope: str) -> KeyHolder:
+    async def _authenticate(self, options: CallOptions, scope: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
         try:
-            return self.directory.authenticate(claims.gateway_key, scope)
+            return self.keys.authenticate(options.gateway_key, scope)
         except Unauthorized:
-            if not claims.gateway_key:
+            if not options.gateway_key:
                 raise
         await self._next_look()
-        return self.directory.authenticate(claims.gateway_key, scope)
+        return self.keys.authenticate(options.gateway_key, scope)
 
     async def _next_look(self) -> None:
         await asyncio.shield(self.next_look)
@@ -138,7 +138,7 @@ class Proxy:
         """Let the directory follow the database. Who waits for it gets a look that began after they came."""
         waited, self.next_look = self.next_look, self.loop.create_future()
         try:
-            await asyncio.to_thread(self.directory.refresh)
+            await asyncio.to_thread(self.keys.refresh)
         finally:
             waited.set_result(None)
 

@@ -9,7 +9,7 @@ from gateway.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from gateway.keys.target import Target, check_plain
 from gateway.providers import PROVIDERS, by_name
 from gateway.providers.base import COMMON, Provider
-from gateway.proxy.gateway_headers import PLACEHOLDER_MODEL, Claims
+from gateway.proxy.call_options import PLACEHOLDER_MODEL, CallOptions
 from gateway.upstream.route import Route
 
 # How a stored secret is shown, and to whom: for its virtual key to say, not for a request.
@@ -22,17 +22,17 @@ SETTINGS = {
 }
 
 
-def route(claims: Claims, model: str, targets: dict[str, Target], custom_hosts: Collection[str]) -> Route:
+def route(options: CallOptions, model: str, targets: dict[str, Target], custom_hosts: Collection[str]) -> Route:
     """Choose the provider: its header first, then the virtual key's, then the model's `@slug/` (portkey.md A8).
 
     Raises:
         BadRequest, Unauthorized, Forbidden, NotFound: with the cause and the cure.
     """
-    slug, bare_model = _slug_and_model(claims, model)
+    slug, bare_model = _slug_and_model(options, model)
     if slug:
-        return _through(targets, slug, bare_model, claims, custom_hosts)
-    if claims.provider:
-        return _direct(claims, bare_model, custom_hosts)
+        return _through(targets, slug, bare_model, options, custom_hosts)
+    if options.provider:
+        return _direct(options, bare_model, custom_hosts)
     raise BadRequest(
         "The request does not say which provider to use. Name a virtual key with model='@slug/model' or the header "
         "x-portkey-virtual-key, or a provider with x-portkey-provider and its own key in Authorization. "
@@ -56,15 +56,17 @@ def check_model(model: str | None, endpoint: str) -> str:
     return model
 
 
-def _slug_and_model(claims: Claims, model: str) -> tuple[str, str]:
+def _slug_and_model(options: CallOptions, model: str) -> tuple[str, str]:
     prefix, _, rest = model[1:].partition("/") if model.startswith("@") else ("", "", "")
     bare = rest if prefix else model
-    if claims.provider:
-        return claims.provider.removeprefix("@") if claims.provider.startswith("@") else "", bare
-    return claims.virtual_key.removeprefix("@") or prefix, bare
+    if options.provider:
+        return options.provider.removeprefix("@") if options.provider.startswith("@") else "", bare
+    return options.virtual_key.removeprefix("@") or prefix, bare
 
 
-def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, custom_hosts: Collection[str]) -> Route:
+def _through(
+    targets: dict[str, Target], slug: str, model: str, options: CallOptions, custom_hosts: Collection[str]
+) -> Route:
     target = targets.get(slug)
     if target is None:
         raise NotFound(
@@ -76,21 +78,21 @@ def _through(targets: dict[str, Target], slug: str, model: str, claims: Claims, 
     if target.problem:
         raise Forbidden(f"The secret of @{slug} cannot be used: {target.problem}.", code="credential_unreadable")
     base_url, settings = target.base_url, target.settings
-    claimed = _claimed(target.provider, claims, secrets=False)
-    if claimed:
-        settings = {**settings, **claimed}
+    stated = _settings_of_call(target.provider, options, secrets=False)
+    if stated:
+        settings = {**settings, **stated}
         base_url = _moved(target, settings)
         _check_shown_alike(target, settings)
-    if claims.custom_host:
-        base_url = claims.custom_host
+    if options.custom_host:
+        base_url = options.custom_host
     if base_url != target.base_url and _origin(base_url) != _origin(target.base_url):
         raise Forbidden(
             f"The request names another address than the one the secret of @{slug} was stored for. "
             "Make a virtual key for that address instead.",
             code="credential_origin_changed",
         )
-    if claims.custom_host:
-        base_url = _custom(claims.custom_host, custom_hosts)
+    if options.custom_host:
+        base_url = _custom(options.custom_host, custom_hosts)
     return Route(target.provider, base_url, model, target.id, target.secret, settings)
 
 
@@ -112,18 +114,18 @@ def _moved(target: Target, settings: Mapping[str, str]) -> str:
     return provider.address(settings) if derived and target.base_url else target.base_url
 
 
-def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
-    provider = by_name(claims.provider)
+def _direct(options: CallOptions, model: str, custom_hosts: Collection[str]) -> Route:
+    provider = by_name(options.provider)
     if provider is None:
         names = ", ".join(p.name for p in PROVIDERS)
         raise BadRequest(
-            f"Unknown provider {claims.provider!r} in x-portkey-provider. Known: {names}; "
+            f"Unknown provider {options.provider!r} in x-portkey-provider. Known: {names}; "
             "a virtual key is written with an @, as in '@my-slug'.",
             code="unknown_provider",
         )
-    settings = _claimed(provider, claims, secrets=True)
+    settings = _settings_of_call(provider, options, secrets=True)
     stated = [settings[one.name] for one in provider.settings if one.secret and one.name in settings]
-    key = claims.provider_key or next(iter(stated), "")
+    key = options.provider_key or next(iter(stated), "")
     if provider.needs_secret and not key:
         raise Unauthorized(
             f"The provider {provider.name} needs its own key in Authorization: Bearer, beside the gateway key in "
@@ -131,8 +133,8 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
             code="missing_provider_key",
         )
     missing = [one for one in provider.settings if one.required and not settings.get(one.name)]
-    if claims.custom_host:
-        base_url = _custom(claims.custom_host, custom_hosts)
+    if options.custom_host:
+        base_url = _custom(options.custom_host, custom_hosts)
     elif missing:
         raise BadRequest(
             f"The provider {provider.name} needs {' and '.join('x-portkey-' + one.header for one in missing)}.",
@@ -149,17 +151,17 @@ def _direct(claims: Claims, model: str, custom_hosts: Collection[str]) -> Route:
     return Route(provider, base_url, model, None, key, settings)
 
 
-def _claimed(provider: Provider, claims: Claims, *, secrets: bool) -> dict[str, str]:
+def _settings_of_call(provider: Provider, options: CallOptions, *, secrets: bool) -> dict[str, str]:
     """The provider's settings among the request's headers."""
     for header, cure in provider.refused_headers.items():
-        if claims.portkey.get(header):
+        if options.portkey.get(header):
             raise BadRequest(
                 f"x-portkey-{header} is not something that Loupe does. {cure}.", code="unsupported_header", param=header
             )
     known = SETTINGS[provider.name]
     settings = {
         one.name: value
-        for header, value in claims.portkey.items()
+        for header, value in options.portkey.items()
         if value and (one := known.get(header)) is not None and (secrets or not one.secret)
     }
     if settings:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.index import blocks
 from gateway.models import ApiKey, Feedback, RequestLog, Workspace
 
@@ -33,11 +33,11 @@ def give(
     about = log or RequestLog.objects.of(workspace).filter(trace_id=trace_id).newest_first().first()
     row = Feedback.objects.create(
         workspace=workspace,
-        trace_id=storable(trace_id, 128),
+        trace_id=clean_text(trace_id, 128),
         log=about,
         value=checked_value(value),
         weight=checked_weight(weight),
-        note=storable(note.strip(), LONGEST_NOTE),
+        note=clean_text(note.strip(), LONGEST_NOTE),
         metadata=metadata or {},
         api_key=api_key,
         user_id=user_id,

@@ -22,7 +22,7 @@ from gateway.content.encodings import unpack
 from gateway.content.json_edit import apply
 from gateway.content.json_text import parsed_or_none
 from gateway.content.openai_fields import Usage, error_of
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
 from gateway.index import blocks
 from gateway.index.full_text import Texts
@@ -125,7 +125,7 @@ def record(flows: Sequence[Flow]) -> None:
 def record_unreadable(flow: Flow, reason: str) -> None:
     """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
     row = _light_row(flow, RequestLog.State.FAILED)
-    row.failure, row.failure_message = "unreadable", storable(reason, 1000)
+    row.failure, row.failure_message = "unreadable", clean_text(reason, 1000)
     try:
         _write_unreadable(row)
     except (DataError, IntegrityError, ValueError):
@@ -174,7 +174,7 @@ def _read(flow: Flow) -> Rows:
     end = msgspec.json.decode(flow.end) if flow.end else {}
     row = _light_row(flow, RequestLog.State(end.get("state", RequestLog.State.INTERRUPTED)))
     response, outgoing = flow.response, flow.outgoing()
-    row.warnings = [storable(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
+    row.warnings = [clean_text(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
     asking = dialects.for_endpoint(meta["endpoint"]) if meta["method"] == "POST" else None
     _note_ending(row, end, response)
     request_cut = flow.request_cut = flow.request_cut or flow.cutter.cut(flow.request, meta["content_type"])
@@ -193,7 +193,7 @@ def _read(flow: Flow) -> Rows:
         sent_cut = flow.sent_cut = flow.sent_cut or flow.cutter.cut(flow.sent_body(), "application/json")
         flow.cutter = Cutter()  # it remembers whole pictures, and both bodies are cut
         rows.payload = _payload(row, meta, end, request_cut, kept)
-        rows.payload.url = storable(outgoing.url, 1000) or rows.payload.url
+        rows.payload.url = clean_text(outgoing.url, 1000) or rows.payload.url
         rows.payload.sent_body = zlib.compress(sent_cut.text, 6) if sent_cut.text else b""
         rows.payload.sent_cuts = sent_cut.cuts
         details = {part.position: part.detail for turn in question.turns for part in turn.parts}
@@ -248,23 +248,23 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
         virtual_key_id=meta["virtual_key"],
         started_at=ids.time_of(id),
         state=state,
-        endpoint=storable(meta["endpoint"].strip("/"), 40),
-        method=storable(meta["method"], 10),
-        path=storable(meta["path"], 500),
+        endpoint=clean_text(meta["endpoint"].strip("/"), 40),
+        method=clean_text(meta["method"], 10),
+        path=clean_text(meta["path"], 500),
         stream=meta["stream"],
         provider=meta["provider"],
-        model=storable(meta["model"], 200),
+        model=clean_text(meta["model"], 200),
         request_bytes=meta["bytes"],
-        trace_id=storable(meta["trace_id"], 128),
-        span_id=storable(meta["span_id"], 128),
-        span_name=storable(meta["span_name"], 128),
-        parent_span_id=storable(meta["parent_span_id"], 128),
-        metadata={storable(key, 128): storable(value, 1024) for key, value in meta["metadata"].items()},
-        sdk=storable(meta["sdk"], 64),
+        trace_id=clean_text(meta["trace_id"], 128),
+        span_id=clean_text(meta["span_id"], 128),
+        span_name=clean_text(meta["span_name"], 128),
+        parent_span_id=clean_text(meta["parent_span_id"], 128),
+        metadata={clean_text(key, 128): clean_text(value, 1024) for key, value in meta["metadata"].items()},
+        sdk=clean_text(meta["sdk"], 64),
         wire=meta.get("wire", ""),
         prompt_slug=prompt.get("slug", ""),
         prompt_version=prompt.get("version"),
-        prompt_label=storable(prompt.get("label", ""), 50),
+        prompt_label=clean_text(prompt.get("label", ""), 50),
         bodies_kept=meta["keep_bodies"],
     )
 
@@ -272,7 +272,7 @@ def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
 def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
     row.status = end.get("status")
     row.failure = end.get("failure", "") or ("" if end else "interrupted")
-    row.failure_message = storable(
+    row.failure_message = clean_text(
         end.get("message", "" if end else "the gateway was killed while this was under way"), 1000
     )
     row.total_ms, row.first_byte_ms = end.get("total_ms"), end.get("first_byte_ms")
@@ -282,8 +282,8 @@ def _note_ending(row: RequestLog, end: dict[str, Any], response: bytes) -> None:
 
 def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: str) -> None:
     usage = answer.usage
-    row.answer_model = storable(answer.model, 200)
-    row.finish_reason = storable(answer.finish_reason, 40)
+    row.answer_model = clean_text(answer.model, 200)
+    row.finish_reason = clean_text(answer.finish_reason, 40)
     row.prompt_tokens, row.completion_tokens = usage.prompt, usage.completion
     both = None if usage.prompt is None else usage.prompt + (usage.completion or 0)
     row.total_tokens = usage.total if usage.total is not None else both
@@ -292,8 +292,8 @@ def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: s
     row.provider_cost = None if usage.cost is None else Decimal(str(usage.cost)).quantize(Decimal("0.00000001"))
     provider = by_name(row.provider)
     row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
-    row.prompt_preview = storable(" ".join(text_of(question.turns, "user").split()), PREVIEW)
-    row.answer_preview = storable(
+    row.prompt_preview = clean_text(" ".join(text_of(question.turns, "user").split()), PREVIEW)
+    row.answer_preview = clean_text(
         " ".join((text_of(answer.turns) or answer.error or row.failure_message).split()), PREVIEW
     )
     if problem and row.state == RequestLog.State.OK:
@@ -315,7 +315,7 @@ def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: Reques
     answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type)
     if answer.error and row.state == RequestLog.State.OK:
         row.state = RequestLog.State.ERROR
-        row.failure, row.failure_message = "stream_error", storable(answer.error, 1000)
+        row.failure, row.failure_message = "stream_error", clean_text(answer.error, 1000)
     if bad:
         return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
     marks = (dialect or dialects.CHAT).end_marks
@@ -329,7 +329,7 @@ def _payload(
 ) -> Payload:
     return Payload(
         log_id=row.pk,
-        url=storable(meta["url"], 1000),
+        url=clean_text(meta["url"], 1000),
         request_headers=meta["headers"],
         request_body=zlib.compress(request.text, 6) if request.text else b"",
         request_cuts=request.cuts,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.content.image_headers import Cut, Header, in_base64, peek
+from gateway.content.image_headers import Cut, Header, in_base64, read_header
 from gateway.content.json_edit import long_strings
 from gateway.errors import BadRequest
 from gateway.providers.base import Limits
@@ -31,7 +31,7 @@ class Picture:
 
 
 def picture_of(media: Media) -> Picture:
-    header = peek(in_base64(lambda start, end: media.base64[start:end].encode())) if media.base64 else None
+    header = read_header(in_base64(lambda start, end: media.base64[start:end].encode())) if media.base64 else None
     return Picture(media.position, media.declared, len(media.base64) * 3 // 4, header)
 
 
@@ -45,7 +45,7 @@ def pictures_in(body: bytes) -> list[Picture]:
         if comma < 0:
             continue
         declared = body[start + 5 : comma].decode("latin-1").replace("\\", "").partition(";")[0].lower()
-        header = peek(in_base64(_text_of(body, comma + 1, end)))
+        header = read_header(in_base64(_text_of(body, comma + 1, end)))
         found.append(Picture(f"picture {len(found) + 1}", declared, (end - comma) * 3 // 4, header))
     return found
 

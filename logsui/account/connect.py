@@ -23,7 +23,9 @@ class Snippet:
 @member()
 def connect_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     base = request.build_absolute_uri("/v1")
-    return render(request, "logsui/account/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)})
+    return render(
+        request, "logsui/account/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)}
+    )
 
 
 def snippets(base: str) -> list[Snippet]:

@@ -1,4 +1,4 @@
-"""The strip chart above the list: bars of equal stretches of time, each a link that narrows the window to it."""
+"""The chart above the list: bars of equal stretches of time, each a link that narrows the window to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gateway.index.search import Bar, Search
-from logsui.logs.list_query import Asked
+from logsui.logs.list_query import ListQuery
 
 BARS = 72
 HEIGHT = 44
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class ChartBar:
     """A bar, where it stands in the chart's view box, what it says, and the address of its stretch of time."""
 
     bar: Bar
@@ -30,8 +30,8 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
-    bars: list[Drawn]
+class Chart:
+    bars: list[ChartBar]
     wholes: str
     parts: str
     since: datetime
@@ -48,9 +48,9 @@ class Strip:
         return int(self.bars[-1].bar.until.timestamp() * 1000)
 
 
-def strip(asked: Asked, search: Search, *, timed: bool = False) -> Strip | None:
+def read_chart(query: ListQuery, search: Search, *, timed: bool = False) -> Chart | None:
     """None when there is nothing to draw. Latencies are worked out when they are drawn, or if `timed`."""
-    since, until = asked.window.since, asked.window.until
+    since, until = query.window.since, query.window.until
     if since is None:
         extent = search.extent()
         if extent is None:
@@ -60,15 +60,15 @@ def strip(asked: Asked, search: Search, *, timed: bool = False) -> Strip | None:
     if until <= since:
         return None
     first, length, count = _stretches(since, until)
-    bars = search.chart(first, first + length * count, count, timed=timed or asked.chart == "latency")
+    bars = search.chart(first, first + length * count, count, timed=timed or query.chart == "latency")
     drawn = [
-        Drawn(bar, index * STEP, _title(bar), asked.between(bar.since, bar.until).query)
+        ChartBar(bar, index * STEP, _title(bar), query.between(bar.since, bar.until).address)
         for index, bar in enumerate(bars)
     ]
-    measures = [_measures(asked.chart, bar) for bar in bars]
+    measures = [_measures(query.chart, bar) for bar in bars]
     highest = max(whole for whole, _ in measures)
     wholes, parts = (_path([pair[side] for pair in measures], highest) for side in (0, 1))
-    return Strip(drawn, wholes, parts, since, until, _top(asked.chart, highest), STEP * len(bars))
+    return Chart(drawn, wholes, parts, since, until, _top(query.chart, highest), STEP * len(bars))
 
 
 def _stretches(since: datetime, until: datetime) -> tuple[datetime, timedelta, int]:

@@ -20,7 +20,7 @@ from gateway.index.search import Search
 from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.archive import Archive, sent
-from logsui.logs.list_query import Asked
+from logsui.logs.list_query import ListQuery
 from prompts.spreadsheet import guarded
 
 BATCH = 200
@@ -34,11 +34,11 @@ Batches = Iterator[list[RequestLog]]
 @member()
 def export(request: HttpRequest, workspace: Workspace, kind: str) -> StreamingHttpResponse:
     """What the list asks for, newest first, or the logs named in `ids`."""
-    asked = Asked.read(request.GET.dict())
-    if kind not in KINDS or asked.problem:
-        raise Http404(asked.problem or "Exports are jsonl, csv and zip.")
+    query = ListQuery.read(request.GET.dict())
+    if kind not in KINDS or query.problem:
+        raise Http404(query.problem or "Exports are jsonl, csv and zip.")
     chosen = _chosen(request.GET.get("ids", ""))
-    pages = _named(workspace, chosen) if chosen else _found(workspace, asked)
+    pages = _named(workspace, chosen) if chosen else _found(workspace, query)
     counted = _counted(pages, request.GET.get("progress", "")[:40])
     written = WRITERS[kind](counted, request)
     return sent(written, filename=f"loupe-{workspace.slug}.{kind}", content_type=KINDS[kind])
@@ -51,10 +51,10 @@ def progress(request: HttpRequest, workspace: Workspace, token: str) -> HttpResp
     return JsonResponse({"done": cache.get(f"export:{token[:40]}", 0)})
 
 
-def _found(workspace: Workspace, asked: Asked) -> Batches:
-    before: uuid.UUID | None = asked.before
+def _found(workspace: Workspace, query: ListQuery) -> Batches:
+    before: uuid.UUID | None = query.before
     while True:
-        page = Search(workspace, asked.question, asked.window).page(before, BATCH)
+        page = Search(workspace, query.search, query.window).page(before, BATCH)
         yield _logs(workspace, page.ids)
         if page.next is None:
             return

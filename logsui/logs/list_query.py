@@ -1,4 +1,4 @@
-"""The state of the list as its address holds it: question, window, chart, place. Any view can be sent to a colleague."""
+"""The state of the list as its address holds it: search, window, chart, place. Any view can be sent to a colleague."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.utils.functional import cached_property
 
 from gateway.index.search import Window
-from gateway.index.search_language import Question, Unclear, parse
+from gateway.index.search_language import BadQuery, SearchQuery, parse
 
 SPANS = {
     "1h": ("Last hour", timedelta(hours=1)),
@@ -26,11 +26,11 @@ LAST_MS = 253_402_300_799_000  # the end of the year 9999
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """What the address asks for. `problem` says what is wrong with it; then nothing is looked for."""
 
     text: str = ""
-    question: Question = field(default_factory=Question)
+    search: SearchQuery = field(default_factory=SearchQuery)
     span: str = ""
     since_ms: int | None = None
     until_ms: int | None = None
@@ -40,17 +40,17 @@ class Asked:
     problem: str = ""
 
     @classmethod
-    def read(cls, params: Mapping[str, str]) -> Asked:
+    def read(cls, params: Mapping[str, str]) -> ListQuery:
         text = params.get("q", "").strip()
         try:
-            question, problem = parse(text), ""
-        except Unclear as error:
-            question, problem = Question(), str(error)
+            search, problem = parse(text), ""
+        except BadQuery as error:
+            search, problem = SearchQuery(), str(error)
         span = params.get("w", "")
         problem = problem or next(filter(None, (_problem(name, params.get(name)) for name in READERS)), "")
         return cls(
             text=text,
-            question=question,
+            search=search,
             span=span if span in SPANS else "",
             since_ms=_milliseconds(params.get("from")),
             until_ms=_milliseconds(params.get("to")),
@@ -80,25 +80,25 @@ class Asked:
     def window_title(self) -> str:
         return "Chosen on the chart" if self.is_dragged else SPANS[self.span or FIRST_SPAN][0]
 
-    def with_span(self, span: str) -> Asked:
+    def with_span(self, span: str) -> ListQuery:
         return replace(self, span=span, since_ms=None, until_ms=None, before=None)
 
-    def between(self, since: datetime, until: datetime) -> Asked:
+    def between(self, since: datetime, until: datetime) -> ListQuery:
         first, last = (int(at.timestamp() * 1000) for at in (since, until))
         return replace(self, span="", since_ms=first, until_ms=last, before=None)
 
-    def asking(self, question: Question) -> Asked:
-        return replace(self, question=question, text=str(question), before=None)
+    def asking(self, search: SearchQuery) -> ListQuery:
+        return replace(self, search=search, text=str(search), before=None)
 
-    def with_chart(self, chart: str) -> Asked:
+    def with_chart(self, chart: str) -> ListQuery:
         return replace(self, chart=chart)
 
-    def older_than(self, before: uuid.UUID | None) -> Asked:
+    def older_than(self, before: uuid.UUID | None) -> ListQuery:
         return replace(self, before=before)
 
     @property
-    def query(self) -> str:
-        """As the part of an address after the path; empty for the plain list."""
+    def address(self) -> str:
+        """The part of the address from the `?` on."""
         params = {
             "q": self.text,
             "w": self.span,

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from gateway.models import Membership, SavedView, Workspace
 from logsui.access import member
-from logsui.logs.list_query import Asked
+from logsui.logs.list_query import ListQuery
 
 EDITOR = Membership.Role.EDITOR
 MOST_VIEWS = 100
@@ -20,20 +20,20 @@ MOST_VIEWS = 100
 @member(EDITOR)
 def save_view(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Keep what the list asks for; a name that exists is given its new meaning."""
-    query = Asked.read(request.POST.dict()).query
+    address = ListQuery.read(request.POST.dict()).address
     name = request.POST.get("name", "").strip()[:80]
     if not name:
         messages.warning(request, "A view needs a name.")
     elif SavedView.objects.filter(workspace=workspace).exclude(name=name).count() >= MOST_VIEWS:
         messages.warning(request, f"A workspace keeps {MOST_VIEWS} views at most. Remove one first.")
     else:
-        kept = {"query": query, "created_by_id": request.user.pk}
+        kept = {"query": address, "created_by_id": request.user.pk}
         SavedView.objects.update_or_create(workspace=workspace, name=name, defaults=kept)
-    return redirect(reverse("logs", args=[workspace.slug]) + query)
+    return redirect(reverse("logs", args=[workspace.slug]) + address)
 
 
 @require_POST
 @member(EDITOR)
 def remove_view(request: HttpRequest, workspace: Workspace, view_id: int) -> HttpResponse:
     get_object_or_404(SavedView, workspace=workspace, pk=view_id).delete()
-    return redirect(reverse("logs", args=[workspace.slug]) + Asked.read(request.POST.dict()).query)
+    return redirect(reverse("logs", args=[workspace.slug]) + ListQuery.read(request.POST.dict()).address)

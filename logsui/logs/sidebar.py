@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from gateway.index.facets import BY_NAME, FACETS, METADATA, Facet
 from gateway.index.search import Counted
-from gateway.index.search_language import Choice, Range, Unclear, parse
-from logsui.logs.list_query import Asked
+from gateway.index.search_language import BadQuery, Choice, Range, parse
+from logsui.logs.list_query import ListQuery
 
 FLAGS = {facet.name for facet in FACETS if facet.is_flag}
 SHOWN = 5
@@ -60,11 +60,11 @@ class Group:
     clear: str = ""
 
 
-def groups(asked: Asked, counted: dict[str, Counted]) -> list[Group]:
+def groups(query: ListQuery, counted: dict[str, Counted]) -> list[Group]:
     """In the order of the table of facets, metadata last. A facet that nothing has is left out."""
     made: list[Group] = []
     for facet in _facets(counted):
-        group = _number(asked, facet) if facet.is_number else _choices(asked, facet, counted)
+        group = _number(query, facet) if facet.is_number else _choices(query, facet, counted)
         if facet.is_flag and made and made[-1].section == facet.group and made[-1].name in FLAGS:
             made[-1].values.extend(group.values)
         elif group.values or group.is_number or group.many or group.clear:
@@ -72,16 +72,16 @@ def groups(asked: Asked, counted: dict[str, Counted]) -> list[Group]:
     return made
 
 
-def with_range(asked: Asked, name: str, low: str, high: str) -> Asked:
+def with_range(query: ListQuery, name: str, low: str, high: str) -> ListQuery:
     """The list narrowed to numbers between two bounds as typed. Raises Unclear."""
     if name not in BY_NAME or not BY_NAME[name].is_number:
-        raise Unclear(f"{name} has no range.")
+        raise BadQuery(f"{name} has no range.")
     low, high = ("".join(bound.split()) for bound in (low, high))
     if not low and not high:
-        return asked.asking(asked.question.without(name))
+        return query.asking(query.search.without(name))
     (condition,) = parse(f"{name}:{low}..{high}").conditions
     assert isinstance(condition, Range)
-    return asked.asking(asked.question.without(name).also(condition))
+    return query.asking(query.search.without(name).also(condition))
 
 
 def _facets(counted: Iterable[str]) -> Iterator[Facet]:
@@ -91,12 +91,12 @@ def _facets(counted: Iterable[str]) -> Iterator[Facet]:
             yield Facet(name, name.removeprefix(METADATA), "Metadata", lambda entry: None)
 
 
-def _choices(asked: Asked, facet: Facet, counted: dict[str, Counted]) -> Group:
+def _choices(query: ListQuery, facet: Facet, counted: dict[str, Counted]) -> Group:
     found = counted.get(facet.name, Counted())
-    condition = asked.question.of(facet.name)
+    condition = query.search.of(facet.name)
     chosen = condition.values if isinstance(condition, Choice) else ()
     counts = dict(found.values) | {value: dict(found.values).get(value, 0) for value in chosen if "*" not in value}
-    values = [_value(asked, facet, value, count, chosen) for value, count in list(counts.items())[:MOST_SHOWN]]
+    values = [_value(query, facet, value, count, chosen) for value, count in list(counts.items())[:MOST_SHOWN]]
     cut = max(SHOWN, sum(value.chosen for value in values))
     values.sort(key=lambda value: not value.chosen)
     return Group(
@@ -107,29 +107,29 @@ def _choices(asked: Asked, facet: Facet, counted: dict[str, Counted]) -> Group:
         values[cut:],
         many=found.many,
         folded=facet.folded and not chosen,
-        clear=_cleared(asked, facet),
+        clear=_cleared(query, facet),
     )
 
 
-def _cleared(asked: Asked, facet: Facet) -> str:
-    narrowed = any(one.facet == facet.name for one in asked.question.conditions)
-    return asked.asking(asked.question.without(facet.name)).query if narrowed and not facet.is_flag else ""
+def _cleared(query: ListQuery, facet: Facet) -> str:
+    narrowed = any(one.facet == facet.name for one in query.search.conditions)
+    return query.asking(query.search.without(facet.name)).address if narrowed and not facet.is_flag else ""
 
 
-def _value(asked: Asked, facet: Facet, value: str, count: int, chosen: tuple[str, ...]) -> Value:
-    question = asked.question
+def _value(query: ListQuery, facet: Facet, value: str, count: int, chosen: tuple[str, ...]) -> Value:
+    search = query.search
     refused = Choice(facet.name, (value,), negated=True)
     return Value(
         facet.title if facet.is_flag else TITLES.get(facet.name, {}).get(value, value),
         count,
         value in chosen,
-        asked.asking(question.toggled(facet.name, value)).query,
-        asked.asking(question.without(facet.name).also(refused)).query,
+        query.asking(search.toggled(facet.name, value)).address,
+        query.asking(search.without(facet.name).also(refused)).address,
     )
 
 
-def _number(asked: Asked, facet: Facet) -> Group:
-    condition = asked.question.of(facet.name)
+def _number(query: ListQuery, facet: Facet) -> Group:
+    condition = query.search.of(facet.name)
     written = condition.written if isinstance(condition, Range) else ""
     low, dots, high = written.partition("..")
     return Group(
@@ -142,5 +142,5 @@ def _number(asked: Asked, facet: Facet) -> Group:
         low=low if dots else "",
         high=high if dots else "",
         folded=facet.folded and condition is None,
-        clear=_cleared(asked, facet),
+        clear=_cleared(query, facet),
     )

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET
 
 from gateway.index.facets import BY_NAME, METADATA
 from gateway.index.search import Search
-from gateway.index.search_language import EXACT, TEXT_FIELDS, Choice, Question
+from gateway.index.search_language import EXACT, TEXT_FIELDS, Choice, SearchQuery
 from gateway.models import Workspace
 from logsui.access import member
-from logsui.logs.list_query import Asked
+from logsui.logs.list_query import ListQuery
 
 MOST = 12
 EXAMPLES = {"money": ">0.01", "ms": ">2s", "bytes": ">1MB", "count": ">1", "megapixels": ">4"}
@@ -39,24 +39,24 @@ class Suggestion:
 @member()
 def suggestions(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """For the word `word` of the search, the rest of which is `q`."""
-    asked = Asked.read(request.GET.dict())
+    query = ListQuery.read(request.GET.dict())
     word = request.GET.get("word", "")[:200]
-    found = list(_values(workspace, asked, word)) if ":" in word else list(_names(workspace, asked, word))
+    found = list(_values(workspace, query, word)) if ":" in word else list(_names(workspace, query, word))
     return render(request, "logsui/logs/suggestions.html", {"suggestions": found[:MOST]})
 
 
-def _names(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestion]:
+def _names(workspace: Workspace, query: ListQuery, word: str) -> Iterator[Suggestion]:
     minus, start = ("-", word[1:].lower()) if word.startswith("-") else ("", word.lower())
     for name, hint in (*((facet.name, facet.title) for facet in BY_NAME.values()), *HINTS.items()):
         if name.startswith(start) or (len(start) > 2 and start in hint.lower()):
             yield Suggestion(f"{minus}{name}:", hint)
     if METADATA.startswith(start) or start.startswith(METADATA):
-        facets = Search(workspace, asked.question, asked.window).facets()
+        facets = Search(workspace, query.search, query.window).facets()
         for name in sorted(name for name in facets if name.startswith(METADATA) and name.startswith(start)):
             yield Suggestion(f"{minus}{name}:", "metadata")
 
 
-def _values(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestion]:
+def _values(workspace: Workspace, query: ListQuery, word: str) -> Iterator[Suggestion]:
     minus = "-" if word.startswith("-") else ""
     name, _, start = word.removeprefix("-").partition(":")
     if name in EXACT or name in TEXT_FIELDS:
@@ -66,8 +66,8 @@ def _values(workspace: Workspace, asked: Asked, word: str) -> Iterator[Suggestio
         yield Suggestion(f"{minus}{name}:{EXAMPLES[facet.unit]}", f"{facet.title} above")
         return
     *before, last = start.split(",")
-    counted = Search(workspace, asked.question, asked.window).facets().get(name)
+    counted = Search(workspace, query.search, query.window).facets().get(name)
     for value, count in counted.values if counted else ():
         if last.strip('"').lower() in value.lower() and value not in before:
-            written = str(Question(conditions=(Choice(name, (*before, value), bool(minus)),)))
+            written = str(SearchQuery(conditions=(Choice(name, (*before, value), bool(minus)),)))
             yield Suggestion(written, f"{count:,}")

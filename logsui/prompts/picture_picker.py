@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from gateway.content.sniff import DRAWN
 from gateway.index.search import Search, Window
-from gateway.index.search_language import Unclear, parse
+from gateway.index.search_language import BadQuery, parse
 from gateway.models import Image, LogImage, Workspace
 from logsui.access import editor
 
@@ -26,7 +26,7 @@ def pick_picture(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     try:
         page = Search(workspace, parse(f"{words} images:>0"), Window()).page(_before(request), LOGS_A_LOOK)
         context |= {"images": _pictures(workspace, page.ids), "next": page.next}
-    except Unclear as unclear:
+    except BadQuery as unclear:
         context["problem"] = str(unclear)
     return render(request, "logsui/prompts/picture_picker.html", context)
 

@@ -71,7 +71,7 @@ def from_log(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> H
         raise Http404("The bodies of this request were not kept.")
     conversation = read_conversation(log, payload)
     draft = Draft(
-        messages=[Message(turn.role, [_part(part) for part in turn.parts]) for turn in conversation.asked],
+        messages=[Message(turn.role, [_part(part) for part in turn.parts]) for turn in conversation.input],
         model=model_of(log),
         parameters={name: _read(text) for name, text in conversation.settings if name in drafts.PARAMETERS},
     )

@@ -73,7 +73,7 @@ def compare_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         context |= {
             "parameters": list(_parameters(left, right)),
             "texts": [
-                Text("Asked", words_between(_words(left.talk.asked), _words(right.talk.asked))),
+                Text("Asked", words_between(_words(left.talk.input), _words(right.talk.input))),
                 Text("Answered", words_between(_answer(left), _answer(right))),
             ],
             "pictures": [Pair(pair) for pair in zip_longest(left.pictures, right.pictures)],
@@ -104,4 +104,4 @@ def _words(turns: Sequence[ShownTurn]) -> str:
 
 
 def _answer(side: Side) -> str:
-    return _words(side.talk.answered) or side.talk.error or side.log.failure_message
+    return _words(side.talk.output) or side.talk.error or side.log.failure_message

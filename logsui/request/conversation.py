@@ -44,10 +44,10 @@ class ShownTurn:
 
 @dataclass(slots=True)
 class Conversation:
-    """What was asked, what was answered, the settings of the call, and pictures that stand in no turn."""
+    """Input and output, the settings of the call, and pictures that stand in no turn."""
 
-    asked: list[ShownTurn] = field(default_factory=list)
-    answered: list[ShownTurn] = field(default_factory=list)
+    input: list[ShownTurn] = field(default_factory=list)
+    output: list[ShownTurn] = field(default_factory=list)
     settings: list[tuple[str, str]] = field(default_factory=list)
     error: str = ""
 
@@ -59,11 +59,11 @@ def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
     question = asking.read_question(_request_document(payload))
     answer = _read_answer(dialects.answering(f"/{log.endpoint}", log.wire) or dialects.CHAT, payload)
     images = list(log.images.all())
-    asked = [one for one in images if one.direction == LogImage.Direction.INPUT]
-    answered = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
+    sent = [one for one in images if one.direction == LogImage.Direction.INPUT]
+    received = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
     return Conversation(
-        asked=_shown(log, question.turns, asked, "user"),
-        answered=_rendered(_shown(log, answer.turns, _final(answered), "assistant")),
+        input=_shown(log, question.turns, sent, "user"),
+        output=_rendered(_shown(log, answer.turns, _final(received), "assistant")),
         settings=[
             (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
         ],

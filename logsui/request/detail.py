@@ -56,7 +56,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "programs": programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else [],
         "folder": folder_name(log),
         "can_edit": may_edit(request, workspace),
-        "opinions": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
+        "feedback": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),

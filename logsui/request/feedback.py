@@ -35,10 +35,10 @@ def give_feedback(request: HtmxHttpRequest, workspace: Workspace, log_id: uuid.U
     except ValidationError as error:
         messages.warning(request, error.messages[0])
     if request.htmx:
-        context = {"workspace": workspace, "log": log, "opinions": opinions_of(log_id), "can_edit": True}
+        context = {"workspace": workspace, "log": log, "feedback": feedback_of(log_id), "can_edit": True}
         return render(request, "logsui/request/_feedback.html", context)
     return redirect("log", slug=workspace.slug, log_id=log_id)
 
 
-def opinions_of(log_id: uuid.UUID) -> list[Feedback]:
+def feedback_of(log_id: uuid.UUID) -> list[Feedback]:
     return list(Feedback.objects.filter(log=log_id).select_related("user", "api_key"))

@@ -118,7 +118,7 @@ def change_columns(request: HttpRequest, workspace: Workspace, id: uuid.UUID) ->
         return _after(
             request,
             found,
-            lambda: picture_sets.take_column(picture_set=found, name=taken),
+            lambda: picture_sets.remove_column(picture_set=found, name=taken),
             f"{taken} is taken away. Its values are kept.",
         )
     return _after(

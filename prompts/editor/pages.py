@@ -174,7 +174,7 @@ def history(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRe
 
 @require_POST
 @editor
-def bring_back(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
+def restore_version(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     """A new version that says what an old one said."""
     prompt, number = _find(workspace, id), request.POST.get("number", "")
 
@@ -204,7 +204,7 @@ def label(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResp
     """Put a label on a version, or take it away."""
     prompt, name = _find(workspace, id), request.POST.get("name", "").strip()
     if "take" in request.POST:
-        return _after(request, prompt, lambda: editing.take_label(prompt=prompt, name=name), f"{name} is taken away.")
+        return _after(request, prompt, lambda: editing.remove_label(prompt=prompt, name=name), f"{name} is taken away.")
     number = request.POST.get("number", "")
     put = lambda: editing.put_label(prompt=prompt, name=name, number=_number(number))  # noqa: E731
     return _after(request, prompt, put, f"{name} is version {number} now.")

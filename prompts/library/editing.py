@@ -17,7 +17,7 @@ from prompts.language import mustache
 from prompts.language.rendering import PromptProblem, Template
 from prompts.library.lookup import LABEL, RESERVED, RESERVED_SLUGS
 from prompts.models import Prompt, PromptLabel, PromptRevision, PromptVersion
-from prompts.models.validators import check_storable
+from prompts.models.validators import validate_for_database
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,48}[a-z0-9]|[a-z0-9]")
 KEPT_FOR = timedelta(days=30)
@@ -60,7 +60,7 @@ def create(
     name = name.strip()
     if not name:
         raise ValidationError("A prompt needs a name, so that you know it again.")
-    check_storable([name, folder], "The name or the folder")
+    validate_for_database([name, folder], "The name or the folder")
     prompt = Prompt(
         workspace=workspace,
         kind=kind,
@@ -126,7 +126,7 @@ def check_label(name: str) -> None:
 
 
 @transaction.atomic
-def take_label(*, prompt: Prompt, name: str) -> None:
+def remove_label(*, prompt: Prompt, name: str) -> None:
     """Raises ValidationError for what cannot be a label."""
     check_label(name)
     PromptLabel.objects.filter(prompt=prompt, name=name).delete()
@@ -138,7 +138,7 @@ def rename(*, prompt: Prompt, name: str, folder: str) -> None:
     """The slug stays: programs call it. Raises ValidationError."""
     if not name.strip():
         raise ValidationError("A prompt needs a name, so that you know it again.")
-    check_storable([name, folder], "The name or the folder")
+    validate_for_database([name, folder], "The name or the folder")
     prompt.name, prompt.folder = name.strip()[:100], folder_path(folder)
     prompt.save(update_fields=["name", "folder", "updated_at"])
 
@@ -175,7 +175,7 @@ def find_version(prompt: Prompt, number: int) -> PromptVersion:
 
 
 def _added(prompt: Prompt, number: int, content: Content, note: str, author: Any) -> PromptVersion:
-    check_storable(note, "The note")
+    validate_for_database(note, "The note")
     fields = _stored(content)
     return PromptVersion.objects.create(prompt=prompt, number=number, note=note.strip()[:500], author=author, **fields)
 
@@ -198,7 +198,7 @@ def _check(prompt: Prompt, content: Content) -> None:
         )
     if len(content.model) > 200:
         raise ValidationError("The model's name is too long.")
-    check_storable(_stored(content), "The template")
+    validate_for_database(_stored(content), "The template")
     if prompt.kind == Prompt.Kind.PROMPT:
         try:
             Template(content.text, content.is_raw).check()

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from prompts.library.editing import check_label, folder_path, moved
 from prompts.models import Folder, LabelName, Prompt, PromptLabel
-from prompts.models.validators import check_storable
+from prompts.models.validators import validate_for_database
 
 BUILT_IN_LABELS = ("production", "staging", "development")
 
@@ -24,7 +24,7 @@ def labels(workspace: Any) -> list[LabelName]:
 
 def create_label(*, workspace: Any, name: str, description: str = "", color_code: str = "") -> LabelName:
     """Raises ValidationError."""
-    check_storable([description, color_code], "The label")
+    validate_for_database([description, color_code], "The label")
     check_label(name)
     if name in [one.name for one in labels(workspace)]:
         raise ValidationError(f"There is a label {name} already.")
@@ -39,7 +39,7 @@ def create_label(*, workspace: Any, name: str, description: str = "", color_code
 @transaction.atomic
 def change_label(*, label: LabelName, name: str, description: str, color_code: str) -> LabelName:
     """With another name it has that on every version. Raises ValidationError."""
-    check_storable([description, color_code], "The label")
+    validate_for_database([description, color_code], "The label")
     _refuse_built_in(label)
     if name != label.name:
         check_label(name)
@@ -72,7 +72,7 @@ def folders(workspace: Any) -> list[str]:
 def create_folder(*, workspace: Any, name: str, parent: str = "") -> str:
     """Its path. Raises ValidationError."""
     path = folder_path(f"{parent}/{name}")
-    check_storable(path, "The folder's name")
+    validate_for_database(path, "The folder's name")
     if not folder_path(name):
         raise ValidationError("A folder needs a name.")
     Folder.objects.get_or_create(workspace=workspace, path=path)
@@ -84,7 +84,7 @@ def rename_folder(*, workspace: Any, path: str, name: str) -> str:
     """Its new path; what is in it and below it moves along. Raises ValidationError."""
     if not folder_path(name) or "/" in folder_path(name):
         raise ValidationError("A folder needs a name, without a slash.")
-    check_storable(name, "The folder's name")
+    validate_for_database(name, "The folder's name")
     parent, _, _ = path.rpartition("/")
     new = folder_path(f"{parent}/{name}")
     if new == path:

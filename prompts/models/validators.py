@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check_storable(value: Any, what: str) -> None:
+def validate_for_database(value: Any, what: str) -> None:
     """Raises ValidationError when `value`, a JSON document or a text, cannot be kept; `what` begins its sentence."""
     if not _is_storable(value):
         raise ValidationError(f"{what} holds a NUL, half a character or a number such as NaN, which no database keeps.")

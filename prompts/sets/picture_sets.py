@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from prompts.library import loading
 from prompts.models import Case, PictureSet, Prompt
-from prompts.models.validators import check_storable
+from prompts.models.validators import validate_for_database
 from prompts.sets import checks
 from prompts.sets.cases import LONGEST_VALUE, MOST_CASES, CaseText
 
@@ -53,7 +53,7 @@ def add_column(*, picture_set: PictureSet, name: str) -> None:
 
 
 @transaction.atomic
-def take_column(*, picture_set: PictureSet, name: str) -> None:
+def remove_column(*, picture_set: PictureSet, name: str) -> None:
     """The values of the cases stay, and are there again when the column is."""
     locked = _locked(picture_set)
     locked.columns = [one for one in locked.columns if one != name]
@@ -100,7 +100,7 @@ def edit_case(*, case: Case, name: str, values: Mapping[str, str], check: str, e
         )
     if check not in Case.Check.values:
         raise ValidationError(f"{check[:30]!r} is no kind of check.")
-    check_storable([name, dict(values), expected], "The case")
+    validate_for_database([name, dict(values), expected], "The case")
     case.name, case.values = name.strip()[:200] or f"case {case.position}", case.values | dict(values)
     case.check_kind, case.expected = check, expected
     case.save()
@@ -128,14 +128,14 @@ def _locked(picture_set: PictureSet) -> PictureSet:
 def _name(name: str) -> str:
     if not name.strip():
         raise ValidationError("A set needs a name, so that you know it again.")
-    check_storable(name, "The name")
+    validate_for_database(name, "The name")
     return name.strip()[:100]
 
 
 def _columns(names: Iterable[str]) -> list[str]:
     """Each once; a name that no template can use is refused."""
     found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
-    check_storable(found, "A variable's name")
+    validate_for_database(found, "A variable's name")
     for name in found:
         if BRACES.search(name) or len(name) > 100:
             raise ValidationError(f"{name[:50]!r} cannot be a variable: leave the braces out, and keep it short.")
@@ -145,6 +145,6 @@ def _columns(names: Iterable[str]) -> list[str]:
 
 
 def _check(case: CaseText) -> None:
-    check_storable(asdict(case), case.name[:60] or "The case")
+    validate_for_database(asdict(case), case.name[:60] or "The case")
     if problem := checks.problem_of(case.check, case.expected):
         raise ValidationError(f"{case.name[:60]}: {problem}")

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from prompts.models import Cell, PictureSet, SetRun
-from prompts.models.validators import check_storable
+from prompts.models.validators import validate_for_database
 from prompts.sets import checks
 from prompts.sets.cases import CaseText
 
@@ -58,7 +58,7 @@ def start(
     if not 1 <= len(columns) <= MOST_COLUMNS:
         raise ValidationError(f"Choose one to {MOST_COLUMNS} columns: a prompt, and its version.")
     copied = {"rows": [asdict(one) for one in rows], "columns": [asdict(one) for one in columns]}
-    check_storable(copied, "What is to be run")
+    validate_for_database(copied, "What is to be run")
     for one in rows:
         if problem := checks.problem_of(one.check, one.expected):
             raise ValidationError(f"What is expected of {one.name[:60]} cannot be checked: {problem}")
@@ -104,7 +104,7 @@ def mark(*, cell: Cell, mark: str | None = None, note: str | None = None) -> Non
             raise ValidationError("A mark is good or bad, or none.")
         given["mark"] = cell.mark = mark
     if note is not None:
-        check_storable(note, "The note")
+        validate_for_database(note, "The note")
         given["note"] = cell.note = note.strip()[:500]
     Cell.objects.filter(pk=cell.pk).update(**given)
 

@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 os.environ.setdefault("LOUPE_DATA", tempfile.mkdtemp())
 django.setup()
 
-from gateway.keys.in_memory import Directory, Known  # noqa: E402 - needs Django's registry
+from gateway.keys.in_memory import KeysInMemory, Known  # noqa: E402 - needs Django's registry
 from gateway.proxy.prompt_calls import PromptCall, PromptCalls, read_body  # noqa: E402
 from prompts.language.rendering import Template  # noqa: E402
 from prompts.library.lookup import Library, Served, Shelf  # noqa: E402
@@ -60,7 +60,7 @@ def calls() -> PromptCalls:
     def nothing(*args: object) -> str:
         raise LookupError(args)
 
-    return PromptCalls(Directory(Known(libraries={1: library})), nothing, nothing, 1 << 30)  # type: ignore[arg-type]
+    return PromptCalls(KeysInMemory(Known(libraries={1: library})), nothing, nothing, 1 << 30)  # type: ignore[arg-type]
 
 
 def measure(make: Callable[[], object]) -> list[float]:

@@ -17,7 +17,7 @@ from gateway.index.search_language import parse
 from gateway.models import Image, LogImage, RequestLog
 from gateway.pictures.image_warnings import warnings_of
 from logsui.logs import chart, columns
-from logsui.logs.list_query import Asked
+from logsui.logs.list_query import ListQuery
 from logsui.request import breakdown
 from logsui.request.json_tree import Node, Tree
 from logsui.request.markdown import rendered
@@ -198,10 +198,12 @@ def test_columns_are_shown_hidden_and_moved_and_the_last_one_stays() -> None:
 
 
 def test_an_address_is_read_and_written_the_same() -> None:
-    asked = Asked.read({"q": "model:a red", "from": "1000", "to": "2000", "chart": "cost"})
+    query = ListQuery.read({"q": "model:a red", "from": "1000", "to": "2000", "chart": "cost"})
     assert (
-        Asked.read(dict(pair.split("=") for pair in asked.query[1:].replace("%3A", ":").replace("+", " ").split("&")))
-        == asked
+        ListQuery.read(
+            dict(pair.split("=") for pair in query.address[1:].replace("%3A", ":").replace("+", " ").split("&"))
+        )
+        == query
     )
-    assert asked.question == parse("model:a red")
-    assert asked.with_span("7d").query == "?q=model%3Aa+red&w=7d&chart=cost"
+    assert query.search == parse("model:a red")
+    assert query.with_span("7d").address == "?q=model%3Aa+red&w=7d&chart=cost"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.index.search_language import Choice, Question, Range, Unclear, Words, parse
+from gateway.index.search_language import BadQuery, Choice, Range, SearchQuery, Words, parse
 
 words = st.text(st.characters(exclude_categories=["Cs", "Zs", "Cc"], exclude_characters='",:-\\'), min_size=1)
 phrases = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -22,7 +22,7 @@ choices = st.builds(
 def test_every_text_is_read_or_refused_in_words(text: str) -> None:
     try:
         question = parse(text)
-    except Unclear as error:
+    except BadQuery as error:
         assert str(error)  # noqa: PT017 - either way is right
     else:
         assert parse(str(question)) == question
@@ -30,7 +30,7 @@ def test_every_text_is_read_or_refused_in_words(text: str) -> None:
 
 @given(st.lists(choices, max_size=3), st.lists(phrases, max_size=2))
 def test_a_question_is_written_so_that_it_is_read_again(conditions: list[Choice], said: list[str]) -> None:
-    question = Question(tuple(Words(text, is_phrase=True) for text in said), tuple(conditions))
+    question = SearchQuery(tuple(Words(text, is_phrase=True) for text in said), tuple(conditions))
     assert parse(str(question)) == question
 
 
@@ -96,7 +96,7 @@ def test_values_are_matched_whole_with_stars_for_anything(wanted: str, value: st
     ],
 )
 def test_what_means_nothing_is_refused_with_the_cure(text: str, says: str) -> None:
-    with pytest.raises(Unclear, match=says.replace("(", r"\(")):
+    with pytest.raises(BadQuery, match=says.replace("(", r"\(")):
         parse(text)
 
 

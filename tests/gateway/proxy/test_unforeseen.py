@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.keys.in_memory import KeyHolder
 from gateway.network.http_client import HeaderList
 from gateway.proxy.prompt_calls import PromptCalls
 from gateway.proxy.proxy import Limits, Proxy
@@ -73,7 +73,7 @@ def run(folder: Path, where: str, error: BaseException) -> tuple[list[dict[str, 
         log = Journal(folder, limit_bytes=1 << 30, reserve_bytes=0)
         limits = Limits(1 << 20, 1 << 20, 10, 10, (), recording_required=True)
         proxy = Proxy(
-            directory=cast("Directory", Keys()),
+            keys=cast("KeysInMemory", Keys()),
             journal=log,
             pool=Provider(where),
             sandbox=Provider(where),

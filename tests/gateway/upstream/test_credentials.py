@@ -146,9 +146,9 @@ def test_a_service_account_is_exchanged_once_for_a_token_that_all_calls_carry(ga
     assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     signed, _, signature = form["assertion"][0].rpartition(".")
     RSA_KEY.public_key().verify(_unpadded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    claims = json.loads(_unpadded(signed.partition(".")[2]))
-    assert (claims["iss"], claims["aud"]) == ("loupe@proj-1.iam.gserviceaccount.com", GOOGLE_AUDIENCE)
-    assert claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
+    options = json.loads(_unpadded(signed.partition(".")[2]))
+    assert (options["iss"], options["aud"]) == ("loupe@proj-1.iam.gserviceaccount.com", GOOGLE_AUDIENCE)
+    assert options["scope"] == "https://www.googleapis.com/auth/cloud-platform"
 
 
 def _unpadded(text: str) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.content.image_headers import Header, in_base64, peek
+from gateway.content.image_headers import Header, in_base64, read_header
 from gateway.errors import BadRequest
 from gateway.providers.base import USUAL_IMAGES, Limits
 from gateway.translation.media import read_media
@@ -30,7 +30,7 @@ def call(refuse: bool = False, **limits: Any) -> Call:
 
 
 def seen(data: bytes, declared: str = "") -> Picture:
-    return Picture("picture 1", declared, len(data), peek(lambda at, count: data[at : at + count]))
+    return Picture("picture 1", declared, len(data), read_header(lambda at, count: data[at : at + count]))
 
 
 def moving(form: str, **save: Any) -> bytes:
@@ -204,7 +204,9 @@ def test_a_header_reads_the_same_out_of_base64_as_out_of_the_file(form: str, pad
     extra = {"JPEG": {"comment": b"x" * padding}, "PNG": {"icc_profile": bytes(padding)}}.get(form, {})
     data = picture(form, **extra)
     text = base64.urlsafe_b64encode(data) if url_safe else base64.b64encode(data)
-    assert peek(in_base64(lambda start, end: text[start:end])) == peek(lambda at, count: data[at : at + count])
+    assert read_header(in_base64(lambda start, end: text[start:end])) == read_header(
+        lambda at, count: data[at : at + count]
+    )
 
 
 def test_in_a_crowd_of_pictures_each_must_be_smaller() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from gateway import dialects
-from gateway.proxy.gateway_headers import read_claims
+from gateway.proxy.call_options import read_call_options
 from gateway.proxy.routing import route
 from tests.fake_upstream import Received
 from tests.gateway.conftest import CONVERSE, GEMINI, HELLO, MESSAGE, Gate
@@ -350,8 +350,10 @@ def test_without_a_host_of_its_own_a_call_goes_to_the_vendor(
     provider: str, model: str, headers: dict[str, str], address: str
 ) -> None:
     named = {f"x-portkey-{name}": value for name, value in headers.items()}
-    claims = read_claims({"x-portkey-api-key": "lp_k", "x-portkey-provider": provider, "authorization": "own"} | named)
-    assert route(claims, model, {}, ()).wire_url("/chat/completions", stream=False) == address
+    options = read_call_options(
+        {"x-portkey-api-key": "lp_k", "x-portkey-provider": provider, "authorization": "own"} | named
+    )
+    assert route(options, model, {}, ()).wire_url("/chat/completions", stream=False) == address
 
 
 def test_a_setting_that_the_path_needs_is_asked_for_by_its_header(gate: Gate) -> None:

@@ -163,7 +163,7 @@ def test_what_cannot_be_checked_is_kept_and_stops_a_run_before_it_begins(picture
 
 
 def test_a_column_that_is_taken_away_comes_back_with_its_values(picture_set: PictureSet) -> None:
-    picture_sets.take_column(picture_set=picture_set, name="n")
+    picture_sets.remove_column(picture_set=picture_set, name="n")
     picture_sets.add_column(picture_set=picture_set, name="m")
     picture_sets.add_column(picture_set=picture_set, name="n")
     picture_set.refresh_from_db()

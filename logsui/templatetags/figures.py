@@ -105,8 +105,8 @@ def state_dot(log: RequestLog) -> SafeString:
 
 
 @register.filter
-def mark(log: RequestLog) -> str:
-    return log_list.mark(log)
+def row_version(log: RequestLog) -> str:
+    return log_list.row_version(log)
 
 
 @register.filter

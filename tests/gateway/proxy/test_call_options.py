@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.content.redaction import kept_headers, mask_keys, safe_query
 from gateway.errors import BadRequest
-from gateway.proxy.gateway_headers import PLACEHOLDER_KEYS, bearer, read_claims
+from gateway.proxy.call_options import PLACEHOLDER_KEYS, bearer, read_call_options
 
 NAMES = "api-key provider virtual-key config trace-id span-id metadata custom-host request-timeout forward-headers debug".split()
 names = st.sampled_from(
@@ -23,20 +23,20 @@ values = st.text(max_size=60) | st.sampled_from(
 @given(st.dictionaries(names, values))
 def test_any_headers_give_claims_or_a_reason(headers: dict[str, str]) -> None:
     try:
-        claims = read_claims(headers)
+        options = read_call_options(headers)
     except BadRequest:
         return
-    assert claims.trace_id.isprintable()
-    assert claims.trace_id.isascii()
-    assert claims.timeout is None or claims.timeout > 0
-    assert claims.provider_key != claims.gateway_key or not claims.provider_key
-    assert claims.provider_key not in PLACEHOLDER_KEYS
+    assert options.trace_id.isprintable()
+    assert options.trace_id.isascii()
+    assert options.timeout is None or options.timeout > 0
+    assert options.provider_key != options.gateway_key or not options.provider_key
+    assert options.provider_key not in PLACEHOLDER_KEYS
 
 
 def test_the_callers_provider_key_is_not_in_any_repr() -> None:
-    claims = read_claims({"x-portkey-api-key": "lp_1", "authorization": "Bearer sk-own"})
-    assert claims.provider_key == "sk-own"
-    assert "sk-own" not in repr(claims)
+    options = read_call_options({"x-portkey-api-key": "lp_1", "authorization": "Bearer sk-own"})
+    assert options.provider_key == "sk-own"
+    assert "sk-own" not in repr(options)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.errors import BadRequest
 
 # Sent by the Portkey SDKs when their caller gave no provider key; never a key (portkey.md A2).
@@ -27,7 +27,7 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class CallOptions:
     """The caller's own words, sorted. `provider_key` is a secret of the caller's and is never kept."""
 
     gateway_key: str
@@ -48,7 +48,7 @@ class Claims:
     sdk: str = ""
 
 
-def read_claims(headers: Mapping[str, str]) -> Claims:
+def read_call_options(headers: Mapping[str, str]) -> CallOptions:
     """Sort the headers of one request.
 
     Args:
@@ -64,7 +64,7 @@ def read_claims(headers: Mapping[str, str]) -> Claims:
     config = _config(portkey.get("config", ""))
     trace_id, parent = _trace(headers, portkey)
     timeout = portkey.get("request-timeout") or str(config.get("request_timeout") or "")
-    return Claims(
+    return CallOptions(
         gateway_key=gateway_key,
         provider_key=provider_key or str(config.get("api_key") or ""),
         provider=portkey.get("provider") or str(config.get("provider") or ""),
@@ -144,7 +144,7 @@ def _metadata(text: str, baggage: str) -> dict[str, str]:
     metadata = {key.strip(): value.strip() for key, _, value in pairs}
     if text:
         metadata |= _metadata_object(text)
-    return {storable(key, 128): storable(value, 1024) for key, value in metadata.items()}
+    return {clean_text(key, 128): clean_text(value, 1024) for key, value in metadata.items()}
 
 
 def _metadata_object(text: str) -> dict[str, str]:

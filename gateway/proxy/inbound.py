@@ -15,14 +15,14 @@ from gateway import dialects
 from gateway.content import multipart, redaction
 from gateway.content.json_edit import Edit, Path, apply, edits_for, has_string_value
 from gateway.content.json_text import parse
-from gateway.content.plain_text import storable
+from gateway.content.plain_text import clean_text
 from gateway.dialects import OPENAI
 from gateway.errors import BadRequest, NotFound, UnsupportedType
 from gateway.ids import time_of
-from gateway.keys.in_memory import Directory, KeyHolder
+from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.network.http_client import HeaderList
 from gateway.providers.base import Provider
-from gateway.proxy.gateway_headers import Claims
+from gateway.proxy.call_options import CallOptions
 from gateway.proxy.routing import check_model, route
 from gateway.translation import images
 from gateway.translation.neutral import Request
@@ -81,7 +81,7 @@ class Head(msgspec.Struct):
     user: Any = None
 
 
-class Draft:
+class Inbound:
     """A request that is read, on its way to becoming a call."""
 
     def __init__(
@@ -90,35 +90,35 @@ class Draft:
         endpoint: str,
         scope: Message,
         headers: dict[str, str],
-        claims: Claims,
+        options: CallOptions,
         holder: KeyHolder,
         body: bytes,
         arrived: float,
     ) -> None:
-        self.id, self.endpoint, self.headers, self.claims, self.holder = id, endpoint, headers, claims, holder
+        self.id, self.endpoint, self.headers, self.options, self.holder = id, endpoint, headers, options, holder
         self.body, self.arrived = body, arrived
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
-        self.trace_id = claims.trace_id or str(id)
+        self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
         self.boundary: bytes | None = None
         self.named_in_path = ModelPath.of(endpoint)
         self.prompt: dict[str, Any] = {}
 
-    def of_prompt(self, body: bytes, about: dict[str, Any]) -> Draft:
+    def of_prompt(self, body: bytes, about: dict[str, Any]) -> Inbound:
         """The chat call that a prompt was rendered to, in the place of the call of the prompt."""
         self.endpoint, self.body, self.prompt = WIRE_ENDPOINT, body, about
         self.dialect = dialects.CHAT
         self.headers = self.headers | {"content-type": "application/json"}
         return self
 
-    def call(self, directory: Directory, custom_hosts: Collection[str]) -> Call:
+    def call(self, keys: KeysInMemory, custom_hosts: Collection[str]) -> Call:
         """Raises GatewayError when it cannot be sent on."""
         self._read_head()
         if self.endpoint in OPENAI and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
             check_model(self.model, self.endpoint)
-        way = self._route(directory, custom_hosts)
+        way = self._route(keys, custom_hosts)
         if self.named_in_path:
             self.endpoint = self.named_in_path.renamed(way.model)
         request = self._request(way)
@@ -149,12 +149,12 @@ class Draft:
         except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}.", code="invalid_json") from None
 
-    def _route(self, directory: Directory, custom_hosts: Collection[str]) -> Route:
-        claims = self.claims
-        names_provider = claims.provider or claims.virtual_key or self.model.startswith("@")
+    def _route(self, keys: KeysInMemory, custom_hosts: Collection[str]) -> Route:
+        options = self.options
+        names_provider = options.provider or options.virtual_key or self.model.startswith("@")
         if self.endpoint.startswith("/models") and self.method == "GET" and not names_provider:
             return Route(LOUPE, f"/{self.holder.workspace}", "")
-        return route(claims, self.model, directory.targets_of(self.holder.workspace), custom_hosts)
+        return route(options, self.model, keys.targets_of(self.holder.workspace), custom_hosts)
 
     def _read_head(self) -> None:
         content_type = self.headers.get("content-type", "")
@@ -178,7 +178,7 @@ class Draft:
     def _read_path(self) -> None:
         """Google's and Amazon's own paths name the model, and whether the answer is to be streamed."""
         if self.named_in_path:
-            self.model = storable(self.named_in_path.model, 200)
+            self.model = clean_text(self.named_in_path.model, 200)
             self.stream = self.stream or self.named_in_path.method.startswith("stream") or "-stream" in self.endpoint
 
     def _read_json(self) -> None:
@@ -188,8 +188,8 @@ class Draft:
             raise BadRequest(f"The body is JSON, but {_lower_first(str(error))}.", code="invalid_body") from None
         except (msgspec.DecodeError, RecursionError):
             head = self._read_slowly()
-        self.model, self.stream = storable(head.model or "", 200), head.stream is True
-        self.user = storable(head.user, 1024) if isinstance(head.user, str) else ""
+        self.model, self.stream = clean_text(head.model or "", 200), head.stream is True
+        self.user = clean_text(head.user, 1024) if isinstance(head.user, str) else ""
         if self.model != (head.model or ""):
             raise BadRequest("The model's name is too long or holds characters that no name has.", code="invalid_model")
 
@@ -206,7 +206,7 @@ class Draft:
             for part in multipart.parts(self.body, boundary)
             if part.filename is None and part.end - part.start < 1000
         }
-        self.model = storable(fields.get("model", b"").decode("utf-8", "replace"), 200)
+        self.model = clean_text(fields.get("model", b"").decode("utf-8", "replace"), 200)
         self.stream = fields.get("stream") == b"true"
 
     def _edits(self, way: Route) -> list[Edit]:
@@ -238,7 +238,7 @@ class Draft:
 
     def _headers(self, way: Route, *, translated: bool) -> HeaderList:
         """Nothing of the caller's but what is listed."""
-        wanted = FORWARDED | (set(self.claims.forward_headers) - NEVER_FORWARDED)
+        wanted = FORWARDED | (set(self.options.forward_headers) - NEVER_FORWARDED)
         kept = {
             name: value
             for name, value in self.headers.items()
@@ -279,15 +279,15 @@ class Draft:
             route=way,
             stream=self.stream,
             end_marks=reader.end_marks,
-            timeout=self.claims.timeout,
-            keep_bodies=self.claims.keep_bodies,
+            timeout=self.options.timeout,
+            keep_bodies=self.options.keep_bodies,
             trace_id=self.trace_id,
             begin_meta=self._meta(way, edits, url, way.wire.dialect if request else ""),
             credential=plain_headers(way),
             request=request,
             inline=self.endpoint in INLINED and (always or not opens),
             always_inline=always,
-            strict=self.claims.strict,
+            strict=self.options.strict,
             lint_refuses=way.setting("lint") == "refuse",
             native=self.endpoint not in OPENAI,
         )
@@ -300,14 +300,14 @@ class Draft:
 
         def is_key(pair: str) -> bool:
             name, _, value = pair.partition("=")
-            return unquote_plus(name) == "key" and (google or unquote_plus(value) == self.claims.gateway_key)
+            return unquote_plus(name) == "key" and (google or unquote_plus(value) == self.options.gateway_key)
 
         return "&".join(pair for pair in self.query.split("&") if pair and not is_key(pair))
 
     def _meta(self, way: Route, edits: list[Edit], url: str, wire: str) -> dict[str, Any]:
         """What the journal says of the request, beside its body. No secret is in here."""
-        claims = self.claims
-        metadata = {"_user": self.user, **claims.metadata} if self.user else claims.metadata
+        options = self.options
+        metadata = {"_user": self.user, **options.metadata} if self.user else options.metadata
         query = redaction.safe_query(self.query)
         return {
             "workspace": self.holder.workspace,
@@ -325,13 +325,13 @@ class Draft:
             "edits": edits,
             "stream": self.stream,
             "bytes": len(self.body),
-            "keep_bodies": claims.keep_bodies,
+            "keep_bodies": options.keep_bodies,
             "trace_id": self.trace_id,
-            "span_id": claims.span_id,
-            "span_name": claims.span_name,
-            "parent_span_id": claims.parent_span_id,
+            "span_id": options.span_id,
+            "span_name": options.span_name,
+            "parent_span_id": options.parent_span_id,
             "metadata": {key: redaction.mask_keys(value) for key, value in metadata.items()},
-            "sdk": claims.sdk,
+            "sdk": options.sdk,
             "prompt": self.prompt,
         }
 
