@@ -12,7 +12,6 @@ A value is never looked at for tags of its own.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -20,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from prompts.language.json_text import written
 
 LINE = re.compile(r"(?m)^(?!\Z)")
 SIGIL = re.compile(r"[#^/!>&={]?")
@@ -151,7 +152,7 @@ def plain(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))  # JavaScript knows one kind of number
-    return json.dumps(value, ensure_ascii=False)
+    return written(value)
 
 
 def is_true(value: Any) -> bool:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from prompts.language import mustache
-from prompts.language.json_text import parsed
+from prompts.language.json_text import parsed, written
 from prompts.language.mustache import Partials, Value
 
 OWN = "loupe"
@@ -161,11 +161,11 @@ def _is_wanted(part: Any, variables: Mapping[str, Any]) -> bool:
 
 
 def _from_raw(text: str, variables: Mapping[str, Any], partials: Partials) -> Any:
-    written = _without_loose_commas(_written(mustache.events(mustache.parse(text), variables, partials)))
+    made = _without_loose_commas(_written(mustache.events(mustache.parse(text), variables, partials)))
     try:
-        return _without_nulls(parsed(written))
+        return _without_nulls(parsed(made))
     except ValueError as error:
-        raise PromptProblem(f"The template does not make JSON: {error}. It made: {written[:300]}") from None
+        raise PromptProblem(f"The template does not make JSON: {error}. It made: {made[:300]}") from None
 
 
 def _written(events: Iterable[str | Value]) -> str:
@@ -201,7 +201,7 @@ def _outside(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False)
     if value is None or value == "" or isinstance(value, float):
         return mustache.plain(value) or "null"
-    return json.dumps(value, ensure_ascii=False)
+    return written(value)
 
 
 LOOSE = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*(?:[,\]}]|\Z))|(?<=[\[{])\s*,', re.DOTALL)

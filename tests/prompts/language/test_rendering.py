@@ -174,6 +174,14 @@ def test_no_value_outside_of_a_string_breaks_the_json(before: str, value: Any, a
     assert (message["content"], message["name"]) == (before, after)
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_that_json_lacks_become_null_at_any_depth(number: float) -> None:
+    raw = Template('[{"role": "user", "content": "{{x}}", "metadata": {{x}}}]', is_raw=True)
+    message = rendered(raw, {"x": {"list": [1.5, number, {"deep": number}]}})[0]
+    assert message["metadata"] == {"list": [1.5, None, {"deep": None}]}
+    assert json.loads(message["content"]) == message["metadata"]
+
+
 def test_a_data_url_of_five_megabytes_arrives_whole() -> None:
     url = "data:image/png;base64," + base64.b64encode(bytes(5_000_000)).decode()
     for template, name in ((slot("{{image}}"), "image"), (RAW, "image")):
