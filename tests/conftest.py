@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / "tests"))
@@ -19,6 +20,10 @@ os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / 
 from tests.databases import default_database
 from tests.fake_upstream import Case, FakeUpstream
 from tests.loupe import Loupe
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("loupe", deadline=None)
+hypothesis.settings.load_profile("loupe")
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

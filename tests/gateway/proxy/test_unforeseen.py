@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from gateway.keys.in_memory import KeyHolder
+from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.network.http_client import HeaderList
 from gateway.proxy.prompt_calls import PromptCalls
 from gateway.proxy.proxy import Limits, Proxy
