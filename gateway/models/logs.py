@@ -123,6 +123,41 @@ class RequestLog(models.Model):
     def id_text(self) -> str:
         return str(self.pk)
 
+    @property
+    def is_in_flight(self) -> bool:
+        return self.state == self.State.IN_FLIGHT
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether there is no answer because somebody refused or something broke; a client that left is its own affair."""
+        return self.state in (self.State.ERROR, self.State.FAILED, self.State.REFUSED)
+
+    @property
+    def is_timed(self) -> bool:
+        return self.total_ms is not None
+
+    @property
+    def is_counted(self) -> bool:
+        return self.total_tokens is not None
+
+    @property
+    def sent_through(self) -> str:
+        """The virtual key of the call; the provider's name where the caller brought a key along."""
+        return f"@{self.virtual_key.slug}" if self.virtual_key else self.provider
+
+    @property
+    def is_error_status(self) -> bool:
+        return self.status is not None and self.status >= 400
+
+    @property
+    def answered_by_another(self) -> bool:
+        """Whether the provider names another model than was asked for."""
+        return bool(self.answer_model) and self.answer_model != self.model
+
+    @property
+    def image_count(self) -> int:
+        return self.input_images + self.output_images
+
 
 class Payload(models.Model):
     """The bodies of one request, pictures cut out (`cutting`), compressed with zlib.
@@ -212,6 +247,27 @@ class LogImage(models.Model):
         return bool(self.image and declared and declared not in (self.image.media_type, "application/octet-stream"))
 
     @property
+    def is_input(self) -> bool:
+        return self.direction == self.Direction.INPUT
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether what is kept was fetched from a link, so that the model may have seen something else."""
+        return self.source == self.Source.LINK and self.snapshot == self.Snapshot.KEPT
+
+    @property
+    def origin(self) -> str:
+        """How it was given, in words."""
+        link = "from a link, kept" if self.snapshot == self.Snapshot.KEPT else "from a link"
+        return link if self.source == self.Source.LINK else self.get_source_display()
+
+    @property
+    def types(self) -> str:
+        """What it was said to be, and what its bytes are."""
+        found = f"found {self.image.media_type}" if self.image else ""
+        return f"declared {self.declared_type}, {found}" if self.declared_type else found
+
+    @property
     def number(self) -> str:
         """How URLs name it: `i0` is the first image that was sent, `o0` the first that came back."""
         return f"{self.direction[0]}{self.index}"
@@ -239,6 +295,19 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value} for {self.log_id}"
+
+    @property
+    def has_value(self) -> bool:
+        return self.value is not None
+
+    @property
+    def signed_value(self) -> str:
+        return f"{self.value:+d}" if self.value else "0"
+
+    @property
+    def verdict(self) -> str:
+        value = self.value or 0
+        return "good" if value > 0 else "bad" if value < 0 else "even"
 
 
 class SavedView(models.Model):

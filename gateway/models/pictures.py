@@ -76,6 +76,15 @@ class Image(models.Model):
         return self.thumbnail in (self.Thumbnail.MADE, self.Thumbnail.PENDING)
 
     @property
+    def stands_upright(self) -> bool:
+        """Whether it is as wide as its header says: EXIF orientations from 5 on lay it on its side."""
+        return bool(self.width) and (self.orientation or 1) < 5
+
+    @property
+    def dimensions(self) -> str:
+        return f"{self.width} × {self.height}" if self.width else "unknown size"
+
+    @property
     def label(self) -> str:
         """A short name of the type: JPEG, PDF, SVG."""
         return self.media_type.rpartition("/")[2].removesuffix("+xml").removeprefix("x-").upper()

@@ -102,7 +102,7 @@ def _title(bar: Bar) -> str:
     words = [f"{bar.count:,} request{'' if bar.count == 1 else 's'}"]
     words += [f"{bar.errors:,} failed"] if bar.errors else []
     words += [f"${bar.cost:,.4f}"] if bar.cost else []
-    words += [f"half within {bar.p50:,} ms, 95% within {bar.p95:,} ms"] if bar.p95 is not None else []
+    words += [f"p50 {bar.p50:,} ms, p95 {bar.p95:,} ms"] if bar.p95 is not None else []
     return f"{bar.since:%b %d %H:%M} UTC: " + ", ".join(words)
 
 

@@ -15,6 +15,7 @@ class Column:
     title: str
     is_number: bool = False
     usual: bool = True
+    is_silent: bool = False  # its title is for screen readers only
 
     @property
     def template(self) -> str:
@@ -29,7 +30,7 @@ COLUMNS = (
     Column("endpoint", "Endpoint", usual=False),
     Column("key", "API key", usual=False),
     Column("metadata", "Metadata", usual=False),
-    Column("flags", "Warnings"),
+    Column("flags", "Warnings", is_silent=True),
     Column("tokens", "Tokens", is_number=True),
     Column("latency", "Latency", is_number=True),
 )

@@ -25,6 +25,15 @@ CHARTS = {"count": "Requests and errors", "cost": "Cost", "latency": "Latency"}
 LAST_MS = 253_402_300_799_000  # the end of the year 9999
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something that a link of the page chooses."""
+
+    title: str
+    address: str
+    is_current: bool
+
+
 @dataclass(frozen=True)
 class ListQuery:
     """What the address asks for. `problem` says what is wrong with it; then nothing is looked for."""
@@ -77,11 +86,26 @@ class ListQuery:
         return Window(datetime.now(UTC) - length if length else None)
 
     @property
+    def chart_title(self) -> str:
+        return CHARTS[self.chart]
+
+    @property
     def window_title(self) -> str:
-        return "Chosen on the chart" if self.is_dragged else SPANS[self.span or FIRST_SPAN][0]
+        return "Custom range" if self.is_dragged else SPANS[self.span or FIRST_SPAN][0]
 
     def with_span(self, span: str) -> ListQuery:
         return replace(self, span=span, since_ms=None, until_ms=None, before=None)
+
+    @property
+    def spans(self) -> list[Link]:
+        """The windows that may be chosen."""
+        now = "" if self.is_dragged else self.span or FIRST_SPAN
+        return [Link(title, self.with_span(name).address, name == now) for name, (title, _) in SPANS.items()]
+
+    @property
+    def charts(self) -> list[Link]:
+        """What the chart may show."""
+        return [Link(title, self.with_chart(name).address, name == self.chart) for name, title in CHARTS.items()]
 
     def between(self, since: datetime, until: datetime) -> ListQuery:
         first, last = (int(at.timestamp() * 1000) for at in (since, until))

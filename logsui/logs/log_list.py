@@ -20,7 +20,7 @@ from gateway.models import RequestLog, SavedView, Workspace
 from logsui.access import may_edit, member
 from logsui.logs import columns, sidebar
 from logsui.logs.chart import read_chart
-from logsui.logs.list_query import CHARTS, SPANS, ListQuery
+from logsui.logs.list_query import SPANS, ListQuery
 
 PAGE_SIZE = 50
 ROW_IMAGES = 4
@@ -37,6 +37,8 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     context = _rows_context(request, workspace, query, page.ids) | {
         "next": query.older_than(page.next).address if page.next else "",
         "partial": page.partial,
+        "nothing": _why_empty(query, page),
+        "is_whole_window": bool(page.ids) and query.window.since is not None,
         "newest": query.older_than(None).address,
         "count": search.count(),
         "is_capped": search.is_capped,
@@ -44,8 +46,8 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "figures": search.figures("latency"),
         "groups": sidebar.groups(query, search.facets()),
         "chart": read_chart(query, search),
-        "charts": [(name, title, query.with_chart(name).address) for name, title in CHARTS.items()],
-        "spans": [(name, title, query.with_span(name).address) for name, (title, _) in SPANS.items()],
+        "charts": query.charts,
+        "spans": query.spans,
         "all_rows": columns.ROWS,
         "exports": EXPORTS,
         "views": SavedView.objects.filter(workspace=workspace),
@@ -99,7 +101,7 @@ def _chart_context(request: HttpRequest, workspace: Workspace, *, timed: bool) -
         "workspace": workspace,
         "query": query,
         "chart": read_chart(query, search, timed=timed),
-        "charts": [(name, title, query.with_chart(name).address) for name, title in CHARTS.items()],
+        "charts": query.charts,
         "logs_path": reverse("logs", args=[workspace.slug]),
     }
 
@@ -144,6 +146,17 @@ def is_settled(log: RequestLog) -> bool:
     """Whether the row will not change by itself any more."""
     pictures = ((one.snapshot, one.image and one.image.thumbnail) for one in log.images.all())
     return log.state != RequestLog.State.IN_FLIGHT and all("pending" not in one for one in pictures)
+
+
+def _why_empty(query: ListQuery, page: Page) -> str:
+    """Nothing what, where the list has no rows: older, found, in the window, or yet; empty where it has some."""
+    if page.ids or page.next or query.problem:
+        return ""
+    if query.before:
+        return "older"
+    if not query.search.is_empty:
+        return "found"
+    return "in the window" if query.span or query.is_dragged else "yet"
 
 
 def _widened(workspace: Workspace, query: ListQuery) -> tuple[ListQuery, Search]:

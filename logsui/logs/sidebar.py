@@ -43,7 +43,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One facet as it is drawn. `low` and `high` are what the person wrote for a number."""
+    """One facet as it is drawn. `low` and `high` are what the person wrote for a number, `other` what is no range."""
 
     name: str
     title: str
@@ -52,7 +52,7 @@ class Group:
     rest: list[Value] = field(default_factory=list)
     is_number: bool = False
     unit: str = ""
-    written: str = ""
+    other: str = ""
     low: str = ""
     high: str = ""
     many: bool = False
@@ -138,7 +138,7 @@ def _number(query: ListQuery, facet: Facet) -> Group:
         facet.group,
         is_number=True,
         unit={"money": "$", "ms": "s", "bytes": "bytes", "megapixels": "MP"}.get(facet.unit, ""),
-        written=written,
+        other="" if (low and dots) or high else written,
         low=low if dots else "",
         high=high if dots else "",
         folded=facet.folded and condition is None,

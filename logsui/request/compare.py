@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from gateway.models import LogImage, RequestLog, Workspace
@@ -65,16 +66,20 @@ class Pair:
 @member()
 def compare_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     left, right = (_side(workspace, request.GET.get(name, "")) for name in ("a", "b"))
-    context: dict[str, object] = {"workspace": workspace, "a": left, "b": right, "sides": (left, right)}
+    context: dict[str, object] = {"workspace": workspace}
+    context["back"] = (
+        reverse("log", args=[workspace.slug, right.log.pk]) if right else reverse("logs", args=[workspace.slug])
+    )
     context["missing"] = next(
         (request.GET[n] for n, side in (("a", left), ("b", right)) if request.GET.get(n) and not side), ""
     )
     if left and right:
         context |= {
+            "sides": (left, right),
             "parameters": list(_parameters(left, right)),
             "texts": [
-                Text("Asked", words_between(_words(left.talk.input), _words(right.talk.input))),
-                Text("Answered", words_between(_answer(left), _answer(right))),
+                Text("Input", words_between(_words(left.talk.input), _words(right.talk.input))),
+                Text("Output", words_between(_answer(left), _answer(right))),
             ],
             "pictures": [Pair(pair) for pair in zip_longest(left.pictures, right.pictures)],
         }

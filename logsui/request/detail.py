@@ -43,18 +43,21 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     log = find_log(workspace, log_id)
     payload = getattr(log, "payload", None)
     images = list(log.images.all())
+    calls = programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else []
     context = {
         "workspace": workspace,
         "log": log,
         "payload": payload,
         "conversation": read_conversation(log, payload),
+        "sent_to": payload.url if payload and log.state != RequestLog.State.REFUSED else "",
         "trees": _trees(log, payload),
         "byte_bar": breakdown.bytes_of(log, images),
         "time_bar": breakdown.time_of(log),
         "used": used(log),
         "trace": read_trace(log),
-        "programs": programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else [],
+        "programs": calls,
         "folder": folder_name(log),
+        "needs_folder": any(program.needs_folder for program in calls),
         "can_edit": may_edit(request, workspace),
         "feedback": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
@@ -145,7 +148,13 @@ def _trees(log: RequestLog, payload: Payload | None) -> list[dict[str, Any]]:
     sizes = {"request": log.request_bytes, "response": log.response_bytes}
     found = [(which, TEXTS[which][0](payload)) for which in TEXTS]
     return [
-        {"which": which, "title": titles[which], "size": sizes.get(which), **_root(log, payload, which, body)}
+        {
+            "which": which,
+            "title": titles[which],
+            "size": sizes.get(which),
+            "wire": log.wire if which == "sent" else "",
+            **_root(log, payload, which, body),
+        }
         for which, body in found
         if body or which != "sent"
     ]

@@ -39,6 +39,15 @@ class Node:
     is_open: bool = False
     cut: int = 0
 
+    @property
+    def is_branch(self) -> bool:
+        return self.kind in ("object", "array")
+
+    @property
+    def size(self) -> str:
+        """How many children a branch has, in its brackets."""
+        return f"{{ {self.count:,} }}" if self.kind == "object" else f"[ {self.count:,} ]"
+
 
 class Tree:
     """Reads nodes of one body. `images` are those of its direction.

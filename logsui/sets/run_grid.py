@@ -55,6 +55,18 @@ class Head:
         return title(self.column)
 
     @property
+    def all_passed(self) -> bool:
+        return self.counts["passed"] == self.counts["checked"]
+
+    @property
+    def is_marked(self) -> bool:
+        return bool(self.counts.get("good") or self.counts.get("bad"))
+
+    @property
+    def is_priced(self) -> bool:
+        return self.cost is not None
+
+    @property
     def parameters(self) -> str:
         return json.dumps(self.column["parameters"], ensure_ascii=False) if self.column["parameters"] else ""
 

@@ -20,10 +20,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gateway.models import Workspace
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
+from logsui.sets.paging import Pages, page_number
 from logsui.sets.run_columns import ColumnForm
 from logsui.sets.run_export import written
 from logsui.sets.run_grid import ONLY, Shown, grid, heads, rows, with_logs
-from logsui.sets.set_pages import page_number, page_of
+from logsui.sets.set_pages import page_of
 from prompts.models import Cell, PictureSet, SetRun
 from prompts.sets import picture_sets, runs
 
@@ -57,12 +58,18 @@ def run_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
     context = _progress(request, run) | {
         "rows": grid(run, shown),
         "only": only if only in ONLY else "",
-        "choices": [(name, words) for name, (words, _) in ONLY.items()],
-        "number": number,
-        "pages": -(-len(places) // ROWS_A_PAGE),
+        "choices": [{"name": name, "words": words, "is_current": name == only} for name, (words, _) in ONLY.items()],
+        "pages": Pages.of(request, len(places), ROWS_A_PAGE),
+        "again": f"{_home(run)}?run={run.pk}",
         "count": len(places),
     }
     return render(request, "logsui/sets/run_page.html", context)
+
+
+def _home(run: SetRun) -> str:
+    """Where the columns and cases of a run may be changed and run again."""
+    slug = run.workspace.slug
+    return reverse("set", args=[slug, run.set_id]) if run.set_id else reverse("new-comparison", args=[slug])
 
 
 @require_GET
@@ -158,6 +165,7 @@ def _progress(request: HttpRequest, run: SetRun) -> dict[str, Any]:
         "failed": failed,
         "left": total - done - failed,
         "is_running": is_running,
+        "may_retry": failed and not is_running,
         # The buttons change with this alone: a click must not meet a button that is just being replaced.
         "acts": "running" if is_running else f"{run.state}-{total - done - failed}-{failed}",
         "is_followed": is_running or (last is not None and last > now - SETTLING),

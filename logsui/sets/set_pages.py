@@ -19,6 +19,7 @@ from gateway.models import Workspace
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
 from logsui.sets import set_files
+from logsui.sets.paging import Pages, page_number
 from logsui.sets.run_columns import ColumnForm, references
 from prompts.language.rendering import PICTURE
 from prompts.models import Case, PictureSet, Prompt, SetRun
@@ -72,8 +73,7 @@ def set_page(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpR
 
 
 def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet, form: ColumnForm) -> HttpResponse:
-    number = page_number(request)
-    start = (number - 1) * CASES_A_PAGE
+    start = (page_number(request) - 1) * CASES_A_PAGE
     count = picture_set.cases.count()
     kinds = picture_sets.kinds_of(picture_set.prompt) if picture_set.prompt else {}
     context = {
@@ -82,8 +82,7 @@ def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet,
         "cases": [_row(picture_set, case, kinds) for case in picture_set.cases.all()[start : start + CASES_A_PAGE]],
         "count": count,
         "picture_column": next((name for name in picture_set.columns if kinds.get(name) == "image"), ""),
-        "number": number,
-        "pages": -(-count // CASES_A_PAGE),
+        "pages": Pages.of(request, count, CASES_A_PAGE),
         "runs": list(picture_set.runs.newest_first().defer("rows").select_related("author")[:RECENT_RUNS]),
         "form": form,
         "references": references(workspace),
@@ -203,12 +202,6 @@ def _row(picture_set: PictureSet, case: Case, kinds: Mapping[str, str]) -> dict[
     values = shown_values({name: case.values.get(name, "") for name in picture_set.columns})
     shown = [one | {"takes_picture": kinds.get(one["name"], "image") == "image"} for one in values]
     return {"case": case, "values": shown, "problem": checks.problem_of(case.check_kind, case.expected)}
-
-
-def page_number(request: HttpRequest) -> int:
-    """The number in `?page=`; 1 for what is none."""
-    text = request.GET.get("page", "1")
-    return max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
 
 
 def values_of(form: Mapping[str, str]) -> dict[str, str]:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
 from logsui.logs import log_list
 from logsui.request.highlight import highlighted, pretty_json
+from prompts.diff import Stretch
 
 register = template.Library()
+
+# By the first step of a page's address, after that of its workspace
+SECTIONS = {
+    "logs": "logs",
+    "diff": "logs",
+    "prompts": "prompts",
+    "partials": "prompts",
+    "sets": "prompts",
+    "runs": "prompts",
+    "comparisons": "prompts",
+    "connect": "connect",
+    "keys": "keys",
+    "virtual-keys": "keys",
+    "account": "account",
+}
 
 
 @register.filter
@@ -47,6 +63,18 @@ def money(cost: Decimal | None) -> str:
     if cost == 0:
         return "$0"
     return f"${cost:.4f}" if cost >= Decimal("0.0001") else f"${cost:.6f}"
+
+
+@register.filter
+def in_unit(amount: float, unit: str) -> str:
+    """A time where the unit is `ms`, a size where it is `bytes`."""
+    return duration(amount) if unit == "ms" else bytesize(int(amount))
+
+
+@register.filter
+def at_most(count: int, most: int) -> str:
+    """A count that was not carried on beyond `most`."""
+    return f"{count}+" if count > most else str(count)
 
 
 @register.filter
@@ -93,6 +121,34 @@ def _undrawn(one: LogImage) -> tuple[str, str]:
         return ("link" if one.source == LogImage.Source.LINK else "?"), why
     problem = f": {one.image.thumbnail_problem}" if one.image.thumbnail_problem else ""
     return one.image.label[:5], one.image.media_type + problem
+
+
+@register.filter
+def why_undrawn(one: LogImage) -> str:
+    """Why a picture is not shown, in a sentence."""
+    if one.image is not None:
+        problem = one.image.thumbnail_problem
+        failed = one.image.thumbnail == Image.Thumbnail.FAILED
+        return f"{one.image.label} is " + (f"not shown: {problem}" if failed else "kept, not drawn")
+    if one.snapshot == LogImage.Snapshot.PENDING:
+        return "The link is being copied …"
+    if one.snapshot == LogImage.Snapshot.OFF:
+        return "Copies of links are off (LOUPE_SNAPSHOT)"
+    return f"Not kept: {one.snapshot_reason}"
+
+
+@register.filter
+def changes(stretches: Iterable[Stretch]) -> SafeString:
+    """Two texts as one, with what went and what came marked. In Python: a template cannot keep blanks out of `<pre>`."""
+    marked = {"del": "<del>{}</del>", "ins": "<ins>{}</ins>"}
+    return format_html_join("", "{}", ((format_html(marked.get(one.kind, "{}"), one.text),) for one in stretches))
+
+
+@register.simple_tag(takes_context=True)
+def section(context: template.Context) -> str:
+    """Which of the places in the rail the page belongs to."""
+    steps = context["request"].path.split("/")
+    return SECTIONS.get(steps[3] if steps[1:2] == ["w"] and len(steps) > 3 else steps[1], "")
 
 
 @register.simple_tag

@@ -112,6 +112,10 @@ class Variable:
     value: str
 
     @property
+    def is_used(self) -> bool:
+        return self.kind != "unused"
+
+    @property
     def picture(self) -> str:
         match = PICTURE.fullmatch(self.value.strip())
         return match[1] if match else ""

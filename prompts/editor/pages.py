@@ -50,13 +50,19 @@ def prompt_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "workspace": workspace,
         "words": words,
         "groups": [
-            {"kind": kind, "folder": folder, "prompts": list(some)}
+            {"title": _group_title(kind, folder), "prompts": list(some)}
             for (kind, folder), some in groupby(rows, lambda one: (one.kind, one.folder))
         ],
         "deleted": list(Prompt.objects.deleted(workspace).order_by("-deleted_at")),
         "kept_days": editing.KEPT_FOR.days,
     }
     return render(request, "prompts/prompt_list.html", context)
+
+
+def _group_title(kind: str, folder: str) -> str:
+    if kind == Prompt.Kind.PARTIAL:
+        return f"Partials / {folder}" if folder else "Partials"
+    return folder or "Prompts"
 
 
 @require_GET
@@ -255,12 +261,15 @@ def editor_page(
     kind = kind or _kind(request, prompt)
     partials = loading.partials_of(workspace.pk)
     mine = request.POST.get("json", "") if kind == Prompt.Kind.PARTIAL else draft.json
+    based_on = conflict.number if conflict else request.POST.get("based_on") or (prompt and prompt.latest.number)
     context = {
         "workspace": workspace,
         "kind": kind,
         "prompt": prompt,
-        "version": version,
-        "based_on": conflict.number if conflict else request.POST.get("based_on") or (prompt and prompt.latest.number),
+        "based_on": based_on,
+        "standing": _standing(prompt, version, based_on) if prompt else "",
+        "shows_json": draft.is_raw or "json" in draft.errors or request.POST.get("act") == "from-json",
+        "shows_documents": any(name in draft.errors or name in draft.parameters for name, _ in DOCUMENT_FIELDS),
         "conflict": conflict,
         "theirs": words_between(_readable(conflict), mine) if conflict else [],
         "draft": draft,
@@ -278,6 +287,12 @@ def editor_page(
     }
     template = "prompts/prompt_edit.html#editor" if request.headers.get("hx-request") else "prompts/prompt_edit.html"
     return render(request, template, context)
+
+
+def _standing(prompt: Prompt, version: PromptVersion | None, based_on: object) -> str:
+    """Which version is on the page, and which one calls get."""
+    shown = f"v{version.number} of {based_on}" if version and version.number != based_on else f"v{based_on}"
+    return f"{shown}, v{prompt.published.number} published" if prompt.published else f"{shown}, not published"
 
 
 def _after(request: HttpRequest, prompt: Prompt, write: Any, said: str) -> HttpResponse:

@@ -68,6 +68,11 @@ class Prompt(models.Model):
         return self.slug
 
     @property
+    def called_as(self) -> str:
+        """What a call names, or what a template includes."""
+        return f"{{{{>{self.slug}}}}}" if self.kind == self.Kind.PARTIAL else self.slug
+
+    @property
     def latest(self) -> PromptVersion:
         return self.versions.order_by("-number")[0]
 

@@ -98,6 +98,10 @@ class SetRun(models.Model):
     def __str__(self) -> str:
         return f"{self.set or 'comparison'} of {self.created_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def is_stopped(self) -> bool:
+        return self.state == self.State.STOPPED
+
 
 class CellQuerySet(models.QuerySet["Cell"]):
     def waiting(self) -> CellQuerySet:
@@ -147,3 +151,16 @@ class Cell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run}: row {self.row}, column {self.column}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state == self.State.WAITING
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == self.State.RUNNING
+
+    @property
+    def failure(self) -> str:
+        """Why there is no answer; a check that was not passed is told beside the answer."""
+        return self.problem if self.passed is None else ""

@@ -51,17 +51,17 @@ function showPlain(button) {
   part.querySelector(".words").hidden = !plain;
 }
 
-const MARKED = "loupe-marked";
+const PINNED = "loupe-pinned";
 
-function mark(id) {
-  localStorage.setItem(MARKED, id);
-  toast("Marked. Open another request and press d to compare.");
+function pin(id) {
+  localStorage.setItem(PINNED, id);
+  toast("Pinned. Open another request and press d to compare.");
   setTimeout(() => toast(""), 3000);
 }
 
-function compareWithMarked(link) {
-  const marked = localStorage.getItem(MARKED);
-  if (marked && marked !== link.dataset.compare) link.href = `${link.href.split("?")[0]}?a=${marked}&b=${link.dataset.compare}`;
+function compareWithPinned(link) {
+  const pinned = localStorage.getItem(PINNED);
+  if (pinned && pinned !== link.dataset.compare) link.href = `${link.href.split("?")[0]}?a=${pinned}&b=${link.dataset.compare}`;
 }
 
 let lead = 0;
@@ -106,9 +106,9 @@ function onKey(event) {
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-confirm], [data-close], [data-plain], [data-mark], [data-compare]");
-  if (button?.dataset.mark) mark(button.dataset.mark);
-  if (button?.dataset.compare) compareWithMarked(button);
+  const button = event.target.closest("[data-copy], [data-confirm], [data-close], [data-plain], [data-pin], [data-compare]");
+  if (button?.dataset.pin) pin(button.dataset.pin);
+  if (button?.dataset.compare) compareWithPinned(button);
   if (button && "plain" in button.dataset) showPlain(button);
   if (button?.dataset.copy) copy(button);
   else if (button && "close" in button.dataset) button.closest("dialog").close();
