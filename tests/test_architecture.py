@@ -102,7 +102,23 @@ def test_templates_use_only_what_htmx_4_keeps_and_nothing_inline() -> None:
         assert not [name for name in FORBIDDEN_HTMX if re.search(rf"\b{name}\b(?!-)", text)], path
         assert not re.search(r"\bstyle=|<style|\bon[a-z]+=\"|<script(?![^>]*src)", text), path
         assert "|safe" not in text
-        assert text.count("\n") <= 120, path
+        assert text.count("\n") <= 250, path
+        assert max(map(len, text.split("\n"))) <= 120, path
+
+
+def test_templates_ask_for_what_views_have_named() -> None:
+    """A comparison joined with something else, or two of them, is a fact that deserves a name in Python."""
+    for path in TEMPLATES:
+        for condition in re.findall(r"{% (?:if|elif) (.*?) %}", path.read_text()):
+            joined = re.search(r"\b(and|or)\b", condition) and re.search(r"==|!=|<|>|\bnot\b|\bis\b", condition)
+            assert not joined, f"{path}: {condition}"
+
+
+def test_a_rule_has_one_declaration_a_line() -> None:
+    for path in (ROOT / "static" / "css").rglob("*.css"):
+        for line in path.read_text().split("\n"):
+            assert line.count(";") <= 1, f"{path}: {line}"
+            assert len(line) <= 120, f"{path}: {line}"
 
 
 def test_styles_and_scripts_stay_small_and_colours_have_names() -> None:

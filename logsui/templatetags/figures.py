@@ -94,6 +94,16 @@ def share(part: float | None, whole: float | None) -> str:
 
 
 @register.simple_tag
+def thumbs(log: RequestLog, most: int, here: str) -> SafeString:
+    """The first pictures of a row in at most `most` boxes, the last of which says how many more there are."""
+    more = log.image_count - most + 1 if log.image_count > most else 0
+    shown = list(log.images.all())[: most - 1 if more else most]
+    boxes = [thumb(one, here) for one in shown]
+    rest = [format_html('<span class="thumb thumb-label">+{}</span>', more)] if more else []
+    return format_html_join("", "{}", ((box,) for box in boxes + rest))
+
+
+@register.simple_tag
 def thumb(one: LogImage, here: str) -> SafeString:
     """A picture in a fixed box; `here` is the address of its log. In Python: as a template, 200 of them took half of a page."""
     if one.image and one.image.drawn:

@@ -159,8 +159,8 @@ def test_a_whole_answer_where_a_stream_was_asked_for_becomes_a_stream(stage: Sta
 
 
 @pytest.mark.parametrize("claimed", ["application/json", "text/plain"])
-def test_a_stream_under_a_wrong_content_type_is_told_as_an_error(stage: Stage, vendor: Vendor, stated: str) -> None:
-    stage.case.will(stream(streamed(vendor.dialect, *WORDS), content_type=stated))
+def test_a_stream_under_a_wrong_content_type_is_told_as_an_error(stage: Stage, vendor: Vendor, claimed: str) -> None:
+    stage.case.will(stream(streamed(vendor.dialect, *WORDS), content_type=claimed))
     status, _, body = ask(stage, vendor, streaming=True)
     assert (status, error_in(body)["code"]) == (502, "invalid_answer")
     log = stage.log()
