@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gateway.api import feedback, labels, logs, prompts
+from gateway.api import access, feedback, labels, logs, prompts
 
-handler500 = logs.failed
+handler500 = access.failed
 urlpatterns = [
     path("v1/logs", logs.log_list),
     path("v1/logs/<uuid:log_id>", logs.log_detail, name="api-log"),

@@ -13,13 +13,17 @@ from django.db.utils import ConnectionHandler
 
 @contextmanager
 def default_database(url: str) -> Iterator[None]:
-    """Within it, this thread's `default` connection is a migrated database at this URL."""
+    """Within it, this thread's `default` connection is the database at this URL."""
     usual = connections["default"]
     other = ConnectionHandler({"default": dict(dj_database_url.parse(url))})["default"]
     connections["default"] = other
     try:
-        call_command("migrate", verbosity=0)
         yield
     finally:
         other.close()
         connections["default"] = usual
+
+
+def migrate(url: str) -> None:
+    with default_database(url):
+        call_command("migrate", verbosity=0)

@@ -21,13 +21,14 @@ ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T | None], what: str, seconds: float = 15) -> T:
-    """What `look` answers, as soon as it answers something."""
+def until(look: Callable[[], T | None], what: str, seconds: float = 15, pause: float = 0.02) -> T:
+    """What `look` answers, soon after it answers something. Looks less and less often: looking costs what is waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.6, 0.25)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
@@ -42,7 +43,7 @@ class Loupe:
 
     def __init__(self, data: Path, *, code: Path = ROOT, **env: str) -> None:
         self.data, self.code = data, code
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOUPE", "DJANGO", "DATABASE"))}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOUPE", "DJANGO", "DATABASE", "SSL_CERT"))}
         self.env = clean | {"LOUPE_DATA": str(data), "LOUPE_SNAPSHOT": "off", "PYTHONUNBUFFERED": "1"} | env
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -153,7 +154,7 @@ class Loupe:
             found = [one for one in self.logs(f"trace_id={trace}") if not finished or one["state"] != "in_flight"]
             return found[0] if found else None
 
-        found = until(look, f"a log of trace {trace}")
+        found = until(look, f"a log of trace {trace}", pause=0.07)  # ingest looks ten times a second
         whole: dict[str, Any] = json.loads(self.call(f"/v1/logs/{found['id']}")[2])
         return whole
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import Stage
 from tests.fake_upstream import COMPLETION, FakeUpstream, Received, Script, chat_events, event, response, stream
 from tests.loupe import Loupe
@@ -78,6 +80,13 @@ BEDROCK = Vendor(
 )
 VENDORS = [AZURE, GOOGLE, VERTEX, ANTHROPIC, BEDROCK, MISTRAL]
 TRANSLATED = [GOOGLE, ANTHROPIC, BEDROCK]
+
+
+@pytest.fixture(scope="session")
+def vendor_loupe(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loupe]:
+    """A Loupe that knows every vendor, for all tests that do not break it: making the keys takes seconds."""
+    with stand(tmp_path_factory.mktemp("vendors"), upstream) as loupe:
+        yield loupe
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
-from gateway.api.logs import with_key
+from gateway.api.access import with_key
 from gateway.content.json_text import parse
 from gateway.errors import BadRequest
 from gateway.models import ApiKey, Feedback, Workspace

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
-from gateway.api.logs import with_key
-from gateway.api.prompts import READ, WRITE, by_method, json_body, refusing
+from gateway.api.access import by_method, json_body, with_key
+from gateway.api.prompts import READ, WRITE, refusing
 from gateway.models import ApiKey, Workspace
 from prompts.library import labels_and_folders
 from prompts.models import LabelName

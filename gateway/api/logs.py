@@ -6,26 +6,18 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Collection
 from typing import Any
 
-from django.db import DatabaseError
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
-from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
-from django.views.defaults import server_error
 
-from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
-from gateway.ids import uuid7
+from gateway.api.access import with_key
+from gateway.errors import BadRequest
 from gateway.index.search import Search, Window
 from gateway.index.search_language import BadQuery, parse
-from gateway.keys import vault
 from gateway.models import ApiKey, LogImage, RequestLog, Workspace
 from gateway.pictures import serving
-from gateway.proxy.answer_headers import own_headers
-from gateway.proxy.call_options import read_call_options
 from gateway.recording import bodies
 
 log = logging.getLogger(__name__)
@@ -39,32 +31,6 @@ FILTERS = {
     "status": "status",
 }
 KNOWN = {*FILTERS, "limit", "before", "q"}
-View = Callable[..., HttpResponse]
-
-
-def with_key(scope: str, *methods: str) -> Callable[[View], View]:
-    """Authenticate by gateway key; pass workspace and key on; tell refusals in the shape that SDKs read."""
-
-    def decorate(view: View) -> View:
-        def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-            try:
-                _check_method(request, methods)
-                key = _key(request, scope)
-                response = view(request, key.workspace, key, **kwargs)
-            except GatewayError as error:
-                response = _refusal(error)
-            except Http404 as error:
-                response = _refusal(NotFound(str(error)))
-            except DatabaseError:
-                log.exception("the logs could not be read")
-                response = _refusal(
-                    NotRecorded("The database does not answer; the gateway itself goes on.", code="no_database")
-                )
-            return _with_own_headers(response)
-
-        return csrf_exempt(checked)  # a key is not sent by a browser on its own
-
-    return decorate
 
 
 reading = with_key("logs.read", "GET", "HEAD")
@@ -74,30 +40,6 @@ reading = with_key("logs.read", "GET", "HEAD")
 def no_such_path(request: HttpRequest, workspace: Workspace, key: ApiKey, rest: str) -> HttpResponse:
     """Never an HTML page under /v1."""
     raise Http404(f"There is no /v1/logs/{rest[:100]}. A log is /v1/logs/<id>, its image /v1/logs/<id>/images/i0.")
-
-
-def failed(request: HttpRequest) -> HttpResponse:
-    """Whatever Django could not answer: JSON under /v1, a page elsewhere."""
-    if request.path.startswith("/v1/"):
-        return _with_own_headers(_refusal(GatewayError("Loupe failed on this request; its own log has the details.")))
-    return server_error(request)
-
-
-def _check_method(request: HttpRequest, methods: Collection[str]) -> None:
-    if request.method not in methods:
-        wanted = " or ".join(method for method in methods if method != "HEAD")
-        raise BadRequest(f"{request.path[:200]} takes {wanted}, not {request.method}.", code="method_not_allowed")
-
-
-def _refusal(error: GatewayError) -> HttpResponse:
-    return HttpResponse(error.body(), status=error.status, content_type="application/json")
-
-
-def _with_own_headers(response: HttpResponse) -> HttpResponse:
-    id = uuid7()
-    for name, value in own_headers(id, str(id), "loupe"):
-        response[name] = value
-    return response
 
 
 @reading
@@ -292,16 +234,6 @@ def _readable(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text.decode("utf-8", "replace")
-
-
-def _key(request: HttpRequest, scope: str) -> ApiKey:
-    key = read_call_options({name.lower(): value for name, value in request.headers.items()}).gateway_key
-    row = ApiKey.objects.live().filter(digest=vault.digest(key)).select_related("workspace").first() if key else None
-    if row is None:
-        raise Unauthorized("This needs a live gateway key in x-portkey-api-key or Authorization: Bearer.")
-    if scope not in row.scopes or (row.expires_at and row.expires_at < timezone.now()):
-        raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
-    return row
 
 
 def _limit(text: str) -> int:

@@ -9,10 +9,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
-from gateway.api.logs import with_key
-from gateway.content.json_text import parse
+from gateway.api.access import by_method, json_body, with_key
 from gateway.errors import BadRequest
 from gateway.models import ApiKey, Workspace
 from prompts.library import editing
@@ -23,16 +21,6 @@ READ, WRITE = "prompts.use", "prompts.write"
 # What stands beside `parameters` in Portkey's object, and is a parameter of the call all the same.
 PARAMETERS_BESIDE = ("functions", "tools", "tool_choice")
 MOST = 1000
-
-
-def by_method(**views: Any) -> Any:
-    """One address, a view for each method, each with a scope of its own."""
-
-    def chosen(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        view = views.get(request.method or "", next(iter(views.values())))
-        return view(request, **kwargs)  # type: ignore[no-any-return]
-
-    return csrf_exempt(chosen)  # a key is not sent by a browser on its own
 
 
 @with_key(READ, "GET")
@@ -153,16 +141,6 @@ def refusing() -> Iterator[None]:
         yield
     except ValidationError as error:
         raise BadRequest(error.messages[0], code="invalid_prompt") from None
-
-
-def json_body(request: HttpRequest) -> dict[str, Any]:
-    try:
-        given = parse(request.body or b"{}")
-    except ValueError as error:
-        raise BadRequest(f"The body is not JSON: {error}.", code="invalid_json") from None
-    if not isinstance(given, dict):
-        raise BadRequest("The body must be a JSON object.", code="invalid_body")
-    return given
 
 
 def _content(given: dict[str, Any], before: PromptVersion | None, kind: str) -> Content:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -17,14 +20,22 @@ from gateway.models import Workspace
 def prepare(*, static: bool = False) -> Workspace:
     """Make the database ready; answers the workspace `default`."""
     check_folder(settings.LOUPE_DATA)
-    connection = connections["default"]
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, verbosity=0)
-    if static:
-        call_command("collectstatic", interactive=False, verbosity=0)
-    workspace = Workspace.objects.filter(slug="default").first()
-    return workspace or create_workspace(slug="default", name="Default")
+    with _alone(settings.LOUPE_DATA):
+        executor = MigrationExecutor(connections["default"])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", interactive=False, verbosity=0)
+        if static:
+            call_command("collectstatic", interactive=False, verbosity=0)
+        workspace = Workspace.objects.filter(slug="default").first()
+        return workspace or create_workspace(slug="default", name="Default")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """`serve` and `work` may be started together: one makes the tables, the other waits for it."""
+    with (folder / ".setting-up").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check_folder(folder: Path) -> None:

@@ -82,7 +82,7 @@ print(answer.choices[0].message.content)""",
     (
         "portkey-node",
         "Portkey SDK, Node",
-        """import Portkey from "portkey-ai";
+        """import { Portkey } from "portkey-ai";
 
 const client = new Portkey({ baseURL: "{base}", apiKey: "YOUR_LOUPE_KEY", virtualKey: "sandbox" });
 const answer = await client.chat.completions.create({

@@ -184,7 +184,7 @@ def test_the_highest_bar_fills_the_chart_and_the_smallest_is_seen() -> None:
     at = datetime(2026, 11, 1, 12, tzinfo=UTC)
     assert (
         chart._title(Bar(at, at, 1, 1, 0.5, 7, 9))
-        == "Nov 01 12:00 UTC: 1 request, 1 failed, $0.5000, half within 7 ms, 95% within 9 ms"
+        == "Nov 01 12:00 UTC: 1 request, 1 failed, $0.5000, p50 7 ms, p95 9 ms"
     )
 
 

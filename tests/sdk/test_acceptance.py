@@ -33,27 +33,20 @@ from tests.vendors import (
     Vendor,
     corner,
     pictures_seen,
-    stand,
 )
 
 FETCHING = [GOOGLE, VERTEX, BEDROCK]
 MAGIC = picture("JPEG")
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Loupe]:
-    with stand(tmp_path_factory.mktemp("acceptance"), upstream, LOUPE_SNAPSHOT="off") as loupe:
-        yield loupe
+@pytest.fixture
+def at(vendor_loupe: Loupe, upstream: FakeUpstream) -> Callable[[Vendor], Stage]:
+    return lambda vendor: corner(vendor_loupe, upstream, vendor)
 
 
 @pytest.fixture
-def at(running: Loupe, upstream: FakeUpstream) -> Callable[[Vendor], Stage]:
-    return lambda vendor: corner(running, upstream, vendor)
-
-
-@pytest.fixture
-def client(running: Loupe) -> Iterator[OpenAI]:
-    with OpenAI(api_key=running.key, base_url=running.base, max_retries=0) as made:
+def client(vendor_loupe: Loupe) -> Iterator[OpenAI]:
+    with OpenAI(api_key=vendor_loupe.key, base_url=vendor_loupe.base, max_retries=0) as made:
         yield made
 
 

@@ -33,7 +33,6 @@ from tests.vendors import (
     gemini,
     gemini_parts,
     speaking,
-    stand,
 )
 
 Client = Any  # OpenAI or Portkey: called alike, typed apart
@@ -42,32 +41,28 @@ streaming_vendors = pytest.mark.parametrize("vendor", [OPENAI, GOOGLE], ids=str)
 both_sdks = pytest.mark.parametrize("sdk", ["openai", "portkey"])
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Loupe]:
-    with stand(tmp_path_factory.mktemp("answers"), upstream, LOUPE_SNAPSHOT="off") as loupe:
-        yield loupe
+@pytest.fixture
+def at(vendor_loupe: Loupe, upstream: FakeUpstream) -> Callable[[Vendor], Stage]:
+    return lambda vendor: corner(vendor_loupe, upstream, vendor)
 
 
 @pytest.fixture
-def at(running: Loupe, upstream: FakeUpstream) -> Callable[[Vendor], Stage]:
-    return lambda vendor: corner(running, upstream, vendor)
-
-
-@pytest.fixture
-def opened(running: Loupe) -> Iterator[Callable[..., Client]]:
+def opened(vendor_loupe: Loupe) -> Iterator[Callable[..., Client]]:
     """Opens a client of either SDK; `strict` is what the caller says of strict compliance, None to say nothing."""
     made: list[Any] = []
 
     def make(sdk: str, trace: str, strict: bool | None = None) -> Client:
         if sdk == "portkey":
             said = {} if strict is None else {"strict_open_ai_compliance": strict}
-            client = Portkey(api_key=running.key, base_url=running.base, trace_id=trace, **said)  # type: ignore[arg-type]
+            client = Portkey(api_key=vendor_loupe.key, base_url=vendor_loupe.base, trace_id=trace, **said)  # type: ignore[arg-type]
             made.append(client.openai_client)
             return client
         headers = {"x-portkey-trace-id": trace}
         if strict is not None:
             headers["x-portkey-strict-open-ai-compliance"] = str(strict).lower()
-        made.append(OpenAI(api_key=running.key, base_url=running.base, max_retries=0, default_headers=headers))
+        made.append(
+            OpenAI(api_key=vendor_loupe.key, base_url=vendor_loupe.base, max_retries=0, default_headers=headers)
+        )
         return made[-1]
 
     yield make

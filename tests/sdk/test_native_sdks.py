@@ -37,18 +37,11 @@ from tests.vendors import (
     corner,
     pictures_seen,
     speaking,
-    stand,
     streamed,
     whole,
 )
 
 ASKED = "What is in this image?"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Loupe]:
-    with stand(tmp_path_factory.mktemp("native"), upstream, LOUPE_SNAPSHOT="off") as loupe:
-        yield loupe
 
 
 @pytest.fixture
@@ -58,8 +51,8 @@ def shown() -> bytes:
 
 
 @pytest.fixture
-def client(running: Loupe) -> Iterator[OpenAI]:
-    with OpenAI(api_key=running.key, base_url=running.base, max_retries=0) as made:
+def client(vendor_loupe: Loupe) -> Iterator[OpenAI]:
+    with OpenAI(api_key=vendor_loupe.key, base_url=vendor_loupe.base, max_retries=0) as made:
         yield made
 
 
@@ -94,9 +87,9 @@ def assert_chat_was_asked(stage: Stage, vendor: Vendor, shown: bytes, *, streame
 
 @chatting
 def test_a_response_is_answered_by_a_vendor_that_has_only_chat(
-    running: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes
+    vendor_loupe: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes
 ) -> None:
-    stage = corner(running, upstream, vendor)
+    stage = corner(vendor_loupe, upstream, vendor)
     headers = {"x-portkey-trace-id": stage.trace}
     answer = client.responses.create(**response_body(vendor, shown), extra_headers=headers)
     assert (answer.status, answer.output_text, answer.object) == ("completed", SAID, "response")
@@ -108,9 +101,9 @@ def test_a_response_is_answered_by_a_vendor_that_has_only_chat(
 
 @chatting
 def test_a_response_is_streamed_by_a_vendor_that_has_only_chat(
-    running: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes
+    vendor_loupe: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes
 ) -> None:
-    stage, go = corner(running, upstream, vendor), threading.Event()
+    stage, go = corner(vendor_loupe, upstream, vendor), threading.Event()
     stage.case.will(speaking(vendor, *WORDS, go=go))
     headers = {"x-portkey-trace-id": stage.trace}
     deltas: list[str] = []
@@ -134,9 +127,9 @@ def test_a_response_is_streamed_by_a_vendor_that_has_only_chat(
 @chatting
 @pytest.mark.parametrize("streaming", [False, True], ids=["plain", "stream"])
 def test_a_responses_function_call_and_its_output_with_a_picture_go_round(
-    running: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes, streaming: bool
+    vendor_loupe: Loupe, upstream: FakeUpstream, client: OpenAI, vendor: Vendor, shown: bytes, streaming: bool
 ) -> None:
-    stage = corner(running, upstream, vendor)
+    stage = corner(vendor_loupe, upstream, vendor)
     stage.case.will(speaking(vendor, "Let me look.", call={"place": "Öland"}), speaking(vendor))
     tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": False}
     asked: list[Any] = [{"role": "user", "content": "What is there?"}]
@@ -157,16 +150,16 @@ def test_a_responses_function_call_and_its_output_with_a_picture_go_round(
     sent = stage.case.requests[-1].json
     assert pictures_seen(vendor.dialect, sent) == [Seen("image/png", hashlib.sha256(shown).hexdigest())]
     [image] = stage.log()["images"]
-    assert_viewable(running, image, shown, SIZE)
+    assert_viewable(vendor_loupe, image, shown, SIZE)
 
 
 @pytest.mark.node
 @chatting
 def test_a_response_goes_through_the_node_sdk_plain_and_streamed(
-    running: Loupe, upstream: FakeUpstream, node: Node, vendor: Vendor, shown: bytes
+    vendor_loupe: Loupe, upstream: FakeUpstream, node: Node, vendor: Vendor, shown: bytes
 ) -> None:
-    stage = corner(running, upstream, vendor)
-    options = {"apiKey": running.key, "baseURL": running.base}
+    stage = corner(vendor_loupe, upstream, vendor)
+    options = {"apiKey": vendor_loupe.key, "baseURL": vendor_loupe.base}
     call = {"sdk": "openai", "options": options, "headers": {"traceID": stage.trace}, "method": "responses.create"}
     body = response_body(vendor, shown)
     plain, streamed = node([call | {"args": [body]}, call | {"args": [body | {"stream": True}]}])
@@ -179,11 +172,11 @@ def test_a_response_goes_through_the_node_sdk_plain_and_streamed(
 
 
 @pytest.fixture
-def claude(running: Loupe, upstream: FakeUpstream) -> Iterator[tuple[anthropic.Anthropic, Stage]]:
-    stage = corner(running, upstream, ANTHROPIC)
+def claude(vendor_loupe: Loupe, upstream: FakeUpstream) -> Iterator[tuple[anthropic.Anthropic, Stage]]:
+    stage = corner(vendor_loupe, upstream, ANTHROPIC)
     headers = {"x-portkey-trace-id": stage.trace}
     with anthropic.Anthropic(
-        api_key=running.key, base_url=running.root, max_retries=0, default_headers=headers
+        api_key=vendor_loupe.key, base_url=vendor_loupe.root, max_retries=0, default_headers=headers
     ) as client:
         yield client, stage
 
@@ -263,9 +256,11 @@ def test_anthropics_sdk_is_told_when_a_stream_breaks_off(
     assert (stage.log()["state"], stage.log()["failure"]) == ("failed", "broken_off")
 
 
-def gemini_client(running: Loupe, stage: Stage, vendor: Vendor) -> genai.Client:
+def gemini_client(vendor_loupe: Loupe, stage: Stage, vendor: Vendor) -> genai.Client:
     headers = {"x-portkey-virtual-key": vendor.slug, "x-portkey-trace-id": stage.trace}
-    return genai.Client(api_key=running.key, http_options=types.HttpOptions(base_url=running.root, headers=headers))
+    return genai.Client(
+        api_key=vendor_loupe.key, http_options=types.HttpOptions(base_url=vendor_loupe.root, headers=headers)
+    )
 
 
 def assert_gemini_was_asked(stage: Stage, shown: bytes, *, streamed: bool) -> None:
@@ -280,12 +275,12 @@ def assert_gemini_was_asked(stage: Stage, shown: bytes, *, streamed: bool) -> No
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["plain", "stream"])
 def test_googles_sdk_asks_with_an_inline_picture_and_is_answered(
-    running: Loupe, upstream: FakeUpstream, shown: bytes, streaming: bool
+    vendor_loupe: Loupe, upstream: FakeUpstream, shown: bytes, streaming: bool
 ) -> None:
-    stage, go = corner(running, upstream, GOOGLE), threading.Event()
+    stage, go = corner(vendor_loupe, upstream, GOOGLE), threading.Event()
     stage.case.will(speaking(GOOGLE, *WORDS, go=go))
     contents: Any = [types.Part.from_bytes(data=shown, mime_type="image/png"), ASKED]
-    with gemini_client(running, stage, GOOGLE) as client:
+    with gemini_client(vendor_loupe, stage, GOOGLE) as client:
         if streaming:
             chunks = client.models.generate_content_stream(model=GOOGLE.model, contents=contents)
             assert next(chunks).text == WORDS[0]
@@ -305,11 +300,11 @@ def test_googles_sdk_asks_with_an_inline_picture_and_is_answered(
 
 
 def test_googles_sdk_shows_a_picture_that_was_answered_and_so_does_the_log(
-    running: Loupe, upstream: FakeUpstream, shown: bytes
+    vendor_loupe: Loupe, upstream: FakeUpstream, shown: bytes
 ) -> None:
-    stage = corner(running, upstream, GOOGLE)
+    stage = corner(vendor_loupe, upstream, GOOGLE)
     stage.case.will(response(body=whole("gemini", "Here.", image=shown)))
-    with gemini_client(running, stage, GOOGLE) as client:
+    with gemini_client(vendor_loupe, stage, GOOGLE) as client:
         answer = client.models.generate_content(model=GOOGLE.model, contents="Draw")
     assert answer.parts is not None
     inline = answer.parts[1].inline_data
@@ -317,23 +312,23 @@ def test_googles_sdk_shows_a_picture_that_was_answered_and_so_does_the_log(
     assert inline.data == shown
     [image] = stage.log()["images"]
     assert image["direction"] == "output"
-    assert_viewable(running, image, shown, SIZE)
+    assert_viewable(vendor_loupe, image, shown, SIZE)
 
 
-def test_googles_sdk_is_told_when_a_stream_breaks_off(running: Loupe, upstream: FakeUpstream) -> None:
-    stage = corner(running, upstream, GOOGLE)
+def test_googles_sdk_is_told_when_a_stream_breaks_off(vendor_loupe: Loupe, upstream: FakeUpstream) -> None:
+    stage = corner(vendor_loupe, upstream, GOOGLE)
     stage.case.will(stream(streamed("gemini", *WORDS)[:1], ending=reset))
     said: list[str | None] = []
-    with gemini_client(running, stage, GOOGLE) as client, pytest.raises(genai.errors.APIError):
+    with gemini_client(vendor_loupe, stage, GOOGLE) as client, pytest.raises(genai.errors.APIError):
         said.extend(one.text for one in client.models.generate_content_stream(model=GOOGLE.model, contents="Draw"))
     assert said == [WORDS[0]]
     assert (stage.log()["state"], stage.log()["failure"]) == ("failed", "broken_off")
 
 
 def test_openais_sdk_is_told_when_a_responses_stream_breaks_off(
-    running: Loupe, upstream: FakeUpstream, client: OpenAI
+    vendor_loupe: Loupe, upstream: FakeUpstream, client: OpenAI
 ) -> None:
-    stage = corner(running, upstream, GOOGLE)
+    stage = corner(vendor_loupe, upstream, GOOGLE)
     stage.case.will(stream(streamed("gemini", *WORDS)[:1], ending=reset))
     deltas: list[str] = []
     events = client.responses.create(model=GOOGLE.named, input="Draw", stream=True)

@@ -20,7 +20,7 @@ from tests.loupe import Loupe
 from tests.replay.recorded import answering, read_all, said
 from tests.sdk.node import Call, Node
 from tests.sdk.questions import SAID, SHOTS, SIZE, WORDS, Question, Shot, assert_viewable
-from tests.vendors import SECRET, TOKENS, VENDORS, Seen, Vendor, corner, pictures_seen, speaking, stand
+from tests.vendors import SECRET, TOKENS, VENDORS, Seen, Vendor, corner, pictures_seen, speaking
 
 Client = Any  # OpenAI or Portkey: called alike, typed apart
 SDKS = ["openai", "portkey"]
@@ -42,34 +42,30 @@ TOOL = {
 }
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Loupe]:
-    with stand(tmp_path_factory.mktemp("vendors"), upstream, LOUPE_SNAPSHOT="off") as loupe:
-        yield loupe
-
-
 @pytest.fixture(params=VENDORS, ids=str)
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def stage(running: Loupe, upstream: FakeUpstream, vendor: Vendor) -> Stage:
-    return corner(running, upstream, vendor)
+def stage(vendor_loupe: Loupe, upstream: FakeUpstream, vendor: Vendor) -> Stage:
+    return corner(vendor_loupe, upstream, vendor)
 
 
 @pytest.fixture(params=SDKS)
-def client(request: pytest.FixtureRequest, running: Loupe) -> Iterator[Callable[..., Client]]:
+def client(request: pytest.FixtureRequest, vendor_loupe: Loupe) -> Iterator[Callable[..., Client]]:
     """Makes a client of one of the two SDKs that sends a trace id of its own."""
     opened: list[Client] = []
 
     def make(trace: str) -> Client:
         if request.param == "openai":
             headers = {"x-portkey-trace-id": trace}
-            made: Client = OpenAI(api_key=running.key, base_url=running.base, max_retries=0, default_headers=headers)
+            made: Client = OpenAI(
+                api_key=vendor_loupe.key, base_url=vendor_loupe.base, max_retries=0, default_headers=headers
+            )
             opened.append(made)
         else:
-            made = Portkey(api_key=running.key, base_url=running.base, trace_id=trace)
+            made = Portkey(api_key=vendor_loupe.key, base_url=vendor_loupe.base, trace_id=trace)
             opened.append(made.openai_client)
         return made
 
@@ -336,10 +332,10 @@ CHATS = (
 @pytest.mark.parametrize("sdk", SDKS)
 @pytest.mark.parametrize("folder", RECORDED)
 def test_recorded_answers_are_whole_in_the_node_sdks(
-    running: Loupe, upstream: FakeUpstream, recordings: Path, node: Node, folder: str, sdk: str
+    vendor_loupe: Loupe, upstream: FakeUpstream, recordings: Path, node: Node, folder: str, sdk: str
 ) -> None:
     vendor = next(one for one in VENDORS if one.slug == RECORDED[folder])
-    stage = corner(running, upstream, vendor)
+    stage = corner(vendor_loupe, upstream, vendor)
     played = [
         one for one in read_all(recordings, folder) if one.status == 200 and one.url.path.endswith(CHATS) and one.asked
     ]

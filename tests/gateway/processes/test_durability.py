@@ -22,7 +22,6 @@ from tests.fake_upstream import FakeUpstream, chat_events, response, stall, stre
 from tests.loupe import Loupe, until
 from tests.pictures import data_url, picture
 
-ROUNDS = 50
 CLIENTS = 6
 
 
@@ -114,14 +113,20 @@ def drained(loupe: Loupe) -> bool:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
-    own_loupe: Callable[..., Loupe], upstream: FakeUpstream, request: pytest.FixtureRequest, database: str
+    own_loupe: Callable[..., Loupe],
+    upstream: FakeUpstream,
+    request: pytest.FixtureRequest,
+    long_or_short: Callable[[int, int], int],
+    database: str,
 ) -> None:
+    """Fifty with `--long`, six without."""
+    rounds = long_or_short(50, 6)
     env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if database == "postgres" else {}
     loupe = own_loupe(**env)
     chance = random.Random(7)
     with prepared(loupe, upstream):
         with Load(loupe) as load:
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 had = len(load.received)
                 until(lambda had=had: len(load.received) > had + 20, "answers come", 60)  # type: ignore[misc]
                 victims = until(lambda n=number: processes(loupe, "work" if n % 3 == 2 else "serve"), "it runs")  # type: ignore[misc]
@@ -135,7 +140,7 @@ def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
     sent = {
         r.header("x-portkey-trace-id") for case in ("plain", "streams") for r in upstream.on(f"durable-{case}").requests
     }
-    assert len(load.received) > ROUNDS * 20
+    assert len(load.received) > rounds * 20
     assert set(load.received) - set(by_trace) == set()
     assert [trace for trace, count in by_trace.items() if count > 1] == []
     assert len(set(load.received) - ok) <= len([log for log in logs if log["state"] == "interrupted"])
@@ -148,9 +153,11 @@ def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
     )
 
 
-def test_a_server_process_whose_parent_dies_while_it_starts_leaves_the_port(own_loupe: Callable[..., Loupe]) -> None:
+def test_a_server_process_whose_parent_dies_while_it_starts_leaves_the_port(
+    own_loupe: Callable[..., Loupe], long_or_short: Callable[[int, int], int]
+) -> None:
     loupe = own_loupe()
-    for _ in range(3):
+    for _ in range(long_or_short(30, 2)):
         os.kill(processes(loupe, "serve")[0], signal.SIGKILL)
         parent, child = until(lambda: (found := processes(loupe, "serve"))[1:] and found, "it starts again", 30)
         os.kill(parent, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The README's recipe for a new provider, followed to the letter with a vendor that does not exist."""
+"""The recipe of docs/architecture.md for a new provider, followed to the letter with a vendor that does not exist."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_a_made_up_vendor_works_after_the_five_steps(tmp_path: Path, upstream: F
 
 
 def follow_the_recipe(providers: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"acme\.py`:\n\n *```python\n(.*?)```", readme, re.DOTALL)
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    (code,) = re.findall(r"acme\.py`:\n\n *```python\n(.*?)```", page, re.DOTALL)
     (providers / "compatible" / "acme.py").write_text(textwrap.dedent(code))
     listed = providers / "__init__.py"
     text = listed.read_text().replace(

@@ -6,7 +6,6 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ from tests.vendors import (
     frame,
     named_event,
     speaking,
-    stand,
     streamed,
 )
 from tests.vendors import whole as answer
@@ -38,20 +36,14 @@ FIRST = "A red "
 WORDS = (FIRST, "square.")
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Loupe]:
-    with stand(tmp_path_factory.mktemp("faults"), upstream, LOUPE_SNAPSHOT="off") as loupe:
-        yield loupe
-
-
 @pytest.fixture(params=TRANSLATED, ids=str)
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def stage(running: Loupe, upstream: FakeUpstream, vendor: Vendor) -> Stage:
-    return corner(running, upstream, vendor)
+def stage(vendor_loupe: Loupe, upstream: FakeUpstream, vendor: Vendor) -> Stage:
+    return corner(vendor_loupe, upstream, vendor)
 
 
 def ask(stage: Stage, vendor: Vendor, *, streaming: bool) -> tuple[int, dict[str, str], bytes]:
@@ -298,18 +290,18 @@ def test_a_ping_and_an_unknown_event_between_the_words_are_passed_over(stage: St
 
 @pytest.mark.parametrize("content_type", [AMAZON, "application/json"])
 def test_a_native_stream_of_any_framing_is_passed_on_as_it_comes(
-    running: Loupe, upstream: FakeUpstream, content_type: str
+    vendor_loupe: Loupe, upstream: FakeUpstream, content_type: str
 ) -> None:
     """Amazon's frames, and Google's list of answers where nobody asked for events."""
     vendor = BEDROCK if content_type == AMAZON else GOOGLE
     path = f"{CLAUDE_PATH}/converse-stream" if content_type == AMAZON else f"{GOOGLE_PATH}:streamGenerateContent"
     pieces = streamed("converse", "A", " red") if content_type == AMAZON else [b'[{"candidates":[]}\n', b",{}\n]"]
-    stage, go = corner(running, upstream, vendor), threading.Event()
+    stage, go = corner(vendor_loupe, upstream, vendor), threading.Event()
     stage.case.will(stream(pieces, go=go, content_type=content_type))
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", vendor_loupe.port, timeout=10)
     headers = {
         "content-type": "application/json",
-        "x-portkey-api-key": running.key,
+        "x-portkey-api-key": vendor_loupe.key,
         "x-portkey-virtual-key": stage.slug,
     }
     connection.request("POST", f"/v1{path}", b"{}", headers)
