@@ -15,8 +15,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-os.environ.setdefault("LOUPE_DATA", str(Path(__file__).parent.parent / "data" / "tests" / WORKER))
+os.environ.setdefault(
+    "LOUPE_DATA",
+    str(Path(__file__).parent.parent / "data" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")),
+)
 
 from tests.databases import default_database, migrate
 from tests.fake_upstream import Case, FakeUpstream
