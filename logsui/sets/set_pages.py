@@ -118,7 +118,7 @@ def change_columns(request: HttpRequest, workspace: Workspace, id: uuid.UUID) ->
             request,
             found,
             lambda: picture_sets.remove_column(picture_set=found, name=taken),
-            f"{taken} is taken away. Its values are kept.",
+            f"{taken} is removed. Its values are kept.",
         )
     return _after(
         request, found, lambda: picture_sets.add_column(picture_set=found, name=name), f"{name} is a column now."

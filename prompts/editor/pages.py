@@ -207,10 +207,10 @@ def publish(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRe
 @require_POST
 @editor
 def label(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
-    """Put a label on a version, or take it away."""
+    """Put a label on a version, or remove it."""
     prompt, name = _find(workspace, id), request.POST.get("name", "").strip()
-    if "take" in request.POST:
-        return _after(request, prompt, lambda: editing.remove_label(prompt=prompt, name=name), f"{name} is taken away.")
+    if "remove" in request.POST:
+        return _after(request, prompt, lambda: editing.remove_label(prompt=prompt, name=name), f"The label {name} is removed.")
     number = request.POST.get("number", "")
     put = lambda: editing.put_label(prompt=prompt, name=name, number=_number(number))  # noqa: E731
     return _after(request, prompt, put, f"{name} is version {number} now.")
@@ -230,7 +230,7 @@ def delete(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRes
     prompt = _find(workspace, id)
     editing.delete(prompt=prompt)
     messages.success(
-        request, f"{prompt.name} is deleted. It can be brought back for {editing.KEPT_FOR.days} days, below."
+        request, f"{prompt.name} is deleted. It can be restored for {editing.KEPT_FOR.days} days, below."
     )
     return redirect("prompts", slug=workspace.slug)
 

@@ -129,6 +129,12 @@ document.addEventListener("error", (event) => {
   event.target.replaceWith(label);
 }, { capture: true });
 
+// A request that is gone is told in the panel, not over the page.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr } = event.detail;
+  if (target.id === "panel-body" && xhr.status === 404) Object.assign(event.detail, { shouldSwap: true, isError: false });
+});
+
 for (const name of ["htmx:afterSwap", "loupe:shown"]) document.addEventListener(name, () => { localise(document); toast(""); });
 document.addEventListener("loupe:answered", () => toast(""));
 for (const name of ["htmx:responseError", "htmx:response:error"]) {

@@ -56,7 +56,7 @@ def test_a_template_is_made_tried_and_called_without_json(stage: Stage, page: Pa
     page.get_by_role("link", name="v1, v1 published").click()
     expect(page.get_by_role("row").filter(has_text=f"{slug}@1").locator("td").nth(1)).to_have_text("2")
     page.go_back()
-    page.get_by_role("link", name="Its requests").click()
+    page.get_by_role("link", name="Show in logs").click()
     expect(page.locator(".log-row").first).to_contain_text("What is the total, in USD?")
 
 
@@ -184,15 +184,15 @@ def test_versions_are_compared_published_and_labelled(stage: Stage, page: Page) 
     expect(page.get_by_role("status")).to_contain_text("The newest version says again what version 1 said")
     expect(page.get_by_role("row").filter(has_text="v3")).to_contain_text("version 1 again")
     page.get_by_label("Label").fill("staging")
-    page.get_by_role("button", name="Put").click()
+    page.get_by_role("button", name="Set label").click()
     expect(page.locator("table").first).to_contain_text("staging")
     page.get_by_label("Label").fill("latest")
-    page.get_by_role("button", name="Put").click()
+    page.get_by_role("button", name="Set label").click()
     expect(page.get_by_role("status")).to_contain_text("'latest' cannot be a label")
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete this prompt").click()
     row = page.get_by_role("row").filter(has_text=slug)
-    row.get_by_role("button", name="Bring back").click()
+    row.get_by_role("button", name="Restore").click()
     expect(row.get_by_role("link", name="v3")).to_be_visible()
 
 

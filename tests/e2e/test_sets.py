@@ -78,7 +78,7 @@ def test_fifty_pictures_run_over_two_versions_stopped_half_way_and_gone_on_with(
     page.locator(".cell-facts a").first.click()
     expect(page.locator("main")).to_contain_text(f"{slug}@1")
     page.go_back()
-    page.get_by_role("link", name="Its requests").click()
+    page.get_by_role("link", name="Show in logs").click()
     expect(page.locator(".sums").first).to_contain_text("108 requests")  # eight were broken off
 
 

@@ -1,4 +1,6 @@
 // The list of logs while it stands open: new rows, the panel beside it, the keyboard, and the chart under the pointer.
+// htmx loads the panel. It cannot ask for new rows: the question names the rows that are shown, which needs `hx-vals` with
+// script, and `allowEval` is off; and what comes waits in a pill while somebody reads, instead of being swapped in.
 import { go } from "./navigate.js";
 
 const POLL_MS = 1000;
@@ -72,8 +74,6 @@ async function keepPolling() {
 // The panel
 
 const openId = () => new URL(location.href).searchParams.get("open");
-let loading = new AbortController();
-
 function setOpen(id, { replace = false } = {}) {
   const url = new URL(location.href);
   if (id) url.searchParams.set("open", id);
@@ -88,15 +88,15 @@ async function showPanel(id) {
   panel.hidden = false;
   byId("panel-page").href = `${panel.dataset.logs}/${id}`;
   fold();
-  loading.abort();
-  loading = new AbortController();
-  const response = await fetch(`${panel.dataset.logs}/${id}`, { signal: loading.signal });
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const article = page.querySelector(".log, .empty");
-  byId("panel-body").replaceChildren(document.adoptNode(article));
+  const shown = { source: panel, target: "#panel-body", select: ".log, .empty", swap: "innerHTML" };
+  await window.htmx.ajax("GET", byId("panel-page").href, shown).catch(ignoreAbort);
   byId("panel-body").scrollTop = 0;
-  window.htmx.process(byId("panel-body"));
   document.dispatchEvent(new CustomEvent("loupe:shown"));
+}
+
+/** Another request was opened before this one had come (`hx-sync` of the panel). */
+function ignoreAbort(reason) {
+  if (reason?.type !== "abort") throw reason;
 }
 
 function hidePanel() {
@@ -136,7 +136,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     setOpen(link.dataset.open, { replace: Boolean(openId()) });
     link.focus({ preventScroll: true });
-    showPanel(link.dataset.open).catch((error) => { if (error.name !== "AbortError") location.assign(link.href); });
+    showPanel(link.dataset.open).catch(() => location.assign(link.href));
   }
   if (event.target.closest("#panel-close")) {
     setOpen(null);

@@ -1,4 +1,5 @@
 // The list under the search box: what may be typed next, and, while it is empty, what was searched for before.
+// htmx could fetch the list, not ask for the word under the caret alone, nor put what was chosen in its place.
 const RECENT = "loupe-recent";
 const MOST_RECENT = 8;
 const byId = (id) => document.getElementById(id);

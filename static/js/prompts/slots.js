@@ -1,4 +1,5 @@
 // Slots for pictures, wherever they stand: a picture that is uploaded, pasted, dropped or picked from the logs is named there.
+// htmx sends forms; a pasted or dropped picture is a body of its own, and what comes back is a name for a field.
 const MOST_BYTES = 20 * 1024 * 1024;
 
 function say(slot, text) {

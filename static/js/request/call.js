@@ -1,4 +1,5 @@
 // A call made from a page through the gateway, as any client makes it, and the log that it leaves.
+// htmx swaps HTML; this reads the stream of an API, token by token, with the key of a moment.
 
 /** What is wrong with a call, and in `param` with what of it. */
 export class Refused extends Error {
