@@ -22,6 +22,21 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 # What the recipes of docs/architecture.md have the reader write
 FUTURE = {"logsui/account/about.py", "logsui/templates/logsui/account/about.html", "gateway/api/ping.py"}
+# What is tested across the modules of a room
+TOPICS = {
+    "durability",
+    "links",
+    "meaning",
+    "memory",
+    "new_provider",
+    "provider_faults",
+    "refusals",
+    "roles",
+    "signatures",
+    "streams",
+    "traps",
+    "unforeseen",
+}
 FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()
 )
@@ -69,6 +84,14 @@ def test_no_folder_holds_over_fifteen_modules() -> None:
     for folder in {path.parent for path in folders} - {path.parent for path in (ROOT / "gateway").rglob("0001_*.py")}:
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= 15, folder
+
+
+def test_a_test_is_found_by_the_path_of_what_it_tests() -> None:
+    for path in sorted(ROOT.glob("tests/*/**/test_*.py")):
+        room = path.parent.relative_to(ROOT / "tests")
+        name = path.stem.removeprefix("test_")
+        if room.parts[0] in ("gateway", "logsui", "prompts") and name not in TOPICS:
+            assert (ROOT / room / f"{name}.py").exists() or (ROOT / room / name).is_dir(), path
 
 
 def test_modules_are_named_for_their_job() -> None:

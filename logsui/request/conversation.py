@@ -31,9 +31,13 @@ class Shown:
     warnings: Sequence[str] = ()
 
     @property
+    def is_text(self) -> bool:
+        return self.kind == "text"
+
+    @property
     def start(self) -> str:
         """The beginning of a text that is too long to be shown at once."""
-        return self.text[:FOLDED_TEXT] if len(self.text) > 2 * FOLDED_TEXT else ""
+        return self.text[:FOLDED_TEXT] if self.is_text and len(self.text) > 2 * FOLDED_TEXT else ""
 
 
 @dataclass(slots=True)

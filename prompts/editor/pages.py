@@ -210,7 +210,9 @@ def label(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResp
     """Put a label on a version, or remove it."""
     prompt, name = _find(workspace, id), request.POST.get("name", "").strip()
     if "remove" in request.POST:
-        return _after(request, prompt, lambda: editing.remove_label(prompt=prompt, name=name), f"The label {name} is removed.")
+        return _after(
+            request, prompt, lambda: editing.remove_label(prompt=prompt, name=name), f"The label {name} is removed."
+        )
     number = request.POST.get("number", "")
     put = lambda: editing.put_label(prompt=prompt, name=name, number=_number(number))  # noqa: E731
     return _after(request, prompt, put, f"{name} is version {number} now.")
@@ -229,9 +231,7 @@ def rename(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpRes
 def delete(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponse:
     prompt = _find(workspace, id)
     editing.delete(prompt=prompt)
-    messages.success(
-        request, f"{prompt.name} is deleted. It can be restored for {editing.KEPT_FOR.days} days, below."
-    )
+    messages.success(request, f"{prompt.name} is deleted. It can be restored for {editing.KEPT_FOR.days} days, below.")
     return redirect("prompts", slug=workspace.slug)
 
 

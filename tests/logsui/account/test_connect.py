@@ -9,6 +9,7 @@ import pytest
 
 from logsui.account.connect import TEMPLATES
 from tests.logsui.browser import Browser
+from tests.loupe import Loupe
 from tests.reader import Reader
 
 ENDINGS = {"Python": ".py", "Node": ".mjs"}
@@ -27,3 +28,8 @@ def test_a_snippet_of_the_page_runs(reader: Reader, id: str) -> None:
     said = reader.run(text, f"connect-{id}{ending}")
     assert said.strip()
     assert '"error"' not in said
+
+
+def test_the_connect_page_names_this_address(loupe: Loupe, browser: Browser) -> None:
+    page = browser.get("/w/default/connect").text
+    assert page.count(loupe.base) >= 5

@@ -1,9 +1,10 @@
-"""The form of a virtual key follows its provider, and its test says what is wrong."""
+"""Keys made on the page work; the form of a virtual key follows its provider, and its test says what is wrong."""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 
 import pytest
 
@@ -12,15 +13,10 @@ from gateway.providers.base import Provider
 from tests.conftest import Stage
 from tests.fake_upstream import FakeUpstream, response
 from tests.logsui.browser import Browser
-from tests.loupe import Loupe, free_port
+from tests.loupe import Loupe, free_port, until
 
 KEYS = "/w/default/keys"
 CREATE = "/w/default/virtual-keys/create"
-
-
-@pytest.fixture(scope="module")
-def browser(loupe: Loupe) -> Browser:
-    return Browser(loupe)
 
 
 @pytest.mark.parametrize("provider", [one for one in PROVIDERS if not one.built_in], ids=lambda one: one.name)
@@ -121,3 +117,29 @@ def button_of(browser: Browser, slug: str) -> str:
     found = re.search(r'action="([^"]+/test)"', row)
     assert found, slug
     return found[1]
+
+
+def test_a_key_made_on_the_page_works_and_revoked_there_stops(loupe: Loupe, browser: Browser) -> None:
+    name = f"page-{uuid.uuid4().hex[:6]}"
+    page = browser.post("/w/default/keys/create", page="/w/default/keys", name=name)
+    key = re.findall(r'id="new-key">(lp_\w+)<', page.text)[0]
+    until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 200, "the key works")
+    row = re.search(rf"<tr><td>{name}</td>.*?/keys/(\d+)/revoke", browser.get("/w/default/keys").text, re.S)
+    assert row is not None
+    assert key not in browser.get("/w/default/keys").text
+    browser.post(f"/w/default/keys/{row[1]}/revoke", page="/w/default/keys")
+    until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 401, "the key is refused", 2)
+
+
+def test_a_virtual_key_made_on_the_page_works_and_mistakes_are_explained(stage: Stage, browser: Browser) -> None:
+    slug = f"vk-{uuid.uuid4().hex[:6]}"
+    add: Callable[..., str] = lambda **f: (
+        browser.post("/w/default/virtual-keys/create", page="/w/default/keys", **f).text
+    )
+    assert "OpenAI needs a secret: API key" in add(slug=slug, provider="openai", base_url="", secret="")
+    assert "must look like https://host/v1" in add(slug=slug, provider="openai", base_url="ftp://x", secret="s")
+    assert f"@{slug} is ready" in add(slug=slug, provider="openai", base_url=stage.base_url, secret="sk-from-the-page")
+    assert "is taken" in add(slug=slug, provider="openai", base_url=stage.base_url, secret="x")
+    assert "sk-from-the-page" not in browser.get("/w/default/keys").text
+    until(lambda: stage.chat({"model": f"@{slug}/m"})[0] == 200, "the virtual key works")
+    assert stage.case.requests[-1].header("authorization") == "Bearer sk-from-the-page"

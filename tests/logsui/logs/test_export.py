@@ -14,13 +14,7 @@ import pytest
 from tests.conftest import Stage
 from tests.fake_upstream import response
 from tests.logsui.browser import Browser
-from tests.loupe import Loupe
 from tests.pictures import data_url, picture
-
-
-@pytest.fixture(scope="session")
-def browser(loupe: Loupe) -> Browser:
-    return Browser(loupe)
 
 
 def send(stage: Stage, text: str, *pictures: bytes) -> str:

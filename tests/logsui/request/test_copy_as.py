@@ -18,15 +18,9 @@ import pytest
 from tests.conftest import Stage, needs
 from tests.fake_upstream import chat_events, response, stream
 from tests.logsui.browser import Browser
-from tests.loupe import Loupe
 from tests.pictures import data_url, picture
 
 COMMANDS = {"curl": ["bash", "curl.sh"], "python": [sys.executable, "again.py"], "node": ["node", "again.mjs"]}
-
-
-@pytest.fixture(scope="session")
-def browser(loupe: Loupe) -> Browser:
-    return Browser(loupe)
 
 
 @pytest.fixture(params=COMMANDS)

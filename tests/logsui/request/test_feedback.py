@@ -12,12 +12,7 @@ from portkey_ai import Portkey
 
 from tests.conftest import Stage
 from tests.logsui.browser import Browser
-from tests.loupe import Loupe, until
-
-
-@pytest.fixture(scope="session")
-def browser(loupe: Loupe) -> Browser:
-    return Browser(loupe)
+from tests.loupe import until
 
 
 def post(stage: Stage, body: Any, path: str = "/v1/feedback", method: str = "POST") -> tuple[int, dict[str, Any]]:
@@ -94,18 +89,6 @@ def test_people_judge_on_the_page_and_find_it_again(stage: Stage, browser: Brows
     browser.post(f"{page}/feedback", page=page, value="-5", note="it missed the <total>")
     assert "it missed the &lt;total&gt;" in browser.get(page).text
     until(lambda: stage.trace in found(stage, "feedback:bad,note"), "it is found")
-
-
-def test_a_view_is_kept_for_the_workspace_and_removed(stage: Stage, browser: Browser) -> None:
-    name = f"slow ones {uuid.uuid4().hex[:6]}"
-    browser.post("/w/default/logs/views", page="/w/default/logs", name=name, q="latency:>5s", w="7d")
-    colleague = Browser(stage.loupe)
-    listed = colleague.get("/w/default/logs").text
-    assert name in listed
-    assert 'href="?q=latency%3A%3E5s&amp;w=7d"' in listed
-    id = listed.split("remove-view-")[1].split('"')[0]
-    colleague.post(f"/w/default/logs/views/{id}/remove", page="/w/default/logs")
-    assert name not in browser.get("/w/default/logs").text
 
 
 def test_a_viewer_neither_judges_nor_saves_nor_replays(stage: Stage) -> None:
