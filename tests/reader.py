@@ -77,7 +77,7 @@ class Reader:
         return {".py": [sys.executable], ".sh": ["bash", "-eu"]}[ending]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reader")
     code, desk = folder / "code", folder / "desk"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db import Error, close_old_connections
+from django.db import Error, connection
 from django.utils import timezone
 
 from gateway.errors import Forbidden, NotRecorded, Unauthorized
@@ -53,9 +55,10 @@ class Known:
 
 @dataclass(slots=True)
 class KeysInMemory:
-    """What the gateway knows by heart. `refresh` runs in a thread; the rest only reads."""
+    """What the gateway knows by heart. `follow` reads the database, in a thread that keeps its connection."""
 
     known: Known = field(default_factory=Known)
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keys"), repr=False)
 
     @property
     def ready(self) -> bool:
@@ -90,9 +93,11 @@ class KeysInMemory:
     def library_of(self, workspace: int) -> Library:
         return self.known.libraries.get(workspace) or Library()
 
+    async def follow(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self.thread, self.refresh)
+
     def refresh(self) -> None:
         """Reload what moved; on a dead database keep what is known."""
-        close_old_connections()
         try:
             number = Revision.objects.values_list("number", flat=True).first()
             if number is not None and number != self.known.revision:
@@ -102,6 +107,7 @@ class KeysInMemory:
                 self.known = replace(self.known, prompt_revision=changed, libraries=loading.libraries())
         except Error as error:
             log.warning("keys and prompts were not reloaded, the database does not answer: %s", error)
+            connection.close()
 
 
 def _load_keys() -> dict[str, KeyHolder]:

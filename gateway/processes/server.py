@@ -72,7 +72,7 @@ class Server:
 
     async def _start(self) -> None:
         self.keys = KeysInMemory()
-        await asyncio.to_thread(self.keys.refresh)
+        await self.keys.follow()
         self.journal = Journal(
             settings.JOURNAL_ROOT,
             limit_bytes=settings.JOURNAL_LIMIT_BYTES,

@@ -26,8 +26,12 @@ from prompts.library import editing
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 0.1
-INDEX_SECONDS = 1.0
+# How often the journals are looked at. The loops after ingest are told when it wrote something, and look by themselves
+# only for what others write: an upload, a run that somebody starts.
+INGEST_SECONDS = 0.1
+IDLE_SECONDS = 1.0
+INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
+RUNS_SECONDS = 0.4
 SWEEP_SECONDS = 3600
 NICENESS = 10
 LONGEST_PAUSE_SECONDS = 5.0
@@ -75,7 +79,8 @@ class Worker:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
         self.failed = threading.Event()
-        self.index_at = self.sweep_at = 0.0
+        self.sweep_at = 0.0
+        self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
@@ -94,16 +99,32 @@ class Worker:
             "set-runs": self.set_runner.step,
             "sweep": self._sweep,
         }
+        pauses = {"ingest": INGEST_SECONDS, "index": INDEX_SECONDS, "set-runs": RUNS_SECONDS}
+        self.news = {name: threading.Event() for name in (*jobs, "ingest")}
         threads = [
-            threading.Thread(target=self._loop, args=(name, job), name=name, daemon=True) for name, job in jobs.items()
+            threading.Thread(
+                target=self._loop, args=(name, job, pauses.get(name, IDLE_SECONDS)), name=name, daemon=True
+            )
+            for name, job in jobs.items()
         ]
         for thread in threads:
             thread.start()
-        self._loop("ingest", self.ingest.step)
+        self._loop("ingest", self._ingest, pauses["ingest"])
         for thread in threads:
             thread.join(timeout=15)
         self.decoder.close()
         return not self.failed.is_set()
+
+    def _ingest(self) -> bool:
+        busy = self.ingest.step()
+        if busy:
+            self._tell("thumbnails", "image-links")
+        return busy
+
+    def _tell(self, *names: str) -> None:
+        """End the pauses of these loops."""
+        for name in names:
+            self.news[name].set()
 
     def _make_thumbnails(self) -> bool:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
@@ -111,11 +132,7 @@ class Worker:
 
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
-        if self.ingest.behind or time.monotonic() < self.index_at:
-            return False
-        busy = feedback.link() or blocks.step()
-        self.index_at = 0.0 if busy else time.monotonic() + INDEX_SECONDS
-        return busy
+        return not self.ingest.behind and (feedback.link() or blocks.step())
 
     def _sweep(self) -> bool:
         """What was deleted long ago goes."""
@@ -136,9 +153,10 @@ class Worker:
     def stop(self) -> None:
         self.ask_no_more()
         self.stopping.set()
+        self._tell(*self.news)
 
-    def _loop(self, name: str, job: Callable[[], bool]) -> None:
-        pause = IDLE_SECONDS
+    def _loop(self, name: str, job: Callable[[], bool], idle_seconds: float) -> None:
+        news, pause = self.news[name], idle_seconds
         try:
             while not self.stopping.is_set():
                 try:
@@ -150,9 +168,10 @@ class Worker:
                     connection.close()
                     self.stopping.wait(pause)
                     continue
-                pause = IDLE_SECONDS
+                pause = idle_seconds
                 if not busy:
-                    self.stopping.wait(pause)
+                    news.wait(pause)
+                    news.clear()
             if name == "ingest" and not self.failed.is_set():
                 while job():
                     pass

@@ -135,10 +135,10 @@ class Proxy:
         await asyncio.shield(self.next_look)
 
     async def look(self) -> None:
-        """Let the directory follow the database. Who waits for it gets a look that began after they came."""
+        """Let the keys in memory follow the database. Who waits for it gets a look that began after they came."""
         waited, self.next_look = self.next_look, self.loop.create_future()
         try:
-            await asyncio.to_thread(self.keys.refresh)
+            await self.keys.follow()
         finally:
             waited.set_result(None)
 

@@ -230,11 +230,19 @@ def _sync_folder(folder: Path) -> None:
 
 def folders(root: Path) -> list[Path]:
     """The folders of all processes that still have something to read, oldest first."""
-    return sorted(path for path in root.glob("[0-9]*-*") if path.is_dir()) if root.exists() else []
+    return sorted(path for path in _listed(root) if path.name[0].isdigit() and "-" in path.name and path.is_dir())
 
 
 def segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.seg"))
+    return sorted(path for path in _listed(folder) if path.suffix == ".seg")
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Asked ten times a second: `glob` takes several times as long."""
+    try:
+        return [folder / name for name in os.listdir(folder)]  # noqa: PTH208 - names alone, without a call for each
+    except FileNotFoundError:
+        return []
 
 
 def writer_is_dead(folder: Path) -> bool:

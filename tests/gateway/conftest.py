@@ -97,7 +97,7 @@ def quoting(status: int = 401) -> Script:
     return script
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream) -> Iterator[Gate]:
     running = Loupe(
         tmp_path_factory.mktemp("vendors"),
