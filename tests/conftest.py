@@ -196,6 +196,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="loops of kills and large exports at their full length")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """More than there are cores: a third of the time a test waits for a server, a timer or a disk."""
+    return -(-(os.cpu_count() or 1) * 3 // 2)
+
+
 @pytest.fixture
 def long_or_short(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """The first number with `--long`, the second without."""

@@ -38,7 +38,7 @@ DAYS = 30
 BATCH = 1000
 INDEXED_AT_ONCE = 32_768
 PICTURES = 480
-LOGS_A_PICTURE = 4  # in a small sample; drawing them is what takes its time
+LOGS_A_PICTURE = 8  # in a small sample; drawing them is what takes its time
 USERS = 5000
 
 

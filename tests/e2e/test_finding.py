@@ -149,8 +149,8 @@ def test_a_request_is_found_by_its_trace_and_its_kin_are_one_click_away(stage: S
 def test_ten_thousand_requests_are_exported_with_their_pictures(
     chromium: Browser, own_loupe: Callable[..., Loupe], long_or_short: Callable[[int, int], int]
 ) -> None:
-    """Ten thousand with `--long`, two thousand without: still many more than a batch, and some seconds of work."""
-    loupe, count = own_loupe(), long_or_short(10_000, 2000)
+    """Ten thousand with `--long`, a thousand without: still many batches, each with pictures."""
+    loupe, count = own_loupe(), long_or_short(10_000, 1000)
     loupe.manage("demo", "--logs", str(count))
     page = chromium.new_page()
     page.goto(loupe.manage("loginlink", "--base", loupe.root))

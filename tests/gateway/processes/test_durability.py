@@ -119,8 +119,8 @@ def test_fifty_kills_of_server_and_worker_lose_nothing_and_double_nothing(
     long_or_short: Callable[[int, int], int],
     database: str,
 ) -> None:
-    """Fifty with `--long`, six without."""
-    rounds = long_or_short(50, 6)
+    """Fifty with `--long`, five without."""
+    rounds = long_or_short(50, 5)
     env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if database == "postgres" else {}
     loupe = own_loupe(**env)
     chance = random.Random(7)
