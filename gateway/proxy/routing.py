@@ -1,4 +1,4 @@
-"""From what a request claims to where it goes. Pure: claims and the directory of keys in, a route out."""
+"""From what a call asks for to where it goes. Pure: its options and the virtual keys of its workspace in, a route out."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""`manage.py NAME`, a file each."""

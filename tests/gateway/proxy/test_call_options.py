@@ -1,4 +1,4 @@
-"""Headers from anybody are read into claims or refused with a reason; nothing else happens."""
+"""Headers from anybody are read into options or refused with a reason; nothing else happens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ values = st.text(max_size=60) | st.sampled_from(
 
 @settings(max_examples=500, deadline=None)
 @given(st.dictionaries(names, values))
-def test_any_headers_give_claims_or_a_reason(headers: dict[str, str]) -> None:
+def test_any_headers_give_options_or_a_reason(headers: dict[str, str]) -> None:
     try:
         options = read_call_options(headers)
     except BadRequest:
