@@ -83,7 +83,7 @@ class Among:
     without: list[bytes] = field(default_factory=list)
     floor: bytes | None = None
 
-    def narrow(self, part: Part, bits: BitMap) -> BitMap:
+    def restrict(self, part: Part, bits: BitMap) -> BitMap:
         if self.ids is not None:
             bits = bits & part.positions(self.ids)
         if self.without:
@@ -276,7 +276,7 @@ class Search:
         return self._meeting(self.query.without(facet).conditions, self.among)
 
     def _meeting(self, conditions: Iterable[Condition], among: Among) -> list[BitMap]:
-        return [among.narrow(part, part.meeting_all(conditions)) for part in self.parts]
+        return [among.restrict(part, part.meeting_all(conditions)) for part in self.parts]
 
     def _listed(self) -> tuple[list[str], list[str]]:
         """The facets whose values are few enough to count, and the names of metadata where they are too many."""

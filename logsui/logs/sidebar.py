@@ -73,7 +73,7 @@ def groups(query: ListQuery, counted: dict[str, Counted]) -> list[Group]:
 
 
 def with_range(query: ListQuery, name: str, low: str, high: str) -> ListQuery:
-    """The list narrowed to numbers between two bounds as typed. Raises Unclear."""
+    """The list narrowed to numbers between two bounds as typed. Raises BadQuery."""
     if name not in BY_NAME or not BY_NAME[name].is_number:
         raise BadQuery(f"{name} has no range.")
     low, high = ("".join(bound.split()) for bound in (low, high))
