@@ -120,7 +120,7 @@ class _Draft:
 
 
 def parse(text: str) -> SearchQuery:
-    """Raises Unclear with the cause and the cure."""
+    """Raises BadQuery with the cause and the cure."""
     if len(text) > LONGEST:
         raise BadQuery(f"A search may have {LONGEST} characters; this one has {len(text)}.")
     draft = _Draft()
