@@ -124,7 +124,8 @@ MIDDLEWARE = [
 ]
 TEMPLATES: list[dict[str, Any]] = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "logsui.template_engine.Templates",
+        "NAME": "django",
         "OPTIONS": {
             "loaders": [
                 (

@@ -41,6 +41,9 @@ FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()
 )
 BROAD_HANDLERS = {
+    "gateway/faults.py",
+    "gateway/index/blocks.py",
+    "gateway/processes/set_runner.py",
     "gateway/recording/recorder.py",
     "gateway/proxy/front_gate.py",
     "gateway/proxy/proxy.py",

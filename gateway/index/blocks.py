@@ -7,6 +7,7 @@ changed, is joined into the block that covers its id.
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections import OrderedDict
@@ -19,12 +20,16 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from gateway import ids
-from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers
+from gateway.faults import one_by_one, will_pass
+from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers, Value
 from gateway.index.facets import NUMBERS, Entry, values_of
 from gateway.models import LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 2048
+LARGEST = 2**63
 WORTH_A_BLOCK = 256
 OLDEST_SECONDS = 10
 UNSETTLED_SECONDS = 60
@@ -33,8 +38,12 @@ CACHE_BYTES = 192 * 1024 * 1024
 
 def step() -> bool:
     """Index what waits; answers whether there is more to do at once."""
-    workspaces = Workspace.objects.filter(pk__in=Unindexed.objects.values("workspace").distinct())
-    busy = [_index_some(workspace) for workspace in workspaces]
+    busy: list[bool] = []
+    one_by_one(
+        Workspace.objects.filter(pk__in=Unindexed.objects.values("workspace").distinct()),
+        lambda workspace: busy.append(_index_some(workspace)),
+        lambda workspace, reason: busy.append(False),
+    )
     return any(busy)
 
 
@@ -97,7 +106,19 @@ def block_of(log_ids: Sequence[uuid.UUID]) -> Block:
     entries = (
         Entry(log, list(log.images.all()), list(log.feedback.all())) for log in rows.prefetch_related("feedback")
     )
-    return Block.build({entry.log.pk.bytes: values_of(entry) for entry in entries})
+    return Block.build({entry.log.pk.bytes: _readable_values(entry) for entry in entries})
+
+
+def _readable_values(entry: Entry) -> dict[str, Value]:
+    """A log whose facets cannot be read is in the index without any: found among all, by none of them."""
+    try:
+        values = values_of(entry)
+    except Exception as error:
+        if will_pass(error):
+            raise
+        log.exception("the facets of %s cannot be read", entry.log)
+        return {}
+    return {name: value for name, value in values.items() if not isinstance(value, int) or 0 <= value < LARGEST}
 
 
 def add(workspace: Workspace, new: Block) -> None:

@@ -78,7 +78,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     def resolve(self, host: str, port: int) -> list[str]:
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
+        except (OSError, ValueError, OverflowError):
             raise httpcore.ConnectError("no such host") from None
         return list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found))
 
@@ -194,15 +194,27 @@ class Fetcher:
 
 
 def _checked(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
-    try:
-        parsed = (base.join(url) if base else httpx.URL(url)) if len(url) <= LONGEST_URL else None
-    except (httpx.InvalidURL, ValueError):
-        parsed = None
+    parsed = _parsed(url, base)
     if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
         raise FetchFailed("it is not an http or https address")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise FetchFailed("the address names a port that does not exist")
     if parsed.userinfo:
         raise FetchFailed("the address holds a user name or password")
     return parsed
+
+
+def _parsed(url: str, base: httpx.URL | None) -> httpx.URL | None:
+    """None for what is no address. Both the parser and its IDNA library refuse some with other errors than they promise."""
+    if len(url) > LONGEST_URL:
+        return None
+    try:
+        parsed = base.join(url) if base else httpx.URL(url)
+        str(parsed).encode("ascii")  # an IPv6 zone may hold anything
+        parsed.host.encode("idna")
+        return parsed
+    except (httpx.InvalidURL, ValueError, IndexError, KeyError):
+        return None
 
 
 def _checked_answer(status: int, body: bytes) -> bytes:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from gateway.content.cutting import Find
 from gateway.content.sniff import sniff
+from gateway.faults import one_by_one
 from gateway.index import blocks
 from gateway.models import Image, LogImage
 from gateway.network.fetch import Fetcher, FetchFailed
@@ -30,8 +31,11 @@ def step(fetcher: Fetcher) -> bool:
     by_place: dict[tuple[int, str], list[LogImage]] = {}
     for log_image in waiting:
         by_place.setdefault((log_image.workspace_id, log_image.url), []).append(log_image)
-    for (workspace, url), log_images in by_place.items():
-        _take(workspace, url, log_images, fetcher)
+    one_by_one(
+        by_place.items(),
+        lambda place: _take(*place[0], place[1], fetcher),
+        lambda place, reason: _settle(place[1], reason=reason),
+    )
     return bool(waiting)
 
 

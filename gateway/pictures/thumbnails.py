@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from gateway.faults import one_by_one
 from gateway.index import blocks
 from gateway.models import Image
 from gateway.pictures import blobs
@@ -17,11 +18,14 @@ AT_ONCE = 32
 def step(decoder: Decoder) -> bool:
     """Make some that are missing; answers whether there was anything to do."""
     waiting = list(Image.objects.without_thumbnail()[:AT_ONCE])
-    for image in waiting:
-        make(image, decoder)
+    one_by_one(waiting, lambda image: make(image, decoder), _put_aside)
     if waiting:
         blocks.queue_showing(image.sha256 for image in waiting)
     return bool(waiting)
+
+
+def _put_aside(image: Image, reason: str) -> None:
+    Image.objects.filter(pk=image.pk).update(thumbnail=Image.Thumbnail.FAILED, thumbnail_problem=reason)
 
 
 def make(image: Image, decoder: Decoder) -> None:

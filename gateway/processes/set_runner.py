@@ -25,6 +25,7 @@ from django.db import connection
 from gateway.content import sse
 from gateway.content.json_text import encoded, items, obj, parsed_or_none, words
 from gateway.content.plain_text import clean_text
+from gateway.faults import one_by_one
 from gateway.keys.api_keys import create_passing_key
 from prompts.language.json_text import value_of
 from prompts.models import Cell, SetRun
@@ -108,9 +109,12 @@ class SetRunner:
             del self.asking[one.cell]
 
     def _write(self) -> None:
-        if self.unwritten:
-            runs.finish(self.unwritten)
-            self.unwritten.clear()
+        one_by_one(
+            self.unwritten,
+            lambda one: runs.finish([one]),
+            lambda one, reason: runs.finish([runs.Ending(one.cell, problem=f"It could not be noted: {reason}.")]),
+        )
+        self.unwritten.clear()
 
     def _tasks(self) -> list[asyncio.Task[runs.Ending]]:
         return [one.task for one in self.asking.values() if one.task is not None]
@@ -142,7 +146,15 @@ class SetRunner:
         stopped = runs.stopped(asking)
         runs.break_off(stopped)
         free = AT_ONCE - len(asking) + len(stopped) if time.monotonic() >= self.pause_until else 0
-        return stopped, [self._call(cell) for cell in runs.claim(free)] if free > 0 else []
+        calls: list[tuple[Cell, dict[str, str], bytes, str]] = []
+        one_by_one(
+            runs.claim(free) if free > 0 else [],
+            lambda cell: calls.append(self._call(cell)),
+            lambda cell, reason: self.unwritten.append(
+                runs.Ending(cell.pk, problem=f"It could not be asked: {reason}.")
+            ),
+        )
+        return stopped, calls
 
     def _call(self, cell: Cell) -> tuple[Cell, dict[str, str], bytes, str]:
         """The cell and its call: headers, body and path."""
@@ -198,6 +210,9 @@ async def _ask(
         is_last = asking.tries >= runs.MOST_TRIES
         problem = f"The gateway broke its answer off ({type(error).__name__}), {asking.tries} times."
         return runs.Ending(asking.cell, problem=problem, again=not is_last)
+    except Exception as error:
+        log.exception("cell %d is put aside", asking.cell)
+        return runs.Ending(asking.cell, problem=f"It could not be asked: {type(error).__name__}.")
 
 
 def _log_of(answer: httpx.Response) -> uuid.UUID | None:

@@ -78,7 +78,6 @@ class Worker:
     def __init__(self, gateway: str) -> None:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
-        self.failed = threading.Event()
         self.sweep_at = 0.0
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
@@ -90,8 +89,8 @@ class Worker:
             open_hosts=settings.FETCH_HOSTS,
         )
 
-    def run(self) -> bool:
-        """Work until stopped; False when a loop broke and the process should be started anew."""
+    def run(self) -> None:
+        """Work until stopped."""
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
             "image-links": lambda: link_copies.step(self.fetcher),
@@ -113,7 +112,6 @@ class Worker:
         for thread in threads:
             thread.join(timeout=15)
         self.decoder.close()
-        return not self.failed.is_set()
 
     def _ingest(self) -> bool:
         busy = self.ingest.step()
@@ -156,6 +154,7 @@ class Worker:
         self._tell(*self.news)
 
     def _loop(self, name: str, job: Callable[[], bool], idle_seconds: float) -> None:
+        """Until stopped. What a step could not put aside, as a database that is away, is tried again, ever more seldom."""
         news, pause = self.news[name], idle_seconds
         try:
             while not self.stopping.is_set():
@@ -164,21 +163,24 @@ class Worker:
                 except (OperationalError, InterfaceError, OSError) as error:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                     log.warning("%s waits %.1f s, database or disk do not take it: %s", name, pause, error)
-                    close_old_connections()
-                    connection.close()
-                    self.stopping.wait(pause)
+                    self._rest(pause)
+                    continue
+                except Exception:
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                    log.exception("%s failed and goes on in %.1f s", name, pause)
+                    self._rest(pause)
                     continue
                 pause = idle_seconds
                 if not busy:
                     news.wait(pause)
                     news.clear()
-            if name == "ingest" and not self.failed.is_set():
+            if name == "ingest":
                 while job():
                     pass
-        except BaseException:
-            self.failed.set()
-            self.stop()
-            log.exception("%s broke", name)
-            raise
         finally:
             connection.close()
+
+    def _rest(self, seconds: float) -> None:
+        close_old_connections()
+        connection.close()
+        self.stopping.wait(seconds)

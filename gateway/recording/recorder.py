@@ -24,6 +24,7 @@ from gateway.content.json_text import parsed_or_none
 from gateway.content.openai_fields import Usage, error_of
 from gateway.content.plain_text import clean_text
 from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
+from gateway.faults import will_pass
 from gateway.index import blocks
 from gateway.index.full_text import Texts
 from gateway.index.full_text import write as write_words
@@ -105,7 +106,9 @@ def announce(flows: Sequence[Flow]) -> None:
     """Show requests that are under way, with what was asked. What exists already, whatever its state, is left alone."""
     try:
         _write([_announced(flow) for flow in flows], final=False)
-    except (DataError, IntegrityError, ValueError) as error:
+    except Exception as error:
+        if isinstance(error, OSError) or will_pass(error):
+            raise
         log.warning("requests under way are not shown until they end: %s", error)
 
 
@@ -118,7 +121,9 @@ def record(flows: Sequence[Flow]) -> None:
     rows = [_rows(flow) for flow in flows]
     try:
         _write(rows, final=True)
-    except (DataError, IntegrityError, ValueError) as error:
+    except Exception as error:
+        if isinstance(error, OSError) or will_pass(error):
+            raise
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 

@@ -104,7 +104,7 @@ def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed:
     if found is not None:
         placed.add(found.pk)
         return _picture(log, found)
-    return Shown("text" if part.kind == "text" else "code", _printable(part.text[:SHOWN_TEXT]))
+    return Shown("text" if part.kind == "text" else "code", part.text[:SHOWN_TEXT])
 
 
 def _picture(log: RequestLog, one: LogImage) -> Shown:
@@ -115,11 +115,6 @@ def _rendered(turns: list[ShownTurn]) -> list[ShownTurn]:
     for part in (part for turn in turns for part in turn.parts if part.kind == "text"):
         part.html = rendered(part.text)
     return turns
-
-
-def _printable(text: str) -> str:
-    """Lone surrogates cannot be written in a page."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _final(images: list[LogImage]) -> list[LogImage]:

@@ -6,16 +6,24 @@ The files are in a folder that can be downloaded as a ZIP: each picture, the bod
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.content.json_text import parsed_or_none
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.recording import bodies
+from logsui.request.literals import (
+    JAVASCRIPT,
+    PYTHON,
+    Language,
+    Variable,
+    means_the_same_everywhere,
+    shell_header,
+    shell_word,
+)
 
 TOKEN = re.compile(r"sha256:[0-9a-f]{64}")
 INLINE_BYTES = 8000
@@ -49,9 +57,9 @@ class _Call:
     base: str
     path: str
     method: str
-    headers: dict[str, str]
+    headers: Mapping[str, str | Variable]
     content_type: str
-    document: Any
+    document: dict[str, Any] | None
     raw: bytes
     files: dict[str, str]
     folder: str
@@ -89,8 +97,8 @@ def folder_zip(log: RequestLog, payload: Payload, base: str) -> bytes:
 def _read(log: RequestLog, payload: Payload, base: str) -> _Call:
     text = bodies.request_text(payload)
     content_type = payload.request_headers.get("content-type", "application/json")
-    document = parsed_or_none(text) if "json" in content_type else None
-    plain = all(encoding.startswith("base64:padded") for _, _, encoding in payload.request_cuts)
+    parsed = parsed_or_none(text) if "json" in content_type else None
+    document = parsed if isinstance(parsed, dict) else None
     return _Call(
         address=base + log.path,
         base=f"{base}/v1",
@@ -98,21 +106,28 @@ def _read(log: RequestLog, payload: Payload, base: str) -> _Call:
         method=log.method,
         headers=_headers(log, document),
         content_type=content_type,
-        document=document if isinstance(document, dict) and plain and len(text) <= LITERAL_BYTES else None,
+        document=document if document is not None and _can_be_written(log, payload, text, document) else None,
         raw=text,
         files=_files(log, text.decode("utf-8", "replace")),
         folder=folder_name(log),
     )
 
 
-def _headers(log: RequestLog, document: Any) -> dict[str, str]:
-    """How the provider was chosen, said again. Values in braces are read from the environment."""
-    headers = {"x-portkey-api-key": "{LOUPE_API_KEY}"}
-    model = document.get("model") if isinstance(document, dict) else ""
+def _can_be_written(log: RequestLog, payload: Payload, text: bytes, document: dict[str, Any]) -> bool:
+    """Whether a literal is the same request; else the programs read the body as bytes from the folder."""
+    plain = all(encoding.startswith("base64:padded") for _, _, encoding in payload.request_cuts)
+    short = log.method == "POST" and len(text) <= LITERAL_BYTES
+    return plain and short and means_the_same_everywhere(document)
+
+
+def _headers(log: RequestLog, document: dict[str, Any] | None) -> dict[str, str | Variable]:
+    """How the provider was chosen, said again. Keys are read from the environment."""
+    headers: dict[str, str | Variable] = {"x-portkey-api-key": Variable("LOUPE_API_KEY")}
+    model = document.get("model") if document is not None else ""
     if log.virtual_key:
         named = isinstance(model, str) and model.startswith("@")
         return headers if named else headers | {"x-portkey-virtual-key": log.virtual_key.slug}
-    return headers | {"x-portkey-provider": log.provider, "authorization": f"Bearer {{{OWN_KEY}}}"}
+    return headers | {"x-portkey-provider": log.provider, "authorization": Variable(OWN_KEY, before="Bearer ")}
 
 
 def _files(log: RequestLog, text: str) -> dict[str, str]:
@@ -135,23 +150,16 @@ def _curl_needs_folder(call: _Call) -> bool:
 
 
 def _curl(call: _Call) -> str:
-    lines = [f"curl {_shell(call.address)}"]
+    lines = [f"curl --globoff {shell_word(call.address)}"]
+    if call.method != "POST":
+        lines.append(f"  -X {shell_word(call.method)}")
     for name, value in {**call.headers, "content-type": call.content_type}.items():
-        lines.append(f"  -H {_shell_header(name, value)}")
+        lines.append(f"  -H {shell_header(name, value)}")
     if _curl_needs_folder(call):
-        lines.append(f"  --data-binary @{call.folder}/{_body_name(call)}")
+        lines.append(f"  --data-binary {shell_word(f'@{call.folder}/{_body_name(call)}')}")
     elif call.raw:
-        lines.append(f"  -d {_shell(call.raw.decode())}")
+        lines.append(f"  --data-raw {shell_word(call.raw.decode())}")
     return " \\\n".join(lines)
-
-
-def _shell(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _shell_header(name: str, value: str) -> str:
-    variable = re.sub(r"\{(\w+)\}", r"$\1", value)
-    return f'"{name}: {variable}"' if variable != value else _shell(f"{name}: {value}")
 
 
 def _python(call: _Call) -> str:
@@ -161,7 +169,7 @@ def _python(call: _Call) -> str:
     lines += ["", "from openai import OpenAI", ""]
     if call.files:
         lines += [
-            f'HERE = Path("{call.folder}")  # the folder that Loupe packed for this request',
+            f"HERE = Path({PYTHON.text(call.folder)})  # the folder that Loupe packed for this request",
             "",
             "",
             "def picture(name):",
@@ -169,59 +177,60 @@ def _python(call: _Call) -> str:
             "",
             "",
         ]
-    headers = _environment(call.headers, lambda name: f'os.environ["{name}"]')
     lines += [
         "client = OpenAI(",
-        f"    base_url={json.dumps(call.base)},",
-        '    api_key=os.environ["LOUPE_API_KEY"],',
-        f"    default_headers={{{headers}}},",
+        f"    base_url={PYTHON.text(call.base)},",
+        f"    api_key={PYTHON.value(Variable('LOUPE_API_KEY'))},",
+        f"    default_headers={{{PYTHON.pairs(call.headers)}}},",
         ")",
-        f"body = {_literal(_python_body(call), call.files, _PYTHON_WORDS)}",
+        f"body = {_literal(_python_body(call, call.document), call.files, PYTHON)}",
     ]
-    return "\n".join([*lines, *_python_call(call)])
+    return "\n".join([*lines, *_python_call(call, call.document)])
 
 
-def _python_call(call: _Call) -> list[str]:
+def _python_call(call: _Call, document: dict[str, Any]) -> list[str]:
     method = METHODS.get(call.path)
     if method is None:
-        return [f"print(client.post({json.dumps(call.path.removeprefix('/v1'))}, body=body, cast_to=object))"]
-    if call.document.get("stream") is True:
+        return [f"print(client.post({PYTHON.text(call.path.removeprefix('/v1'))}, body=body, cast_to=object))"]
+    if document.get("stream") is True:
         return [f"for event in client.{method}(**body):", "    print(event)"]
     return [f"print(client.{method}(**body))"]
 
 
-def _python_body(call: _Call) -> dict[str, Any]:
+def _python_body(call: _Call, document: dict[str, Any]) -> dict[str, Any]:
     if call.path not in METHODS:
-        return dict(call.document)
-    known = {name: value for name, value in call.document.items() if name in SDK_FIELDS}
-    extra = {name: value for name, value in call.document.items() if name not in SDK_FIELDS}
+        return document
+    known = {name: value for name, value in document.items() if name in SDK_FIELDS}
+    extra = {name: value for name, value in document.items() if name not in SDK_FIELDS}
     return known | ({"extra_body": extra} if extra else {})
 
 
 def _python_bytes(call: _Call) -> Iterator[str]:
-    headers = _environment(call.headers, lambda name: f'os.environ["{name}"]')
+    headers = PYTHON.pairs({**call.headers, "content-type": call.content_type})
     yield from ("import os", "import urllib.request", "from pathlib import Path", "")
-    yield f'body = Path("{call.folder}/{_body_name(call)}").read_bytes()'
-    yield f'headers = {{{headers}, "content-type": {json.dumps(call.content_type)}}}'
-    yield f"request = urllib.request.Request({json.dumps(call.address)}, body, headers, method={json.dumps(call.method)})"
+    yield f"body = Path({PYTHON.text(f'{call.folder}/{_body_name(call)}')}).read_bytes()"
+    yield f"headers = {{{headers}}}"
+    address, method = PYTHON.text(call.address), PYTHON.text(call.method)
+    yield f"request = urllib.request.Request({address}, body, headers, method={method})"
     yield "print(urllib.request.urlopen(request).read().decode())"
 
 
 def _node(call: _Call) -> str:
-    headers = _environment(call.headers, lambda name: f"process.env.{name}")
     lines = []
     if call.files or call.document is None:
         lines += ['import { readFileSync } from "node:fs";', ""]
     if call.document is None:
-        lines += [f'const body = readFileSync("{call.folder}/{_body_name(call)}");']
+        lines += [f"const body = readFileSync({JAVASCRIPT.text(f'{call.folder}/{_body_name(call)}')});"]
     else:
         if call.files:
-            lines += [f'const picture = (name) => readFileSync(`{call.folder}/${{name}}`).toString("base64");', ""]
-        lines += [f"const body = JSON.stringify({_literal(call.document, call.files, _NODE_WORDS)});"]
+            folder = JAVASCRIPT.text(f"{call.folder}/")
+            lines += [f'const picture = (name) => readFileSync({folder} + name).toString("base64");', ""]
+        lines += [f"const body = JSON.stringify({_literal(call.document, call.files, JAVASCRIPT)});"]
+    headers = JAVASCRIPT.pairs({**call.headers, "content-type": call.content_type})
     lines += [
-        f"const answer = await fetch({json.dumps(call.address)}, {{",
-        f"  method: {json.dumps(call.method)},",
-        f'  headers: {{ {headers}, "content-type": {json.dumps(call.content_type)} }},',
+        f"const answer = await fetch({JAVASCRIPT.text(call.address)}, {{",
+        f"  method: {JAVASCRIPT.text(call.method)},",
+        f"  headers: {{ {headers} }},",
         "  body,",
         "});",
         "console.log(await answer.text());",
@@ -229,42 +238,26 @@ def _node(call: _Call) -> str:
     return "\n".join(lines)
 
 
-def _environment(headers: dict[str, str], read: Callable[[str], str]) -> str:
-    """Pairs of a literal for Python and Node alike; `{NAME}` in a value is read from the environment."""
-
-    def value(text: str) -> str:
-        before, brace, rest = text.partition("{")
-        if not brace:
-            return json.dumps(text)
-        return (f"{json.dumps(before)} + " if before else "") + read(rest.rstrip("}"))
-
-    return ", ".join(f"{json.dumps(name)}: {value(text)}" for name, text in headers.items())
-
-
-_PYTHON_WORDS = {True: "True", False: "False", None: "None"}
-_NODE_WORDS = {True: "true", False: "false", None: "null"}
-
-
-def _literal(value: Any, files: dict[str, str], words: dict[bool | None, str], depth: int = 0) -> str:
-    """A value as Python and JavaScript both write it, but for three words; a picture's token becomes `picture("i0.png")`."""
+def _literal(value: Any, files: dict[str, str], language: Language, depth: int = 0) -> str:
+    """A JSON value in the language; a picture's token becomes `picture("i0.png")`."""
     inner, outer = "    " * (depth + 1), "    " * depth
     if isinstance(value, dict) and value:
-        pairs = (f"{inner}{json.dumps(name)}: {_literal(one, files, words, depth + 1)}" for name, one in value.items())
+        pairs = (
+            f"{inner}{language.text(name)}: {_literal(one, files, language, depth + 1)}" for name, one in value.items()
+        )
         return "{\n" + ",\n".join(pairs) + f",\n{outer}}}"
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(inner + _literal(one, files, words, depth + 1) for one in value) + f",\n{outer}]"
-    if isinstance(value, bool) or value is None:
-        return words[value]
-    return _text_literal(value, files) if isinstance(value, str) else json.dumps(value)
+        return "[\n" + ",\n".join(inner + _literal(one, files, language, depth + 1) for one in value) + f",\n{outer}]"
+    return _text_literal(value, files, language) if isinstance(value, str) else language.plain(value)
 
 
-def _text_literal(text: str, files: dict[str, str]) -> str:
+def _text_literal(text: str, files: dict[str, str], language: Language) -> str:
     parts, done = [], 0
     for match in TOKEN.finditer(text):
         if match[0] in files:
-            parts += [json.dumps(text[done : match.start()])] if match.start() > done else []
-            parts.append(f'picture("{files[match[0]]}")')
+            parts += [language.text(text[done : match.start()])] if match.start() > done else []
+            parts.append(f"picture({language.text(files[match[0]])})")
             done = match.end()
     if done < len(text) or not parts:
-        parts.append(json.dumps(text[done:]))
+        parts.append(language.text(text[done:]))
     return " + ".join(parts)

@@ -105,6 +105,5 @@ class Tree:
 
 
 def _printable(text: str) -> str:
-    """Without lone surrogates, which no page can hold, and with runs of what may be base64 cut short."""
-    clean = text.encode("utf-8", "replace").decode()
-    return LONG_RUN.sub(lambda run: f"{run[0][:40]}… ({len(run[0]):,} characters)", clean)
+    """With runs of what may be base64 cut short."""
+    return LONG_RUN.sub(lambda run: f"{run[0][:40]}… ({len(run[0]):,} characters)", text)

@@ -157,6 +157,8 @@ def changes(stretches: Iterable[Stretch]) -> SafeString:
 @register.simple_tag(takes_context=True)
 def section(context: template.Context) -> str:
     """Which of the places in the rail the page belongs to."""
+    if "request" not in context:  # the page of an unexpected failure
+        return ""
     steps = context["request"].path.split("/")
     return SECTIONS.get(steps[3] if steps[1:2] == ["w"] and len(steps) > 3 else steps[1], "")
 

@@ -116,6 +116,11 @@ class Variable:
         return self.kind != "unused"
 
     @property
+    def literal(self) -> str:
+        """The name as Python and JavaScript write it."""
+        return json.dumps(self.name, ensure_ascii=False)
+
+    @property
     def picture(self) -> str:
         match = PICTURE.fullmatch(self.value.strip())
         return match[1] if match else ""

@@ -42,5 +42,4 @@ class Command(BaseCommand):
         if supervised:
             signal.signal(ASK_NO_MORE, lambda *_: worker.ask_no_more())
             end_with_parent(worker.stop)
-        if not worker.run():
-            raise CommandError("The worker broke; its log says why.")
+        worker.run()

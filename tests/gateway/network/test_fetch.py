@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -10,10 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpcore
+import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.network.addresses import is_public
-from gateway.network.fetch import Fetcher, FetchFailed, GuardedBackend
+from gateway.network.fetch import Fetcher, FetchFailed, GuardedBackend, _checked
 from tests.pictures import picture
 
 PICTURE = picture()
@@ -210,3 +214,52 @@ def test_closed_refused_and_unknown_hosts_read_the_same() -> None:
             fetcher(GuardedBackend(())).get(url)
         texts.add(str(failed.value))
     assert len(texts) == 1
+
+
+ODD_HOSTS = [
+    "example.com",
+    "xn--",
+    "xn--a",
+    "xn--\N{SNOWMAN}",
+    "[::1%25eth0]",
+    "[fe80::1%\N{SNOWMAN}]",
+    "1.2.3.4.",
+    "\u3002",
+    "a" * 64,
+]
+ODD_PORTS = [
+    "",
+    ":65536",
+    ":-1",
+    ":0",
+    ":99999999999999999999",
+    ":\N{ARABIC-INDIC DIGIT ONE}",
+    ":80:80",
+    ": 80",
+    ":8_0",
+]
+
+
+def hostile_urls() -> st.SearchStrategy[str]:
+    parts = st.tuples(
+        st.sampled_from(["http://", "HTTP:", "https://", "//", "http:///", "\x00http://", "http://\u202e"]),
+        st.sampled_from(["", "user@", "a:b@", "@"]),
+        st.sampled_from(ODD_HOSTS) | st.text(max_size=20),
+        st.sampled_from(ODD_PORTS) | st.integers().map(lambda number: f":{number}"),
+        st.text(max_size=20),
+    )
+    return parts.map("".join) | st.text(max_size=60)
+
+
+@settings(max_examples=500)
+@given(hostile_urls())
+def test_a_hostile_address_is_refused_with_a_reason_and_nothing_else(url: str) -> None:
+    with pytest.raises(FetchFailed):
+        fetcher(CountingBackend()).get(url)
+
+
+@settings(max_examples=500)
+@given(hostile_urls())
+def test_so_is_one_that_a_redirect_names(url: str) -> None:
+    with contextlib.suppress(FetchFailed):
+        httpcore.URL(str(_checked(url, base=httpx.URL("http://example.com/a/b"))))

@@ -8,7 +8,9 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 import zipfile
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -122,3 +124,76 @@ def test_an_upload_is_sent_as_the_same_bytes(stage: Stage, browser: Browser, pro
     run(program, copied(browser, id, program), tmp_path, stage)
     first, again = stage.case.requests
     assert first.body == again.body == body
+
+
+EVERY_CHARACTER = "".join(map(chr, [*range(1, 256), 0x2028, 0x2029, 0x202E, 0xFEFF, 0x1F600]))
+COMMANDS_OF_A_STRANGER = [
+    "$(touch owned)",
+    "`touch owned`",
+    "'; touch owned; '",
+    '"; touch owned; "',
+    "{LOUPE_API_KEY}$(touch owned)",
+    "\\'; touch owned #",
+    "' + __import__('os').system('touch owned') + '",
+    '" + __import__("os").system("touch owned") + "',
+    "{__import__('os').system('touch owned')}",
+    '${require("node:fs").writeFileSync("owned","")}',
+    '" + process.getBuiltinModule("fs").writeFileSync("owned","") + "',
+    "`+process.getBuiltinModule('fs').writeFileSync('owned','')+`",
+    "sha256:" + "0" * 64,
+    "\\",
+    "%s%n{}{0}",
+    "!!",
+    "~root *",
+    "@owned",
+]
+
+
+def test_hostile_text_anywhere_in_a_body_stays_text(
+    stage: Stage, browser: Browser, program: str, tmp_path: Path
+) -> None:
+    texts = [EVERY_CHARACTER, *COMMANDS_OF_A_STRANGER]
+    fields = {"user": "".join(COMMANDS_OF_A_STRANGER), "metadata": {text: text for text in texts}}
+    stage.chat({"messages": [{"role": "user", "content": text} for text in texts], **fields, **dict.fromkeys(texts, 1)})
+    run(program, copied(browser, stage.log()["id"], program), tmp_path, stage)
+    first, again = sent_again(stage)
+    assert first == again
+    assert [path.name for path in tmp_path.iterdir()] == [COMMANDS[program][-1]]
+
+
+def test_hostile_text_in_a_content_type_stays_text(
+    stage: Stage, browser: Browser, program: str, tmp_path: Path
+) -> None:
+    for text in [*COMMANDS_OF_A_STRANGER, "".join(map(chr, range(0x20, 0x7F)))]:
+        stage.case.requests.clear()
+        fresh = replace(stage, trace=f"trace-{uuid.uuid4()}")
+        fresh.chat(content_type=f"application/json; charset={text}")
+        run(program, copied(browser, fresh.log()["id"], program), tmp_path, fresh)
+        assert sent_again(fresh)[0] == sent_again(fresh)[1]
+    assert [path.name for path in tmp_path.iterdir()] == [COMMANDS[program][-1]]
+
+
+def test_an_odd_path_stays_a_path(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
+    path = "/v1/odd/$(touch$IFS'owned');'$(touch$IFS'owned')[1-3]%60touch"
+    stage.post(path, json.dumps({"model": f"@{stage.slug}/m"}).encode())
+    run(program, copied(browser, stage.log()["id"], program), tmp_path, stage)
+    first, again = stage.case.requests
+    assert first.path == again.path
+    assert [path.name for path in tmp_path.iterdir()] == [COMMANDS[program][-1]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['{"__proto__": {"a": 1}}', '"\\ud800"', "9007199254740993", "[" * 100 + "]" * 100],
+    ids=["prototype", "half-a-surrogate", "large-integer", "deep"],
+)
+def test_what_a_literal_cannot_say_is_sent_as_bytes(
+    stage: Stage, browser: Browser, program: str, tmp_path: Path, value: str
+) -> None:
+    body = f'{{"model": "@{stage.slug}/m", "messages": [], "odd": {value}}}'.encode()
+    stage.post("/v1/chat/completions", body)
+    id = stage.log()["id"]
+    zipfile.ZipFile(io.BytesIO(browser.get(f"/w/default/logs/{id}/folder.zip").body)).extractall(tmp_path)
+    run(program, copied(browser, id, program), tmp_path, stage)
+    first, again = stage.case.requests
+    assert first.body == again.body
