@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def env_choice(name: str, default: str, *choices: str) -> str:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(text, strict=False) for text in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be addresses or networks such as 10.0.0.0/8: {error}.") from None
 
 
 def kept_secret(path: Path) -> str:
@@ -73,6 +81,7 @@ ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / 
 
 # The front gate
 ALLOWED_HOSTS = env_list("LOUPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+PROXIES = env_networks("LOUPE_PROXIES")
 MAX_BODY_BYTES = env_int("LOUPE_MAX_BODY_MB", 64) * MIB
 BYTES_IN_FLIGHT = env_int("LOUPE_BYTES_IN_FLIGHT_MB", 256) * MIB
 CALLS_IN_FLIGHT = env_int("LOUPE_CALLS_IN_FLIGHT", 1024)
@@ -191,7 +200,8 @@ BEHIND_TLS = env_choice("LOUPE_HTTPS", "off", "on", "off") == "on"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
-SESSION_COOKIE_NAME = "loupe_session"
+SESSION_COOKIE_NAME = "__Host-loupe_session" if BEHIND_TLS else "loupe_session"
+CSRF_COOKIE_NAME = "__Host-loupe_csrf" if BEHIND_TLS else "csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

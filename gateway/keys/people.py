@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,6 +34,11 @@ def create_owner(*, workspace: Workspace, username: str) -> User:
         user.save()
     Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
     return user
+
+
+def is_session(key: str) -> bool:
+    """Whether a session cookie is that of somebody who is logged in."""
+    return SESSION_KEY in SessionStore(session_key=key)
 
 
 def create_login_link(*, user: User) -> str:

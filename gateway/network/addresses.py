@@ -6,7 +6,10 @@ Python's `is_global` calls NAT64, IPv4-compatible, ISATAP and site-local forms g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
 
 DENIED_V4 = tuple(
     IPv4Network(text)
@@ -65,3 +68,20 @@ def _public_v4(ip: IPv4Address) -> bool:
 def _public_v6(ip: IPv6Address) -> bool:
     isatap = (int(ip) >> 32) & 0xFFFF_FFFF in ISATAP
     return ip in ALLOWED_V6 and not isatap and not any(ip in network for network in DENIED_V6)
+
+
+def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Who really called: the last address of `X-Forwarded-For` that is none of the operator's own proxies.
+
+    What a client writes there itself stands before what the proxies add, and is not looked at. Of IPv6 the network (/64)
+    stands for the caller, who has all of it.
+    """
+    chain = [*(part.strip() for part in forwarded.split(",")), peer] if forwarded else [peer]
+    for text in reversed(chain):
+        try:
+            ip = ip_address(text.strip("[]").partition("%")[0])
+        except ValueError:
+            return peer
+        if not any(ip in network for network in proxies):
+            return str(IPv6Network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+    return peer

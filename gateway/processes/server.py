@@ -13,12 +13,14 @@ import resource
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error, close_old_connections
 
 from gateway.errors import NotRecorded
+from gateway.keys import people
 from gateway.keys.in_memory import POLL_SECONDS, KeysInMemory
 from gateway.network.http_client import Pool
 from gateway.pictures import prompt_pictures
@@ -114,6 +116,8 @@ class Server:
             proxy,
             self.django,
             hosts,
+            settings.PROXIES,
+            _in_thread("sessions", _from_database(people.is_session)),
             idle_seconds=settings.BODY_IDLE_SECONDS,
             picture_bytes=settings.FETCH_MAX_BYTES,
             import_bytes=settings.MAX_BODY_BYTES,
@@ -157,6 +161,12 @@ def _from_database(read: Callable[P, T]) -> Callable[P, T]:
             close_old_connections()
 
     return reading
+
+
+def _in_thread(name: str, read: Callable[[str], T]) -> Callable[[str], Awaitable[T]]:
+    """In a thread of its own, so that nothing else that threads do can hold it up."""
+    thread, loop = ThreadPoolExecutor(1, name), asyncio.get_running_loop()
+    return lambda text: loop.run_in_executor(thread, read, text)
 
 
 async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
@@ -24,10 +24,14 @@ from gateway.errors import (
     Overloaded,
     TooLarge,
     TooSlow,
+    Unauthorized,
     unexpected,
 )
 from gateway.ids import uuid7
+from gateway.network.addresses import Network, client_address
+from gateway.proxy.admission import Shares
 from gateway.proxy.answer_headers import own_headers
+from gateway.proxy.call_options import read_call_options
 from gateway.proxy.proxy import ClientGone, Proxy
 from gateway.proxy.refusal import send_error
 from gateway.proxy.relay import AnswerBrokenOff
@@ -38,11 +42,15 @@ log = logging.getLogger(__name__)
 HEADER_BYTES = 64 * 1024
 HEADER_COUNT = 100
 PAGE_BODY_BYTES = 1024 * 1024
-PAGE_BODY_SECONDS = 600.0
-UPLOADS_AT_ONCE = 8  # Django spools a body to disk before it asks who sends it
+PAGE_BODY_SECONDS, PAGE_BYTES_A_SECOND = 20.0, 64 * 1024
+STRANGER_BODY_BYTES = 16 * 1024  # a login is far smaller
+STRANGER_BODY_SECONDS = 10.0
+UPLOADS_AT_ONCE = 8  # Django spools a body to disk
 DISCARD_BYTES = 64 * 1024 * 1024
-DISCARD_SECONDS = 5.0
+DISCARD_SECONDS, SHORT_DISCARD_SECONDS = 30.0, 5.0
+DISCARDS_AT_ONCE = 512
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
+SESSION = re.compile(r"(?:^|;\s*)(?:__Host-)?loupe_session=([a-z0-9]+)")
 SLASHES = re.compile(r"//+")
 PICTURES = re.compile(r"/w/[^/]+/pictures")  # where the prompt editor uploads them
 IMPORT = re.compile(r"/w/[^/]+/sets/[^/]+/import")  # where many come at once, with the cases they are of
@@ -55,24 +63,32 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 @dataclass(slots=True)
 class FrontGate:
-    """One a process. `hosts` are the names that Host may say; "*" opens it."""
+    """One a process. `hosts` are the names that Host may say; "*" opens it. `proxies` are the operator's own.
+
+    `is_session` tells whether the value of a session cookie is that of somebody who is logged in.
+    """
 
     proxy: Proxy
     django: Asgi
     hosts: Sequence[str]
+    proxies: Sequence[Network]
+    is_session: Callable[[str], Awaitable[bool]]
     idle_seconds: float
     picture_bytes: int
     import_bytes: int
-    uploads: int = 0
+    uploads: Shares = field(default_factory=lambda: Shares(UPLOADS_AT_ONCE))
+    discarding: int = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = SLASHES.sub("/", _raw_path(scope))
+        if path in ("/healthz", "/readyz"):  # whoever asks and by whatever name: a probe knows an address only
+            await self._health(path, send)
+            return
         counted = _Counted(receive)
         try:
             headers = self._checked_headers(scope["headers"])
-            if path in ("/healthz", "/readyz"):
-                await self._health(path, send)
-            elif (version := API.match(path)) and not DJANGO_V1.match(path):
+            scope = {**scope, "client": (self._address(scope, headers), 0)}
+            if (version := API.match(path)) and not DJANGO_V1.match(path):
                 _check_segments(path)
                 _take_key_of_query(scope, headers)
                 await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, counted, send)
@@ -82,10 +98,11 @@ class FrontGate:
                 await self._page(unquote(path), scope, headers, counted, send)
         except GatewayError as error:
             if "expect" not in headers_of(scope) or counted.begun:
-                await _discard_rest(counted)
+                await self._discard_rest(counted, error)
             await send_error(send, error, own=_own(headers_of(scope)), close=True)
-        except ClientGone:
-            log.debug("client left before its request was whole")
+        except ClientGone:  # or it is there, and what it sent is no HTTP body
+            broken = BadRequest("The request's body broke off, or its chunks are malformed.", code="bad_body")
+            await send_error(send, broken, own=_own(headers_of(scope)), close=True)
         except AnswerBrokenOff:
             raise
         except Exception as error:
@@ -105,8 +122,6 @@ class FrontGate:
             if key == "host" and key in headers:
                 raise BadRequest("The request has two Host headers.", code="bad_host")
             headers.setdefault(key, value.decode("latin-1"))
-        if "content-length" in headers and "transfer-encoding" in headers:
-            raise BadRequest("The request has both Content-Length and Transfer-Encoding.", code="bad_framing")
         self._check_host(headers.get("host", ""))
         if FETCH_MARKER in headers:
             raise BadRequest("Loupe does not fetch pictures from itself.", code="fetch_loop")
@@ -129,22 +144,74 @@ class FrontGate:
         await send({"type": "http.response.start", "status": 200 if ready else 503, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    def _address(self, scope: Message, headers: dict[str, str]) -> str:
+        peer = scope["client"][0] if scope.get("client") else ""
+        return client_address(peer, headers.get("x-forwarded-for", "") if self.proxies else "", self.proxies)
+
     async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
-        """Django's part, behind a cap on bytes and on the time between them."""
+        """Django's part, behind caps on bytes and time, which are tight until it is known who sends."""
         if "\0" in path or b"%00" in scope["query_string"]:
             raise BadRequest("The address holds a NUL, which no name here has.")
         length, most = headers.get("content-length", "0"), self._most(path)
         if not length.isdigit() or int(length) > most:
             raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
         scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+        if length == "0" and "transfer-encoding" not in headers:
+            await self.django(scope, receive, send)
+            return
+        with self.proxy.strangers.place(scope["client"][0]):
+            sender = await self._sender(path, headers)
+            if sender is None:
+                receive = await self._body_of_stranger(int(length), receive)
+        if sender is None:
+            await self.django(scope, receive, send)
+        else:
+            await self._page_with_body(sender, most, int(length), scope, receive, send)
+
+    async def _page_with_body(
+        self, sender: Hashable, most: int, length: int, scope: Message, receive: _Counted, send: Send
+    ) -> None:
         is_upload = most > PAGE_BODY_BYTES
-        if is_upload and self.uploads >= UPLOADS_AT_ONCE:
+        if is_upload and not self.uploads.take(1, sender):
             raise Overloaded("Too many pictures are being uploaded at once. Try again in a few seconds.")
-        self.uploads += is_upload
+        seconds = PAGE_BODY_SECONDS + (length or most) / PAGE_BYTES_A_SECOND
         try:
-            await self.django(scope, _capped(receive, self.idle_seconds, most), send)
+            await self.django(scope, _capped(receive, self.idle_seconds, seconds, most), send)
         finally:
-            self.uploads -= is_upload
+            if is_upload:
+                self.uploads.give_back(1, sender)
+
+    async def _sender(self, path: str, headers: dict[str, str]) -> Hashable:
+        """Whose key or session it is that comes with a page; None for that of nobody."""
+        if DJANGO_V1.match(path):
+            holder = self.proxy.keys.known.holder(read_call_options(headers).gateway_key)
+            return holder.id if holder else None
+        cookie = SESSION.search(headers.get("cookie", ""))
+        return cookie[1] if cookie and await self.is_session(cookie[1]) else None
+
+    async def _body_of_stranger(self, length: int, receive: _Counted) -> _Counted:
+        """Read whole before anything of Django's is begun for it."""
+        if length > STRANGER_BODY_BYTES:
+            raise Unauthorized(
+                f"Whoever is not logged in, or has no key that is known here, may send {STRANGER_BODY_BYTES >> 10} KiB. "
+                "Log in again."
+            )
+        capped, pieces = _capped(receive, self.idle_seconds, STRANGER_BODY_SECONDS, STRANGER_BODY_BYTES), []
+        while not receive.whole:
+            pieces.append(await capped())
+        return _Counted(_replayed(pieces, receive))
+
+    async def _discard_rest(self, receive: _Counted, error: GatewayError) -> None:
+        """Read on, so that whoever is still sending sees the answer and not a reset; not for too many, nor for long."""
+        if self.discarding >= DISCARDS_AT_ONCE or receive.whole:
+            return
+        self.discarding += 1
+        is_sending = isinstance(error, Overloaded | TooLarge)  # one that is late has stalled, a stranger gets less
+        seconds = DISCARD_SECONDS if is_sending else SHORT_DISCARD_SECONDS
+        try:
+            await _discard(receive, seconds)
+        finally:
+            self.discarding -= 1
 
     def _most(self, path: str) -> int:
         if IMPORT.fullmatch(path):
@@ -190,8 +257,18 @@ class _Counted:
         return message
 
 
-def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
-    size, deadline = 0, time.monotonic() + PAGE_BODY_SECONDS
+def _replayed(messages: list[Message], receive: Receive) -> Receive:
+    """What was read, then whatever comes."""
+    left = iter(messages)
+
+    async def replay() -> Message:
+        return next(left, None) or await receive()
+
+    return replay
+
+
+def _capped(receive: _Counted, idle_seconds: float, seconds: float, most: int) -> Receive:
+    size, deadline = 0, time.monotonic() + seconds
 
     async def capped() -> Message:
         nonlocal size
@@ -202,6 +279,8 @@ def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
                 message = await receive()
         except TimeoutError:
             raise TooSlow("The request's body did not come in time.", code="body_timeout") from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
         size += len(message.get("body", b""))
         if size > most:
             raise TooLarge(f"This page takes at most {most >> 20} MiB.")
@@ -210,14 +289,14 @@ def _capped(receive: _Counted, idle_seconds: float, most: int) -> Receive:
     return capped
 
 
-async def _discard_rest(receive: _Counted) -> None:
+async def _discard(receive: _Counted, seconds: float) -> None:
     size = 0
     try:
-        async with asyncio.timeout(DISCARD_SECONDS):
+        async with asyncio.timeout(seconds):
             while not receive.whole and size < DISCARD_BYTES:
                 size += len((await receive()).get("body", b""))
     except TimeoutError:
-        log.debug("a refused client was still sending after %g s", DISCARD_SECONDS)
+        log.debug("a refused client was still sending after %g s", seconds)
 
 
 def headers_of(scope: Message) -> dict[str, str]:

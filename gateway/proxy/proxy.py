@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
 from gateway.ids import uuid7
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
+from gateway.proxy.admission import Shares, Strangers
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import CallOptions, read_call_options
 from gateway.proxy.exchange import Exchange
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BODY_SECONDS = 60.0
 BYTES_A_SECOND = 256 * 1024
+TOO_MUCH = "The gateway, or this key's share of it, has too much in flight. Try again in a second."
+Sharing = tuple[Hashable, ...]
 
 
 @dataclass(slots=True)
@@ -60,7 +63,8 @@ class Proxy:
         self.outbound, self.prompts = outbound, prompts
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": ModelList(keys)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
-        self.bytes = self.calls = 0
+        self.bytes, self.calls = Shares(limits.bytes_in_flight), Shares(limits.calls_in_flight)
+        self.strangers = Strangers()
         self.next_look: asyncio.Future[None] = self.loop.create_future()
         self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
 
@@ -73,20 +77,20 @@ class Proxy:
         arrived = time.perf_counter()
         options = read_call_options(headers)
         prompt_call = PromptCall.of(path) if scope["method"] == "POST" else None
-        holder = await self._authenticate(options, "prompts.use" if prompt_call else "completions.write")
-        clock = _BodyClock(self._admit(headers.get("content-length", "")), self.limits.body_idle_seconds)
-        self.calls += 1
-        self.bytes += clock.reserved
+        scope_needed = "prompts.use" if prompt_call else "completions.write"
+        holder = await self._authenticate(options, scope_needed, scope["client"][0])
+        sharing = holder.id, f"workspace {holder.workspace}"
+        clock = _BodyClock(self._admit(headers.get("content-length", ""), sharing), self.limits.body_idle_seconds)
         try:
-            body = await self._read_body(receive, clock)
+            body = await self._read_body(receive, clock, sharing)
             draft = Inbound(uuid7(), path, scope, headers, options, holder, body, arrived)
             if prompt_call:
                 await self._call_prompt(prompt_call, draft, receive, send)
             else:
                 await self._relay(draft, receive, send)
         finally:
-            self.calls -= 1
-            self.bytes -= clock.reserved
+            self.calls.give_back(1, *sharing)
+            self.bytes.give_back(clock.reserved, *sharing)
 
     async def _call_prompt(self, call: PromptCall, draft: Inbound, receive: Receive, send: Send) -> None:
         """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""
@@ -121,14 +125,15 @@ class Proxy:
         prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
         await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
 
-    async def _authenticate(self, options: CallOptions, scope: str) -> KeyHolder:
+    async def _authenticate(self, options: CallOptions, scope: str, address: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
         try:
             return self.keys.authenticate(options.gateway_key, scope)
         except Unauthorized:
             if not options.gateway_key:
                 raise
-        await self._next_look()
+        with self.strangers.place(address):
+            await self._next_look()
         return self.keys.authenticate(options.gateway_key, scope)
 
     async def _next_look(self) -> None:
@@ -145,17 +150,19 @@ class Proxy:
     def _exchange(self, call: Call) -> Exchange:
         return Exchange(call, self.journal, required=self.limits.recording_required)
 
-    def _admit(self, declared: str) -> int:
-        """Bytes to reserve for this request, from its headers alone."""
+    def _admit(self, declared: str, sharing: Sharing) -> int:
+        """Take a place for this request and room for its bytes, judged by its headers alone; answers how many bytes."""
         length = int(declared) if declared.isdigit() else 0
         if length > self.limits.body_bytes:
             raise _too_large(self.limits.body_bytes)
-        full = self.bytes + length > self.limits.bytes_in_flight and self.calls > 0
-        if full or self.calls >= self.limits.calls_in_flight:
-            raise Overloaded("The gateway has too much in flight. Try again in a second.")
+        if not self.calls.take(1, *sharing):
+            raise Overloaded(TOO_MUCH)
+        if not self.bytes.take(length, *sharing):
+            self.calls.give_back(1, *sharing)
+            raise Overloaded(TOO_MUCH)
         return length
 
-    async def _read_body(self, receive: Receive, clock: _BodyClock) -> bytes:
+    async def _read_body(self, receive: Receive, clock: _BodyClock, sharing: Sharing) -> bytes:
         """The whole body, within the limits of size, of silence between its pieces, and of time in all."""
         task = asyncio.current_task(self.loop)
         assert task is not None
@@ -170,7 +177,7 @@ class Proxy:
                 clock.heard(len(pieces[-1]))
                 if clock.size > self.limits.body_bytes:
                     raise _too_large(self.limits.body_bytes)
-                self._reserve_more(clock)
+                self._reserve_more(clock, sharing)
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except asyncio.CancelledError:
@@ -184,15 +191,14 @@ class Proxy:
         finally:
             del self.reading[task]
 
-    def _reserve_more(self, clock: _BodyClock) -> None:
+    def _reserve_more(self, clock: _BodyClock, sharing: Sharing) -> None:
         """A body without a declared length is counted as it comes."""
         more = clock.size - clock.reserved
         if more <= 0:
             return
-        if self.bytes + more > self.limits.bytes_in_flight and self.calls > 1:
-            raise Overloaded("The gateway has too much in flight. Try again in a second.")
+        if not self.bytes.take(more, *sharing, alone=self.calls.used == 1):
+            raise Overloaded(TOO_MUCH)
         clock.reserved += more
-        self.bytes += more
 
     async def stop_slow_bodies(self) -> None:
         """End the reading of bodies that are over their time. A timer for each request would cost more than its auth."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from argparse import ArgumentParser
@@ -14,7 +15,9 @@ from granian.http import HTTP1Settings
 from gateway.processes.setup import prepare
 from gateway.processes.supervisor import end_with_parent
 
-HEADER_MILLISECONDS = 10_000
+HEADER_MILLISECONDS = 75_000  # for the next request's, too: load balancers keep a connection for 60 s
+CONNECTIONS = 16_384
+DESCRIPTORS_FOR_THE_REST = 2_048
 BUFFER_BYTES = 1024 * 1024
 KILL_SECONDS = 40
 
@@ -52,8 +55,16 @@ class Command(BaseCommand):
             respawn_interval=0.5,
             workers_kill_timeout=KILL_SECONDS,
             backlog=1024,
-            backpressure=2048,
+            backpressure=_connections(),
         ).serve()
+
+
+def _connections() -> int:
+    """As many as the system lets a process have, but for what it needs to reach providers and files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        CONNECTIONS if most == resource.RLIM_INFINITY else max(min(CONNECTIONS, most - DESCRIPTORS_FOR_THE_REST), 256)
+    )
 
 
 def check_port(host: str, port: int) -> None:

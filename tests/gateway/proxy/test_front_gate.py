@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conftest import Stage
+from tests.logsui.browser import Browser
 from tests.loupe import Loupe, until
 
 
@@ -148,16 +149,17 @@ def test_more_bytes_in_flight_than_allowed_are_told_to_come_back(own_loupe: Call
 
 def test_more_uploads_at_once_than_allowed_are_told_to_come_back(own_loupe: Callable[..., Loupe]) -> None:
     loupe, path = own_loupe(LOUPE_BODY_IDLE_SECONDS="3"), "/w/default/pictures"
+    cookie = "; ".join(f"{one.name}={one.value}" for one in Browser(loupe, loupe.link).jar)
     with ExitStack() as holders:
 
         def refused() -> bool:
             """One that was admitted holds its place until its body stalls too long."""
             holder = holders.enter_context(socket.create_connection(("127.0.0.1", loupe.port), timeout=10))
-            holder.sendall(head(loupe, "content-length: 1000", path=path) + b"x")
-            return loupe.call(path, b"none")[0] == 429
+            holder.sendall(head(loupe, "content-length: 1000", f"cookie: {cookie}", path=path) + b"x")
+            return loupe.call(path, b"none", headers={"cookie": cookie})[0] == 429
 
         until(refused, "the limit is reached")
-    until(lambda: loupe.call(path, b"none")[0] == 403, "there is room again")
+    until(lambda: loupe.call(path, b"none", headers={"cookie": cookie})[0] == 403, "there is room again")
 
 
 def test_an_address_with_a_nul_is_refused(stage: Stage) -> None:

@@ -94,7 +94,7 @@ def run(folder: Path, where: str, error: BaseException) -> tuple[list[dict[str, 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"method": "POST", "query_string": b""}
+        scope = {"method": "POST", "query_string": b"", "client": ("127.0.0.1", 1)}
         try:
             await proxy("/chat/completions", scope, HEADERS, receive, send)
         except asyncio.CancelledError:
