@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from gateway.content.json_text import parse
 from gateway.content.plain_text import clean_text
 from gateway.errors import BadRequest, NotFound, TooLarge
 from gateway.keys.in_memory import KeysInMemory
+from prompts.language.budget import Budget, TooMuch
 from prompts.language.rendering import Pictures, PromptProblem, render_messages
 from prompts.library.lookup import Library, NoSuchPrompt, Served
 
@@ -26,6 +28,7 @@ PATH = re.compile(r"/prompts/(?P<id>[^/]+)/(?P<verb>completions|render)")
 ENDPOINT = "/chat/completions"
 OWN_FIELDS = frozenset({"variables", "prompt_id", "promptID", "promptId"})
 LONGEST_KEPT = 20_000
+THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ class Made:
     about: dict[str, Any]
 
 
-class NeedsDisk(Exception):
-    """Something is not in memory: it is to be done again in a thread."""
+class NeedsThread(Exception):
+    """Something is not in memory, or takes long: it is to be done again in a thread."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class PromptCalls:
     fetch: Callable[[str, int], Served]
     picture: Callable[[int, str], str]
     body_bytes: int
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "prompts"))
 
     async def make(self, call: PromptCall, body: bytes, workspace: int, look: Callable[[], Awaitable[None]]) -> Made:
         """The chat call. A prompt that is not known waits for the next look into the database.
@@ -82,20 +86,25 @@ class PromptCalls:
         return made
 
     def from_memory(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
-        """What needs neither database nor disk, which is nearly every call.
+        """What needs neither database nor disk nor long, which is nearly every call.
 
         Raises:
-            NeedsDisk: it does. NoSuchPrompt, PromptProblem: it cannot be made.
+            NeedsThread: it does. NoSuchPrompt, PromptProblem: it cannot be made.
         """
-        return _render(self.keys.library_of(workspace), call, given, _nothing_fetched, _no_picture)
+        library = self.keys.library_of(workspace)
+        try:
+            return _render(library, call, given, _nothing_fetched, _no_picture, Budget.quick())
+        except TooMuch:
+            raise NeedsThread from None
 
     async def _made(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
         try:
             return self.from_memory(call, given, workspace)
-        except NeedsDisk:
+        except NeedsThread:
             library = self.keys.library_of(workspace)
             picture = lambda sha256: self.picture(workspace, sha256)  # noqa: E731 - one name less to read
-            return await asyncio.to_thread(_render, library, call, given, self.fetch, picture)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.threads, _render, library, call, given, self.fetch, picture)
 
     def encoded(self, made: Made) -> bytes:
         """Raises TooLarge: with its pictures in it, it is more than a call may hold."""
@@ -125,6 +134,7 @@ def _render(
     given: dict[str, Any],
     fetch: Callable[[str, int], Served],
     pictures: Pictures,
+    budget: Budget | None = None,
 ) -> Made:
     reference = call.reference
     if reference == "undefined":  # Node code after Portkey's own examples, which name the argument wrongly
@@ -134,7 +144,7 @@ def _render(
     variables = given.get("variables") or {}
     overrides = {name: value for name, value in given.items() if name not in OWN_FIELDS and value is not None}
     messages = overrides.pop("messages", None) or render_messages(
-        served.template, variables, partials=library.partial_texts(fetch), pictures=pictures
+        served.template, variables, partials=library.partial_texts(fetch), pictures=pictures, budget=budget
     )
     document = {"model": served.model, "messages": messages, **served.parameters, **overrides}
     if not document["model"]:
@@ -150,11 +160,11 @@ def _render(
 
 
 def _nothing_fetched(prompt: str, number: int) -> Served:
-    raise NeedsDisk
+    raise NeedsThread
 
 
 def _no_picture(sha256: str) -> str:
-    raise NeedsDisk
+    raise NeedsThread
 
 
 def _addresses(messages: Any) -> Iterator[tuple[str, str]]:

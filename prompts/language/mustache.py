@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from prompts.language.budget import Budget
 from prompts.language.json_text import written
 
 LINE = re.compile(r"(?m)^(?!\Z)")
 SIGIL = re.compile(r"[#^/!>&={]?")
-DEEPEST, MOST_NESTED = 20, 100
+DEEPEST, MOST_NESTED, MOST_SLIPS = 20, 100, 50
 TEXT = "text"
 STANDALONE = ("#", "^", "/", "!", ">", "=")
 
@@ -115,7 +116,10 @@ def slips(template: str) -> list[str]:
             found.append((token.start, "A tag names nothing: write a variable's name between the braces."))
     found += [(one.start, _not_closed(one)) for one in opened]
     lines = template.count("\n")
-    return [(f"Line {template.count(chr(10), 0, at) + 1}: " if lines else "") + said for at, said in sorted(found)]
+    return [
+        (f"Line {template.count(chr(10), 0, at) + 1}: " if lines else "") + said
+        for at, said in sorted(found)[:MOST_SLIPS]
+    ]
 
 
 def _not_closed(token: _Token) -> str:
@@ -129,19 +133,26 @@ class Value:
     value: Any
 
 
-def events(nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials) -> Iterator[str | Value]:
+def events(
+    nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials, budget: Budget | None = None
+) -> Iterator[str | Value]:
     """The template's own text and the values between, in order.
 
     Raises:
-        TooDeep: partials include each other without end.
+        TooDeep: partials include each other without end. TooMuch: the budget is spent.
     """
-    return _events(nodes, [variables], (), partials)
+    return _events(nodes, [variables], (), partials, budget or Budget())
 
 
-def render(nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials) -> str:
-    """The text, for people to read. Raises TooDeep, see `events`."""
-    found = events(nodes, variables, partials)
-    return "".join(plain(one.value) if isinstance(one, Value) else one for one in found)
+def render(
+    nodes: Sequence[Node], variables: Mapping[str, Any], partials: Partials, budget: Budget | None = None
+) -> str:
+    """The text, for people to read. Raises TooDeep and TooMuch, see `events`."""
+    budget, pieces = budget or Budget(), []
+    for one in events(nodes, variables, partials, budget):
+        pieces.append(plain(one.value) if isinstance(one, Value) else one)
+        budget.write(len(pieces[-1]))
+    return "".join(pieces)
 
 
 def plain(value: Any) -> str:
@@ -190,32 +201,41 @@ def _step(value: Any, names: Sequence[str]) -> Any:
 
 
 def _events(
-    nodes: Sequence[Node], context: list[Any], path: tuple[str, ...], partials: Partials
+    nodes: Sequence[Node], context: list[Any], path: tuple[str, ...], partials: Partials, budget: Budget
 ) -> Iterator[str | Value]:
+    effort = 1 + len(context) // 8  # a name is looked for in one scope after the other
     for node in nodes:
+        budget.step(effort + len(node.text) // 32 if node.kind != TEXT else 1)
         match node.kind:
             case "text":
                 yield node.text
             case "value":
                 yield Value(look_up(node.text, context))
             case "section":
+                around = budget.section
                 for scope in _scopes(look_up(node.text, context)):
-                    yield from _events(node.children, [*context, scope], path, partials)
+                    budget.section = node.text
+                    budget.step(effort)
+                    yield from _events(node.children, [*context, scope], path, partials, budget)
+                budget.section = around
             case "inverted":
                 if not is_true(look_up(node.text, context)):
-                    yield from _events(node.children, context, path, partials)
+                    yield from _events(node.children, context, path, partials, budget)
             case _:
-                yield from _partial(node, context, path, partials)
+                yield from _partial(node, context, path, partials, budget)
 
 
-def _partial(node: Node, context: list[Any], path: tuple[str, ...], partials: Partials) -> Iterator[str | Value]:
+def _partial(
+    node: Node, context: list[Any], path: tuple[str, ...], partials: Partials, budget: Budget
+) -> Iterator[str | Value]:
     name = node.text if node.kind == "partial" else plain(look_up(node.text, context))
     if len(path) >= DEEPEST:
         raise TooDeep(" > ".join([*path, name]))
     source = partials(name) or ""
     if node.indent:
+        budget.write(len(node.indent) * (source.count("\n") + 1))
         source = LINE.sub(node.indent, source)
-    yield from _events(parse(source), context, (*path, name), partials)
+    yield from _events(parse(source), context, (*path, name), partials, budget)
 
 
 def _scopes(value: Any) -> Sequence[Any]:
@@ -235,7 +255,7 @@ def _tokens(template: str) -> Iterator[_Token]:
             yield _Token(TEXT, template[at:], at, len(template))
             return
         if token.sigil in STANDALONE:
-            _stand_alone(template, token)
+            _stand_alone(template, token, at)
         yield _Token(TEXT, template[at : token.start], at, token.start)
         yield token
         at = token.end
@@ -255,9 +275,11 @@ def _tag(template: str, start: int, opening: str, closing: str) -> _Token | None
     return _Token(sigil, template[inside + len(sigil) : end].strip(), start, end + len(close))
 
 
-def _stand_alone(template: str, token: _Token) -> None:
+def _stand_alone(template: str, token: _Token, after_last: int) -> None:
     """A tag that is alone on its line takes the line with it (specification, "standalone")."""
-    begin = template.rfind("\n", 0, token.start) + 1
+    begin = template.rfind("\n", after_last, token.start) + 1 or after_last
+    if begin == after_last and begin > 0 and template[begin - 1] != "\n":
+        return  # another tag is on this line
     before = template[begin : token.start]
     after = re.compile(r"[ \t]*(\r?\n|\Z)").match(template, token.end)
     if before.strip(" \t") or after is None or (token.end == len(template) and begin == 0):

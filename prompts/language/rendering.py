@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from prompts.language import mustache
+from prompts.language.budget import Budget, TooMuch
 from prompts.language.json_text import parsed, written
 from prompts.language.mustache import Partials, Value
 
@@ -56,8 +57,10 @@ class Template:
 
     def check(self) -> None:
         """Raises PromptProblem when no variables could make messages of it."""
-        messages = _from_raw(self.text, {}, lambda name: None) if self.is_raw else _document(self.text)
-        _check_messages(messages)
+        if self.is_raw:
+            render_messages(self, {}, partials=lambda name: None, pictures=lambda sha256: "")
+        else:
+            _check_messages(_document(self.text))
 
     def details(self, partials: Partials) -> mustache.Details:
         """The names that it uses, those of its conditions and of its partials, and theirs, included."""
@@ -93,27 +96,51 @@ class Template:
 
 
 def render_messages(
-    template: Template, variables: Mapping[str, Any], *, partials: Partials, pictures: Pictures
+    template: Template,
+    variables: Mapping[str, Any],
+    *,
+    partials: Partials,
+    pictures: Pictures,
+    budget: Budget | None = None,
 ) -> list[Message]:
     """The messages, with each picture as an address that a provider takes.
 
     Args:
         partials: the text of a partial by what stands in `{{>...}}`; None when there is none.
         pictures: the data URL of a kept picture by its hash; raises LookupError when there is none.
+        budget: how much it may do; by default what a thread of its own may.
 
     Raises:
-        PromptProblem: what is wrong, and where.
+        PromptProblem: what is wrong, and where. TooMuch: a budget that was given is spent.
     """
     try:
-        if template.is_raw:
-            messages = _check_messages(_from_raw(template.text, variables, partials))
-        else:
-            document = _check_messages(_document(template.text))
-            messages = [_rendered(message, variables, partials) for message in document]
+        messages = _messages(template, _Rendering(variables, partials, budget or Budget()))
     except mustache.TooDeep as error:
         raise PromptProblem(f"Partials include each other without end: {error}.") from None
+    except TooMuch as error:
+        if budget is not None:
+            raise
+        raise PromptProblem(f"The template cannot be rendered with these variables: {error}.") from None
     found = (_with_pictures(message, index, pictures) for index, message in enumerate(messages))
     return [message for message in found if message is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """What one rendering has to do with."""
+
+    variables: Mapping[str, Any]
+    partials: Partials
+    budget: Budget
+
+    def text(self, template: str) -> str:
+        return mustache.render(mustache.parse(template), self.variables, self.partials, self.budget)
+
+
+def _messages(template: Template, rendering: _Rendering) -> list[Message]:
+    if template.is_raw:
+        return _check_messages(_from_raw(template.text, rendering))
+    return [_rendered(message, rendering) for message in _check_messages(_document(template.text))]
 
 
 # The usual kind: each string is a template
@@ -127,26 +154,26 @@ def _document(text: str) -> Any:
         raise PromptProblem(f"The template is not JSON: {error}.") from None
 
 
-def _rendered(value: Any, variables: Mapping[str, Any], partials: Partials) -> Any:
+def _rendered(value: Any, rendering: _Rendering) -> Any:
     if isinstance(value, str):
-        return mustache.render(mustache.parse(value), variables, partials) if "{{" in value else value
+        return rendering.text(value) if "{{" in value else value
     if isinstance(value, list):
-        return [_rendered(one, variables, partials) if _is_wanted(one, variables) else None for one in value]
+        return [_rendered(one, rendering) if _is_wanted(one, rendering.variables) else None for one in value]
     if isinstance(value, dict):
-        return {key: _field(key, one, variables, partials) for key, one in value.items()}
+        return {key: _field(key, one, rendering) for key, one in value.items()}
     return value
 
 
-def _field(key: str, value: Any, variables: Mapping[str, Any], partials: Partials) -> Any:
+def _field(key: str, value: Any, rendering: _Rendering) -> Any:
     if key == OWN:
         return value
     if key == "image_url":  # a variable may bring its own `detail`
         url = value.get("url") if isinstance(value, dict) else value
         match = WHOLE_VARIABLE.fullmatch(url) if isinstance(url, str) else None
-        given = mustache.look_up(match[1], [variables]) if match else None
+        given = mustache.look_up(match[1], [rendering.variables]) if match else None
         if isinstance(given, Mapping) and isinstance(given.get("url"), str):
             return (value if isinstance(value, dict) else {}) | dict(given)
-    return _rendered(value, variables, partials)
+    return _rendered(value, rendering)
 
 
 def _is_wanted(part: Any, variables: Mapping[str, Any]) -> bool:
@@ -160,23 +187,26 @@ def _is_wanted(part: Any, variables: Mapping[str, Any]) -> bool:
 # Raw: the whole is a template
 
 
-def _from_raw(text: str, variables: Mapping[str, Any], partials: Partials) -> Any:
-    made = _without_loose_commas(_written(mustache.events(mustache.parse(text), variables, partials)))
+def _from_raw(text: str, rendering: _Rendering) -> Any:
+    events = mustache.events(mustache.parse(text), rendering.variables, rendering.partials, rendering.budget)
+    made = _without_loose_commas(_written(events, rendering.budget))
     try:
         return _without_nulls(parsed(made))
     except ValueError as error:
         raise PromptProblem(f"The template does not make JSON: {error}. It made: {made[:300]}") from None
 
 
-def _written(events: Iterable[str | Value]) -> str:
+def _written(events: Iterable[str | Value], budget: Budget) -> str:
     """Values are escaped for the JSON around them."""
     pieces: list[str] = []
     inside = escaped = False
     for event in events:
         if isinstance(event, Value):
             pieces.append(_in_string(event.value) if inside else _outside(event.value))
+            budget.write(len(pieces[-1]))
             continue
         pieces.append(event)
+        budget.write(len(event))
         for c in event:
             if escaped:
                 escaped = False
@@ -204,7 +234,8 @@ def _outside(value: Any) -> str:
     return written(value)
 
 
-LOOSE = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*(?:[,\]}]|\Z))|(?<=[\[{])\s*,', re.DOTALL)
+# A string that is not closed is taken to the end: were it no match, every quote in it would be tried anew.
+LOOSE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*(?:[,\]}]|\Z))|(?<=[\[{])\s*,', re.DOTALL)
 
 
 def _without_loose_commas(text: str) -> str:
