@@ -215,8 +215,10 @@ def _pattern(wanted: str) -> re.Pattern[str]:
     """`*` is anything, `4xx` any status of the four hundreds, all else is itself; case does not matter."""
     if re.fullmatch(r"[1-5]xx", wanted.lower()):
         return re.compile(wanted[0] + "[0-9][0-9]")
-    parts = (re.escape(part) for part in wanted.split("*"))
-    return re.compile(".*".join(parts), re.IGNORECASE | re.DOTALL)
+    first, *others = (re.escape(part) for part in wanted.split("*"))
+    # Each piece is taken where it comes first, for good: to try the others, too, takes for ever where there are many.
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(first + between + (f".*{others[-1]}" if others else ""), re.IGNORECASE | re.DOTALL)
 
 
 def _quoted(value: str) -> str:

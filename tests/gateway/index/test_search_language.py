@@ -105,3 +105,18 @@ def test_toggling_a_value_twice_changes_nothing() -> None:
     with_both = question.toggled("model", "claude")
     assert str(with_both) == "red status:200 model:gpt-4o,claude"
     assert with_both.toggled("model", "claude").toggled("model", "gpt-4o") == parse("red status:200")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "wants"),
+    [
+        ("*a" * 500 + "*b", "a" * 200, False),
+        ("*" * 1000 + "b", "a" * 200, False),
+        ("a*b*c", "a-b-b-c-c", True),
+        ("*ab*ab", "abab", True),
+        ("ab*ba", "aba", False),
+        ("*", "", True),
+    ],
+)
+def test_stars_are_looked_for_one_after_the_other(wanted: str, value: str, *, wants: bool) -> None:
+    assert Choice("model", (wanted,)).wants(value) is wants
