@@ -14,13 +14,15 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.content import multipart
-from gateway.content.json_edit import long_strings
+from gateway.content.json_text import long_strings
 from gateway.content.sniff import Sniffed, sniff
 
+MOST_FILES = 1000
 SHORTEST_BARE = 64
 LONG_RUN = 65_536
 DATA_URL = re.compile(rb"data:([^,\"'\s]{0,200}?),", re.IGNORECASE)
@@ -59,9 +61,12 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
+    """`is_whole` is false when there were more files than are looked for; the rest stands in the text as it came."""
+
     text: bytes
     cuts: list[Cut]
     finds: list[Find]
+    is_whole: bool = True
 
 
 class _Run(NamedTuple):
@@ -90,7 +95,8 @@ class Cutter:
         finds: list[Find] = []
         done = length = 0
         self.mixed = -1
-        for run in self._runs(body, content_type):
+        runs = self._runs(body, content_type)
+        for run in islice(runs, MOST_FILES):
             text.append(body[done : run.start])
             length += run.start - done
             digest = self._digest(run.data) if run.data else ""
@@ -103,7 +109,7 @@ class Cutter:
             length += len(token)
             done = run.end
         text.append(body[done:])
-        return Cutting(b"".join(text), cuts, finds)
+        return Cutting(b"".join(text), cuts, finds, is_whole=next(runs, None) is None)
 
     def _runs(self, body: bytes, content_type: str) -> Iterator[_Run]:
         boundary = multipart.boundary_of(content_type)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
+
+from gateway.content.json_text import long_strings, outside_long_strings
 
 Edit = tuple[int, int, str | bytes]
 Path = tuple[str | int, ...]
 WHITE = re.compile(rb"[ \t\r\n]*")
-LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
 MOST_PLACES, MOST_MISSES = 200, 100
 PATH_STEPS = 16
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -69,33 +71,27 @@ def has_string_value(body: bytes, key: str) -> bool:
     return any(body[start : start + 1] == b'"' for start in _value_starts(body, key))
 
 
-def outside_long_strings(body: bytes) -> bytes:
-    """A JSON text without the insides of its long strings, for a quick look at its keys."""
-    pieces, done = [], 0
-    for start, end in long_strings(body):
-        pieces.append(body[done:start])
-        done = end
-    return b"".join([*pieces, body[done:]]) if pieces else body
+def edit_of_only(body: bytes, key: str, change: Callable[[str], str]) -> Edit | None:
+    """The edit of the string under `key` in a body that is large, and holds the key once; None when that is not plain.
 
-
-def long_strings(body: bytes) -> list[tuple[int, int]]:
-    """Where the insides of the long strings of a JSON text lie; none for a small text or one with very many quotes.
-
-    Searching a picture's base64 for a word takes longer than all else that is done to a call. Hopping from quote to quote
-    does not.
+    Nothing is parsed: a key that is written with escapes might be another one, so a body with such is left alone.
     """
-    found: list[tuple[int, int]] = []
-    at = hops = 0
-    if len(body) < LONG_BODY:
-        return found
-    while (quote := body.find(b'"', at)) >= 0:
-        hops += 1
-        if hops > MANY_QUOTES:
-            return []
-        if quote - at > LONG_STRING:
-            found.append((at, quote))
-        at = quote + 1
-    return found
+    outside = outside_long_strings(body)
+    starts = list(islice(_value_starts(outside, key), 2))
+    match = STRING.match(outside, starts[0]) if len(starts) == 1 and b"\\u" not in outside else None
+    if match is None:
+        return None
+    at = _place_in_whole(body, match.start())
+    return at, at + len(match[0]), change(match[0].decode())
+
+
+def _place_in_whole(body: bytes, at: int) -> int:
+    """The place in a body of a place outside its long strings."""
+    for start, end in long_strings(body):
+        if at <= start:
+            break
+        at += end - start
+    return at
 
 
 def edits_for(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Never
 
 import msgspec
@@ -14,14 +15,26 @@ TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"?|([{}\[\],:])|[^\s{}\[\],:"]+',
 
 DEEPEST = 512
 LONGEST_PATH = 300
+MOST_VALUES = 1_000_000
+MOST_TOKENS = 4 * MOST_VALUES
+LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
+
+
+class TooManyValues(ValueError):
+    """A JSON text that would take many times its size, and far too long, to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it holds more than {MOST_VALUES:,} values")
 
 
 def parse(text: bytes) -> Any:
     """The document. Strict JSON, but for lone surrogates, which RFC 8259 allows and msgspec does not.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply.
+        ValueError: it is not JSON, or nested too deeply. TooManyValues: what it would take has no bound.
     """
+    if len(text) > MOST_VALUES and values_in(text) > MOST_VALUES:
+        raise TooManyValues
     try:
         return msgspec.json.decode(text)
     except RecursionError:
@@ -38,6 +51,41 @@ def parsed_words(text: str | bytes) -> Any:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def values_in(text: bytes) -> int:
+    """About how many values a JSON text holds: what separates and opens them is counted, outside of long strings."""
+    outside = outside_long_strings(text)
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+
+
+def outside_long_strings(body: bytes) -> bytes:
+    """A JSON text without the insides of its long strings, for a quick look at its keys."""
+    pieces, done = [], 0
+    for start, end in long_strings(body):
+        pieces.append(body[done:start])
+        done = end
+    return b"".join([*pieces, body[done:]]) if pieces else body
+
+
+def long_strings(body: bytes) -> list[tuple[int, int]]:
+    """Where the insides of the long strings of a JSON text lie; none for a small text or one with very many quotes.
+
+    Searching a picture's base64 for a word takes longer than all else that is done to a call. Hopping from quote to quote
+    does not.
+    """
+    found: list[tuple[int, int]] = []
+    at = hops = 0
+    if len(body) < LONG_BODY:
+        return found
+    while (quote := body.find(b'"', at)) >= 0:
+        hops += 1
+        if hops > MANY_QUOTES:
+            return []
+        if quote - at > LONG_STRING:
+            found.append((at, quote))
+        at = quote + 1
+    return found
 
 
 def encoded(doc: Any) -> bytes:
@@ -82,11 +130,11 @@ class _Level:
 
 
 def strings(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Text]:
-    """Every string value between the offsets, keys left out. Stops where nesting is deeper than any real request's."""
+    """Every string value between the offsets, keys left out. Stops where no real request goes: deep down, or far on."""
     levels: list[_Level] = []
     key: str | None = None
     expect_key = False
-    for token in TOKEN.finditer(body, start, len(body) if end is None else end):
+    for token in islice(TOKEN.finditer(body, start, len(body) if end is None else end), MOST_TOKENS):
         mark = token[2]
         if mark is None:
             if token[1] is not None and expect_key:

@@ -10,6 +10,8 @@ NAME = re.compile(rb'[;\s]name="([^"]*)"', re.IGNORECASE)
 FILENAME = re.compile(rb'[;\s]filename="([^"]*)"', re.IGNORECASE)
 CONTENT_TYPE = re.compile(rb"^content-type:\s*([^\r\n;]+)", re.IGNORECASE | re.MULTILINE)
 
+MOST_PARTS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -28,11 +30,11 @@ def boundary_of(content_type: str) -> bytes | None:
 
 
 def parts(body: bytes, boundary: bytes) -> list[Part]:
-    """The complete parts of the body, in order. A part whose end is missing is left out."""
+    """The complete parts of the body, in order, up to a number. A part whose end is missing is left out."""
     fence = b"--" + boundary
     found: list[Part] = []
     at = body.find(fence)
-    while at >= 0:
+    while at >= 0 and len(found) < MOST_PARTS:
         line_end = body.find(b"\r\n", at)
         if line_end < 0 or body.startswith(b"--", at + len(fence)):
             break

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote
 
-from gateway.content.json_edit import outside_long_strings
+from gateway.content.json_text import outside_long_strings
 
 KEPT_REQUEST_HEADERS = frozenset(
     [

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.content.json_text import parse
 
 DONE = b"[DONE]"
+MOST_LINES = 2_000_000
 
 
 class Event(NamedTuple):
@@ -19,9 +20,10 @@ class Event(NamedTuple):
 
 
 def events(stream: bytes) -> Iterator[Event]:
-    """Each `data:` line of the stream. Providers of this dialect send one JSON object a line."""
-    at = 0
-    while at < len(stream):
+    """Each `data:` line of the stream, up to a number. Providers of this dialect send one JSON object a line."""
+    at = lines = 0
+    while at < len(stream) and lines < MOST_LINES:
+        lines += 1
         line_end = stream.find(b"\n", at)
         line_end = len(stream) if line_end < 0 else line_end
         if stream.startswith(b"data:", at):

@@ -13,6 +13,8 @@ import socket
 import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 import httpcore
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PORTS = frozenset({80, 443})
 MOST_REDIRECTS = 3
+RESOLVE_SECONDS = 3.0
 MOST_ADDRESSES = 4
 LONGEST_URL = 8192
 MARKER = "x-loupe-fetch"
@@ -76,14 +79,26 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise error
 
     def resolve(self, host: str, port: int) -> list[str]:
+        """All addresses of a name. A resolver takes no time limit, so it is asked in a thread that may be left behind."""
+        asked: Future[list[str]] = Future()
+        Thread(target=_look_up, args=(host.strip("[]"), port, asked), daemon=True).start()
         try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            return asked.result(min(max(self.deadline - time.monotonic(), 0), RESOLVE_SECONDS))
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
         except (OSError, ValueError, OverflowError):
             raise httpcore.ConnectError("no such host") from None
-        return list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found))
 
     def dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
         return self.inner.connect_tcp(address, port, timeout=timeout)
+
+
+def _look_up(host: str, port: int, asked: Future[list[str]]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        asked.set_result(list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found)))
+    except (OSError, ValueError, OverflowError) as error:
+        asked.set_exception(error)
 
 
 class _Hurried(httpcore.NetworkStream):

@@ -16,6 +16,8 @@ from gateway.content.sniff import DRAWN
 from gateway.models import Image, LogImage, RequestLog
 from gateway.pictures import blobs
 
+MOST_LINKS, MOST_COPIES = 1000, 100
+
 
 def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
     """A multipart form as a document: text fields by name, the names of the file fields under `__files__`."""
@@ -80,11 +82,16 @@ def _place_of(at: int, places: list[json_text.Text]) -> str:
 
 
 def _links(text: bytes, places: list[json_text.Text]) -> Iterator[tuple[int, LogImage]]:
-    for link in linked_images(text, places):
-        snapshot = LogImage.Snapshot.PENDING if settings.SNAPSHOT == "on" else LogImage.Snapshot.OFF
+    for count, link in enumerate(linked_images(text, places)[:MOST_LINKS]):
+        is_copied = settings.SNAPSHOT == "on" and count < MOST_COPIES
         row = LogImage(
-            position=link.path, source=LogImage.Source.LINK, url=clean_text(link.url, 8192), snapshot=snapshot
+            position=link.path,
+            source=LogImage.Source.LINK,
+            url=clean_text(link.url, 8192),
+            snapshot=LogImage.Snapshot.PENDING if is_copied else LogImage.Snapshot.OFF,
         )
+        if settings.SNAPSHOT == "on" and not is_copied:
+            row.snapshot_reason = f"of one request, {MOST_COPIES} links are copied"
         yield link.start, row
 
 

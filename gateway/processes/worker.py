@@ -17,8 +17,9 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from gateway.index import blocks
 from gateway.network.fetch import Fetcher
-from gateway.pictures import link_copies, thumbnails
+from gateway.pictures import thumbnails
 from gateway.pictures.decoder import Decoder
+from gateway.pictures.link_copies import LinkCopies
 from gateway.processes.set_runner import SetRunner
 from gateway.recording import feedback
 from gateway.recording.ingest import Ingest
@@ -47,6 +48,10 @@ def give_way() -> None:
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
+def _fetcher() -> Fetcher:
+    return Fetcher(max_bytes=settings.FETCH_MAX_BYTES, seconds=settings.FETCH_SECONDS, open_hosts=settings.FETCH_HOSTS)
 
 
 class AlreadyWorking(Exception):
@@ -83,17 +88,13 @@ class Worker:
         self.set_runner = SetRunner(gateway)
         self.decoder = Decoder()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
-        self.fetcher = Fetcher(
-            max_bytes=settings.FETCH_MAX_BYTES,
-            seconds=settings.FETCH_SECONDS,
-            open_hosts=settings.FETCH_HOSTS,
-        )
+        self.link_copies = LinkCopies(_fetcher)
 
     def run(self) -> None:
         """Work until stopped."""
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
-            "image-links": lambda: link_copies.step(self.fetcher),
+            "image-links": self.link_copies.step,
             "index": self._index,
             "set-runs": self.set_runner.step,
             "sweep": self._sweep,
@@ -112,6 +113,7 @@ class Worker:
         for thread in threads:
             thread.join(timeout=15)
         self.decoder.close()
+        self.link_copies.close()
 
     def _ingest(self) -> bool:
         busy = self.ingest.step()
@@ -141,7 +143,7 @@ class Worker:
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""
-        while self.ingest.step() or thumbnails.step(self.decoder) or link_copies.step(self.fetcher):
+        while self.ingest.step() or thumbnails.step(self.decoder) or self.link_copies.step():
             pass
 
     def ask_no_more(self) -> None:

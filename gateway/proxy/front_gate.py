@@ -29,12 +29,12 @@ from gateway.errors import (
 )
 from gateway.ids import uuid7
 from gateway.network.addresses import Network, client_address
-from gateway.proxy.admission import Shares
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import read_call_options
 from gateway.proxy.proxy import ClientGone, Proxy
 from gateway.proxy.refusal import send_error
 from gateway.proxy.relay import AnswerBrokenOff
+from gateway.shares import Shares
 from gateway.upstream.call import Message, Receive, Send
 
 log = logging.getLogger(__name__)

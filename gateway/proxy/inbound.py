@@ -13,8 +13,8 @@ import msgspec
 
 from gateway import dialects
 from gateway.content import multipart, redaction
-from gateway.content.json_edit import Edit, Path, apply, edits_for, has_string_value
-from gateway.content.json_text import parse
+from gateway.content.json_edit import Edit, Path, apply, edit_of_only, edits_for, has_string_value
+from gateway.content.json_text import TooManyValues, parse, values_in
 from gateway.content.plain_text import clean_text
 from gateway.dialects import OPENAI
 from gateway.errors import BadRequest, NotFound, UnsupportedType
@@ -68,6 +68,7 @@ NEVER_FORWARDED = frozenset(
 )
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 USER_AGENT = "loupe/0.1"
+LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
@@ -126,6 +127,11 @@ class Inbound:
             return self._call(way, [], b"", request=request)
         edits = self._edits(way)
         return self._call(way, edits, apply(self.body, edits))
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether reading the body would hold up other calls."""
+        return len(self.body) > LARGE_BYTES and values_in(self.body) > MANY_VALUES
 
     def refused(self) -> Call:
         return self._call(Route(LOUPE, "", self.model), [], b"")
@@ -226,15 +232,30 @@ class Inbound:
         )
         if not rename and not wrap:
             return []
+        if rename and not wrap and (only := edit_of_only(self.body, "model", lambda _: _literal(model))):
+            return [only]
         try:
             doc = parse(self.body)
             edits = edits_for(self.body, doc, "model", lambda path, _: _renamed(path, model)) if rename else []
             return edits + (edits_for(self.body, doc, "image_url", _wrapped) if wrap else [])
+        except TooManyValues as error:
+            return self._edits_unread(model, error) if rename else []
         except ValueError as error:
             raise BadRequest(
                 f"The body cannot be sent on: {error}. Write each key once, without escapes.",
                 code="ambiguous_body",
             ) from None
+
+    def _edits_unread(self, model: str, error: TooManyValues) -> list[Edit]:
+        """The model's name alone, in a body that is too large to be read."""
+        only = edit_of_only(self.body, "model", lambda _: _literal(model))
+        if only is None:
+            raise BadRequest(
+                f"The body cannot be sent on: {error}, and the key model stands in it more than once. "
+                "Name the virtual key in the header x-portkey-virtual-key instead of in the model.",
+                code="ambiguous_body",
+            ) from None
+        return [only]
 
     def _headers(self, way: Route, *, translated: bool) -> HeaderList:
         """Nothing of the caller's but what is listed."""
@@ -357,7 +378,11 @@ class ModelPath:
 
 
 def _renamed(path: Path, model: str) -> Callable[[str], str] | None:
-    return (lambda _: msgspec.json.encode(model).decode()) if path == () else None
+    return (lambda _: _literal(model)) if path == () else None
+
+
+def _literal(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def _wrapped(path: Path, _: str) -> Callable[[str], str] | None:

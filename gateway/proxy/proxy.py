@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
 from gateway.ids import uuid7
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
-from gateway.proxy.admission import Shares, Strangers
+from gateway.proxy.admission import Strangers
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import CallOptions, read_call_options
 from gateway.proxy.exchange import Exchange
@@ -22,6 +23,7 @@ from gateway.proxy.prompt_calls import PromptCall, PromptCalls
 from gateway.proxy.refusal import refuse, send_json
 from gateway.proxy.relay import Relay, Upstream
 from gateway.recording.journal import Journal
+from gateway.shares import Shares
 from gateway.upstream.call import Call, Message, Receive, Send
 from gateway.upstream.outbound import Outbound
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 BODY_SECONDS = 60.0
 BYTES_A_SECOND = 256 * 1024
+READERS = 2
 TOO_MUCH = "The gateway, or this key's share of it, has too much in flight. Try again in a second."
 Sharing = tuple[Hashable, ...]
 
@@ -65,6 +68,7 @@ class Proxy:
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes, self.calls = Shares(limits.bytes_in_flight), Shares(limits.calls_in_flight)
         self.strangers = Strangers()
+        self.readers = ThreadPoolExecutor(READERS, "bodies")
         self.next_look: asyncio.Future[None] = self.loop.create_future()
         self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
 
@@ -109,10 +113,10 @@ class Proxy:
     async def _relay(self, draft: Inbound, receive: Receive, send: Send) -> None:
         try:
             try:
-                call = draft.call(self.keys, self.limits.custom_hosts)
+                call = await self._read(draft)
             except NotFound:
                 await self._next_look()  # a virtual key made a moment ago
-                call = draft.call(self.keys, self.limits.custom_hosts)
+                call = await self._read(draft)
             self.outbound.look_at_pictures(call)
         except GatewayError as error:
             await refuse(self._exchange(draft.refused()), error, send)
@@ -124,6 +128,12 @@ class Proxy:
         upstream = self.built_in.get(call.route.provider.name, self.pool)
         prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
         await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
+
+    async def _read(self, draft: Inbound) -> Call:
+        """The call that a request is; in a thread where reading takes long."""
+        if not draft.takes_long:
+            return draft.call(self.keys, self.limits.custom_hosts)
+        return await self.loop.run_in_executor(self.readers, draft.call, self.keys, self.limits.custom_hosts)
 
     async def _authenticate(self, options: CallOptions, scope: str, address: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""

@@ -1,14 +1,32 @@
-"""Stored bodies, put together again."""
+"""Stored bodies: made small, and put together again."""
 
 from __future__ import annotations
 
 import zlib
 
-from gateway.content.cutting import Cut, rebuild
+from gateway.content.cutting import MOST_FILES, Cut, Cutting, rebuild
 from gateway.content.encodings import unpack
 from gateway.content.json_edit import apply
+from gateway.content.json_text import MOST_VALUES, values_in
 from gateway.models import Payload
 from gateway.pictures import blobs
+
+LARGE_BYTES = 1024 * 1024
+
+
+def stored(text: bytes) -> bytes:
+    """As the database keeps it. A large one less small than it might be: it would hold everybody's logs up for seconds."""
+    return zlib.compress(text, 6 if len(text) < LARGE_BYTES else 1) if text else b""
+
+
+def unread(body: Cutting, name: str) -> list[str]:
+    """What of a body is kept, but was not looked into: a warning each."""
+    found = []
+    if not body.is_whole:
+        found.append(f"the {name} holds more than {MOST_FILES:,} files: the rest were left in the body")
+    if len(body.text) > MOST_VALUES and values_in(body.text) > MOST_VALUES:
+        found.append(f"the {name} holds more than {MOST_VALUES:,} JSON values: it is kept, but was not read")
+    return found
 
 
 def request_text(payload: Payload) -> bytes:

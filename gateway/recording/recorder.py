@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
 from gateway.pictures import image_tokens
 from gateway.pictures.log_images import form_document, keep_files, read_images
 from gateway.providers import by_name
-from gateway.recording import pricing
+from gateway.recording import bodies, pricing
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +187,7 @@ def _read(flow: Flow) -> Rows:
     answer_type = headers.get("content-type", "")
     response_cut = cut(readable, answer_type)
     question = _question(asking, request_cut, meta["content_type"])
+    row.warnings += bodies.unread(request_cut, "request") + bodies.unread(response_cut, "answer")
     answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
     text = readable if dialects.is_framed(answer_type) else response_cut.text
     answer, problem = _answer(answering, text, answer_type, row)
@@ -199,7 +199,7 @@ def _read(flow: Flow) -> Rows:
         flow.cutter = Cutter()  # it remembers whole pictures, and both bodies are cut
         rows.payload = _payload(row, meta, end, request_cut, kept)
         rows.payload.url = clean_text(outgoing.url, 1000) or rows.payload.url
-        rows.payload.sent_body = zlib.compress(sent_cut.text, 6) if sent_cut.text else b""
+        rows.payload.sent_body = bodies.stored(sent_cut.text)
         rows.payload.sent_cuts = sent_cut.cuts
         details = {part.position: part.detail for turn in question.turns for part in turn.parts}
         asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
@@ -336,11 +336,11 @@ def _payload(
         log_id=row.pk,
         url=clean_text(meta["url"], 1000),
         request_headers=meta["headers"],
-        request_body=zlib.compress(request.text, 6) if request.text else b"",
+        request_body=bodies.stored(request.text),
         request_cuts=request.cuts,
         request_edits=meta["edits"],
         response_headers=end.get("headers", {}),
-        response_body=zlib.compress(response.text, 6) if response.text else b"",
+        response_body=bodies.stored(response.text),
         response_cuts=response.cuts,
         prompt_variables=(meta.get("prompt") or {}).get("variables", {}),
     )

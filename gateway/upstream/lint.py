@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.content.image_headers import Cut, Header, in_base64, read_header
-from gateway.content.json_edit import long_strings
+from gateway.content.json_text import long_strings
 from gateway.errors import BadRequest
 from gateway.providers.base import Limits
 from gateway.translation.neutral import Media

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.content.json_edit import apply, difference, edits_for, has_string_value, outside_long_strings
-from gateway.content.json_text import parse
+from gateway.content.json_edit import apply, difference, edit_of_only, edits_for, has_string_value
+from gateway.content.json_text import outside_long_strings, parse
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(
@@ -80,3 +80,24 @@ def test_a_key_that_stands_often_and_deep_is_found_in_a_moment() -> None:
     edits = edits_for(body, parse(body), "model", lambda path, _: (lambda _: '"c"') if path == () else None)
     assert time.perf_counter() - began < 1.5
     assert apply(body, edits) == body.replace(b'"a"', b'"c"')
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.dictionaries(keys, values, max_size=5), st.sampled_from([None, 1]), st.booleans(), st.integers(0, 2))
+def test_the_only_one_of_a_key_is_changed_without_reading_the_body(
+    doc: dict[str, Any], indent: Any, ascii_only: bool, pictures: int
+) -> None:
+    doc = {"before": "B" * 20_000 * pictures, **doc, "images": ["A" * 30_000] * pictures}
+    body = json.dumps(doc, indent=indent, ensure_ascii=ascii_only).encode()
+    edit = edit_of_only(body, "model", lambda text: '"NEW"')
+    if edit is None:
+        assert body.count(b'"model"') != 1 or b"\\u" in body or not isinstance(doc.get("model"), str)
+    else:
+        assert json.loads(apply(body, [edit])) == rewritten(doc)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"model": "a", "model": "b"}', b'{"mod\\u0065l": "a", "x": {"model": "a"}}', b'{"model": 1}', b'"model"']
+)
+def test_a_key_that_is_not_plain_is_left_to_those_who_read(body: bytes) -> None:
+    assert edit_of_only(body, "model", lambda text: text) is None

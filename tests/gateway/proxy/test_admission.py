@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import Overloaded
 from gateway.network.addresses import client_address
-from gateway.proxy.admission import Shares, Strangers
+from gateway.proxy.admission import Strangers
+from gateway.shares import Shares
 from tests.conftest import Stage
 from tests.gateway.proxy.test_front_gate import exchange, head
 from tests.loupe import Loupe, until

@@ -356,7 +356,7 @@ def test_an_escaped_path_reaches_the_provider_as_it_was_written(stage: Stage) ->
         (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-metadata": '{"a": "\\ud800"}'}, 200),
         (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-metadata": "[" * 30_000}, 400),
         (b'{"model": "@SLUG/m", "messages": []}', {"x-portkey-config": "{" + '"a":[' * 5000}, 400),
-        (b'{"model": "@SLUG/m", "x": 1e400}', {}, 400),
+        (b'{"model": "@SLUG/m", "x": 1e400}', {}, 200),
         (b'{"model": "@sandbox/vision", "messages": "\xff"}', {}, 400),
         (b"--b\r\n\r\n--b--", {"content-type": "multipart/form-data; boundary=b"}, 415),
     ],
