@@ -1,4 +1,4 @@
-"""Compressed answers, unpacked for reading. The bytes that came are what is kept."""
+"""Compressed answers, unpacked for reading."""
 
 from __future__ import annotations
 
@@ -7,6 +7,39 @@ import zlib
 LIMIT_BYTES = 64 * 1024 * 1024
 # zlib's window bits: 31 reads gzip, 47 gzip or zlib, -15 bare deflate (RFC 1950 to 1952).
 WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (47, -15)}
+
+
+class Damaged(Exception):
+    """Bytes that are not in the encoding that they are said to be in, or unpack to more than the limit."""
+
+
+class Unpacker:
+    """Unpacks what comes piece by piece."""
+
+    def __init__(self, encoding: str) -> None:
+        self.windows = list(WINDOWS[encoding.strip().lower()])
+        self.stream = zlib.decompressobj(self.windows.pop(0))
+        self.left = LIMIT_BYTES
+        self.begun = False
+
+    @staticmethod
+    def knows(encoding: str) -> bool:
+        return encoding.strip().lower() in WINDOWS
+
+    def feed(self, data: bytes) -> bytes:
+        """Raises Damaged."""
+        try:
+            out = self.stream.decompress(data, self.left + 1)
+        except zlib.error as error:
+            if self.begun or not self.windows:
+                raise Damaged(str(error)) from None
+            self.stream = zlib.decompressobj(self.windows.pop(0))
+            return self.feed(data)
+        self.begun = self.begun or bool(data)
+        self.left -= len(out)
+        if self.left < 0:
+            raise Damaged(f"it unpacks to more than {LIMIT_BYTES >> 20} MiB")
+        return out
 
 
 def unpack(data: bytes, encoding: str) -> bytes:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote
 
-from gateway.content.json_text import outside_long_strings
+from gateway.content.json_text import outside_long_strings, parsed_or_none, words
+from gateway.content.scrubber import SHORTEST_IN_ERRORS, Scrubber
 
 KEPT_REQUEST_HEADERS = frozenset(
     [
@@ -82,7 +83,10 @@ KEPT_QUERY_NAMES = frozenset(
 )
 KEY_SHAPES = re.compile(r"\b(?:sk-|lp_|gsk_|xai-|AIza|AKIA)[A-Za-z0-9_\-]{8,}")
 MASK = "***"
-SECRET_FIELDS = re.compile(rb'("(?:api_key|authorization)"\s*:\s*")([^"\\]*(?:\\.[^"\\]*)*)"', re.IGNORECASE)
+SECRET_NAMES = frozenset(["api_key", "apikey", "api-key", "x-api-key", "authorization", "proxy-authorization"])
+NAME_HINT = re.compile(rb"key|authorization|\\u00", re.IGNORECASE)
+# A name of any spelling, and its value when that is a string
+FIELD = re.compile(rb'"((?:[^"\\]|\\.){1,120}+)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 def kept_headers(headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
@@ -104,22 +108,19 @@ def safe_url(url: str) -> str:
 
 
 def masked_fields(body: bytes) -> bytes:
-    """A JSON body with the values of `api_key` and `authorization` starred out, length kept so that offsets stay true."""
-    keys = outside_long_strings(body)
-    if b'"api_key"' not in keys and b'"authorization"' not in keys:
+    """A JSON body with the values of `api_key`, `authorization` and the like starred out, however their names are
+    spelled; length kept so that offsets stay true.
+    """
+    if not NAME_HINT.search(outside_long_strings(body)):
         return body
-    return SECRET_FIELDS.sub(lambda match: match[1] + b"*" * len(match[2]) + b'"', body)
+    return FIELD.sub(_masked_field, body)
 
 
-def starred(data: bytes, secret: str) -> bytes:
-    """`data` with every occurrence of the secret starred out, length kept."""
-    return data.replace(secret.encode(), b"*" * len(secret.encode())) if len(secret) >= 4 else data
-
-
-def begun(data: bytes, secret: str) -> int:
-    """How many bytes at the end of `data` may be the beginning of the secret."""
-    whole = secret.encode() if len(secret) >= 4 else b""
-    return next((size for size in range(min(len(whole) - 1, len(data)), 0, -1) if data.endswith(whole[:size])), 0)
+def _masked_field(field: re.Match[bytes]) -> bytes:
+    if not NAME_HINT.search(field[1]) or words(parsed_or_none(b'"' + field[1] + b'"')).lower() not in SECRET_NAMES:
+        return field[0]
+    value = field.start(2) - field.start()
+    return field[0][:value] + b"*" * len(field[2]) + b'"'
 
 
 def mask_keys(text: str) -> str:
@@ -128,7 +129,5 @@ def mask_keys(text: str) -> str:
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        if len(secret) >= 4:
-            text = text.replace(secret, MASK)
-    return mask_keys(text)
+    """An error's words, in which even short secrets are starred out."""
+    return mask_keys(Scrubber.of(secrets, shortest=SHORTEST_IN_ERRORS).text(text))

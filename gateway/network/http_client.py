@@ -19,6 +19,7 @@ HIGH_WATER = 256 * 1024
 IDLE_KEPT_SECONDS = 30.0
 SWEEP_SECONDS = 0.25
 STALE_SECONDS = 0.1
+HEADER_BYTES, HEADER_COUNT, HIGHEST_STATUS = 128 * 1024, 256, 599
 HeaderList = list[tuple[str, str]]
 Origin = tuple[str, str, int]
 
@@ -51,7 +52,7 @@ class Answer:
         self.status = 0
         self.headers: HeaderList = []
         self.chunks: deque[bytes] = deque()
-        self.queued = self.received = 0
+        self.queued = self.received = self.head_bytes = 0
         self.expected: int | None = None
         self.head_came = self.complete = self.length_known = self.reusable = False
         self.overrun = False  # bytes of a second answer followed, which nobody asked for
@@ -114,6 +115,9 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.head_came:
+            if len(self.headers) >= HEADER_COUNT:
+                self.fail(httpx.RemoteProtocolError(f"its answer has more than {HEADER_COUNT} headers"))
+                return
             self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
@@ -122,6 +126,9 @@ class Answer:
         self.status = self.connection.parser.get_status_code()
         if self.status < 200:
             self.headers = []
+            return
+        if self.status > HIGHEST_STATUS:
+            self.fail(httpx.RemoteProtocolError(f"its status is {self.status}, which HTTP does not know"))
             return
         self.head_came = True
         for name, value in self.headers:
@@ -188,6 +195,11 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             answer.fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
             return
+        if not answer.head_came:
+            answer.head_bytes += len(data)
+            if answer.head_bytes > HEADER_BYTES:
+                answer.fail(httpx.RemoteProtocolError(f"its headers are larger than {HEADER_BYTES >> 10} KiB"))
+                return
         if answer.complete:
             self._done(answer)
         elif answer.queued > HIGH_WATER:

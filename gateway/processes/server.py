@@ -109,6 +109,7 @@ class Server:
                 body_idle_seconds=settings.BODY_IDLE_SECONDS,
                 custom_hosts=settings.CUSTOM_HOSTS,
                 recording_required=settings.JOURNAL_FULL == "refuse",
+                pass_redirects=settings.PASS_REDIRECTS,
             ),
         )
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]

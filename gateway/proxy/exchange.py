@@ -50,6 +50,8 @@ class Exchange:
             raise NotRecorded(f"The call was not sent because it could not be recorded: {error}.") from error
 
     def part(self, data: bytes) -> None:
+        if not data:
+            return
         self.bytes += len(data)
         self._write(Kind.PART, b"", data)
 

@@ -46,6 +46,7 @@ class Limits:
     body_idle_seconds: float
     custom_hosts: Collection[str]
     recording_required: bool
+    pass_redirects: bool = False
 
 
 class Proxy:
@@ -127,7 +128,8 @@ class Proxy:
             return
         upstream = self.built_in.get(call.route.provider.name, self.pool)
         prepare = None if self.outbound.is_ready(call) else self.outbound.prepare
-        await Relay(self._exchange(call), receive, send, self.loop).run(upstream, prepare)
+        relay = Relay(self._exchange(call), receive, send, self.loop, pass_redirects=self.limits.pass_redirects)
+        await relay.run(upstream, prepare)
 
     async def _read(self, draft: Inbound) -> Call:
         """The call that a request is; in a thread where reading takes long."""

@@ -15,12 +15,12 @@ from typing import Protocol
 
 import httpx
 
-from gateway.content import redaction
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
 from gateway.network.http_client import HeaderList, Reply
 from gateway.proxy.answer_headers import own_headers, passes, warnings_header
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.passing import NotPassedOn, Passing
 from gateway.proxy.refusal import JSON, refuse
 from gateway.recording.journal import JournalUnavailable
 from gateway.translation.chat_answer import completed
@@ -43,6 +43,7 @@ FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
     httpx.ConnectError: ("unreachable", UpstreamFailed),
     httpx.ReadError: ("broken_off", UpstreamFailed),
     httpx.RemoteProtocolError: ("not_http", UpstreamFailed),
+    NotPassedOn: ("not_passed_on", UpstreamFailed),
     httpx.UnsupportedProtocol: ("unreachable", UpstreamFailed),
 }
 
@@ -58,15 +59,23 @@ class Upstream(Protocol):
 class Relay:
     """Carries one call. `run` is the whole story; the client's leaving cancels it from outside."""
 
-    def __init__(self, exchange: Exchange, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(
+        self,
+        exchange: Exchange,
+        receive: Receive,
+        send: Send,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        pass_redirects: bool = False,
+    ) -> None:
+        self.loop, self.pass_redirects = loop, pass_redirects
         self.exchange, self.call = exchange, exchange.call
         self.receive, self.send = receive, send
         self.reply: Reply | None = None
         self.started = False
         self.client_left = False
         self.marked = False
-        self.line = self.held = b""
+        self.line = b""
         self.watcher: asyncio.Task[None] | None = None
 
     async def run(self, upstream: Upstream, prepare: Callable[[Call], Awaitable[None]] | None = None) -> None:
@@ -151,6 +160,7 @@ class Relay:
         reply = await upstream.send(call.method, call.url, headers, call.sent_body, timeout=call.timeout)
         self.reply = reply
         exchange.status = reply.status
+        self.passing = Passing(self.call, reply, pass_redirects=self.pass_redirects)
         exchange.headers = dict(reply.headers)
         content_type = exchange.headers.get("content-type", "").lower()
         if reply.status >= 400 and not call.native:
@@ -170,7 +180,7 @@ class Relay:
         """What came goes out at once; of events whole lines, so that an error can follow a broken-off one cleanly."""
         seen = b""
         while True:
-            chunk = await reply.read()
+            chunk = self.passing(await reply.read())
             if reply.finished:
                 await self._finish(chunk)
                 await self._emit(self.line + chunk, last=True)
@@ -190,7 +200,7 @@ class Relay:
         size = 0
         deadline = self._limit_whole_answer(reply)
         while True:
-            chunk = self._without_secret(await reply.read())
+            chunk = self.passing(await reply.read())
             if reply.finished:
                 break
             self.exchange.part(chunk)
@@ -228,7 +238,7 @@ class Relay:
     async def _carry_translated_stream(self, reply: Reply, translator: Translator) -> None:
         """A stream in another format: what each piece of it completes goes out at once."""
         while True:
-            chunk = await reply.read()
+            chunk = self.passing(await reply.read())
             told = translator.feed(chunk)
             if reply.finished:
                 await self._finish(chunk)
@@ -266,7 +276,7 @@ class Relay:
         size, failed = 0, reply.status >= 400
         deadline = self._limit_whole_answer(reply)
         while True:
-            chunk = self._without_secret(await reply.read())
+            chunk = self.passing(await reply.read())
             size += len(chunk)
             if not failed and size > ANSWER_BYTES:
                 raise httpx.ReadError(f"its answer is larger than {ANSWER_BYTES >> 20} MiB")
@@ -284,18 +294,6 @@ class Relay:
         assert self.reply is not None
         kept = [(name, value) for name, value in self.reply.headers if passes(name) and name not in BODY_HEADERS]
         return [("content-type", content_type), *kept]
-
-    def _without_secret(self, chunk: bytes) -> bytes:
-        """A provider's error may quote the key it was given, even in two pieces; nobody else is to read it."""
-        assert self.reply is not None
-        if (self.exchange.status or 0) < 400:
-            return chunk
-        data = self.held + chunk
-        for secret in self.call.secrets:
-            data = redaction.starred(data, secret)
-        kept = 0 if self.reply.finished else max((redaction.begun(data, one) for one in self.call.secrets), default=0)
-        self.held = data[len(data) - kept :]
-        return data[: len(data) - kept]
 
     async def _finish(self, chunk: bytes, message: str = "") -> None:
         self.exchange.upstream_done_at = time.perf_counter()

@@ -1,0 +1,84 @@
+"""What of a provider's answer may leave: not the key that it was given, not a redirect, nothing that hides either."""
+
+from __future__ import annotations
+
+import httpx
+
+from gateway.content.encodings import Damaged, Unpacker
+from gateway.content.scrubber import SHORTEST, SHORTEST_IN_ERRORS, Scrubber
+from gateway.network.http_client import Reply
+from gateway.upstream.call import Call
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class NotPassedOn(httpx.RemoteProtocolError):
+    """An answer that would do harm to the client, or to whoever runs Loupe."""
+
+
+class Passing:
+    """The bytes of one answer on their way to journal and client. Scrubs the answer's headers when it is made.
+
+    Raises:
+        NotPassedOn: the answer is a redirect.
+    """
+
+    def __init__(self, call: Call, reply: Reply, *, pass_redirects: bool) -> None:
+        failed = reply.status >= 400
+        self.reply, self.held = reply, b""
+        self.scrubber = Scrubber.of(call.secrets, shortest=SHORTEST_IN_ERRORS if failed else SHORTEST)
+        self.unpacker: Unpacker | None = None
+        self.passes_packed = not failed and call.translator is None
+        self.unpacked_tail = b""
+        headers = dict(reply.headers)
+        if reply.status in REDIRECTS and "location" in headers and not pass_redirects:
+            raise NotPassedOn(_redirect(headers["location"]))
+        self._note_encoding(headers.get("content-encoding", ""))
+        reply.headers = [(name, self.scrubber.text(value)) for name, value in reply.headers]
+
+    def __call__(self, chunk: bytes) -> bytes:
+        """What of the bytes that came may go on now; a piece that may begin a secret waits for the rest.
+
+        Raises:
+            NotPassedOn, httpx.ReadError: nothing of the rest may.
+        """
+        if self.unpacker is not None:
+            unpacked = self._unpacked(self.unpacker, chunk)
+            if self.passes_packed:
+                self._look_through(unpacked)
+                return chunk
+            chunk = unpacked
+        data = self.scrubber(self.held + chunk)
+        kept = 0 if self.reply.finished else self.scrubber.begun(data)
+        self.held = data[len(data) - kept :]
+        return data[: len(data) - kept]
+
+    def _note_encoding(self, encoding: str) -> None:
+        """An error, or what is to be translated, is read, and so goes on unpacked; any other answer goes on as it came."""
+        if not Unpacker.knows(encoding) or (self.passes_packed and not self.scrubber.secrets):
+            return
+        self.unpacker = Unpacker(encoding)
+        if not self.passes_packed:
+            own = ("content-encoding", "content-length")
+            self.reply.headers = [(name, value) for name, value in self.reply.headers if name not in own]
+
+    def _unpacked(self, unpacker: Unpacker, chunk: bytes) -> bytes:
+        try:
+            return unpacker.feed(chunk)
+        except Damaged as error:
+            raise httpx.ReadError(f"its compressed answer cannot be read: {error}") from None
+
+    def _look_through(self, unpacked: bytes) -> None:
+        """Nothing can be starred out of packed bytes."""
+        data = self.unpacked_tail + unpacked
+        if self.scrubber(data) != data:
+            raise NotPassedOn("its compressed answer quotes the key that it was given")
+        self.unpacked_tail = data[len(data) - self.scrubber.begun(data) :]
+
+
+def _redirect(location: str) -> str:
+    host = httpx.URL(location).host if location.isascii() and len(location) < 2000 else ""
+    return (
+        f"it answered with a redirect to {host[:200] or 'a path of its own'}, which is not passed on: an SDK would send "
+        "its gateway key there. Correct the base URL of the virtual key, or set LOUPE_PASS_REDIRECTS=on"
+    )
