@@ -72,13 +72,13 @@ class Loupe:
         )
         out.close()
         try:
-            said = until(self._greeting, "up greets", 60)
+            until(self._greeting, "up greets", 60)
         except AssertionError as error:
             self.stop()
             raise AssertionError(f"{error}; it said: {self.output()[-3000:]}") from None
-        self.link = re.findall(r"http\S+/login/\S+", said)[0]
-        keys = re.findall(r"first API key.*?(lp_\w+)", said)
-        self.key = keys[0] if keys else self.key
+        self.link = (self.data / "login-link").read_text().strip()
+        first = self.data / "first-api-key"
+        self.key = first.read_text().strip() if first.exists() else self.key
         return self
 
     @property

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import fcntl
+import os
+import shlex
 import sys
 import time
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -15,7 +19,7 @@ from gateway.keys.api_keys import create_api_key
 from gateway.keys.people import create_login_link, create_owner
 from gateway.management.commands.serve import check_port
 from gateway.models import ApiKey
-from gateway.processes.setup import prepare
+from gateway.processes.setup import check_folder, prepare
 from gateway.processes.supervisor import DoesNotStart, Supervisor
 
 # A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
@@ -41,6 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
         check_port(host, port)
+        lock = _only_one(settings.LOUPE_DATA)
         workspace = prepare(static=True)
         token = create_login_link(user=create_owner(workspace=workspace, username="admin"))
         key = "" if ApiKey.objects.of(workspace).exists() else create_api_key(workspace=workspace, name="first")[1]
@@ -54,15 +59,21 @@ class Command(BaseCommand):
         except DoesNotStart as error:
             raise CommandError(str(error)) from None
         self.stdout.write("Loupe has stopped; every log is kept.")
+        lock.close()
 
     def _greet(self, base: str, token: str, key: str) -> bool:
         """Say where everything is, once it answers; whether it did."""
         if not _answers(f"{base}/readyz"):
             self.stderr.write("Loupe did not come up within a minute; the lines above say why.")
             return False
+        link, shown = f"{base}{reverse('login-link', args=[token])}", key or "YOUR_KEY"
+        if not self.stdout.isatty():  # a log that others read, and keep
+            link = f"in {_kept('login-link', link)}"
+            shown = f"$(cat {shlex.quote(str(_kept('first-api-key', key)))})" if key else shown
+            key = key and f"in {settings.LOUPE_DATA / 'first-api-key'}"
         lines = [
             "",
-            f"Loupe is up. Open it (the link logs you in, once):  {base}{reverse('login-link', args=[token])}",
+            f"Loupe is up. Open it (the link logs you in, once):  {link}",
             f"Base URL for your SDK:                              {base}/v1",
         ]
         if key:
@@ -73,11 +84,33 @@ class Command(BaseCommand):
         lines += [
             "Try it; the picture appears in the open page by itself:",
             "",
-            *curl_lines(base, key or "YOUR_KEY"),
+            *curl_lines(base, shown),
         ]
         self.stdout.write("\n".join([*lines, ""]))
         self.stdout.flush()
         return True
+
+
+def _only_one(folder: Path) -> IO[str]:
+    """Hold the data folder for as long as this process lives. Raises CommandError when another `up` has it."""
+    check_folder(folder)
+    lock = (folder / "up.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CommandError(
+            f"Another Loupe runs on the data folder {folder}. Stop it, or name another folder with LOUPE_DATA."
+        ) from None
+    return lock
+
+
+def _kept(name: str, secret: str) -> Path:
+    """A file in the data folder that only its owner can read."""
+    path: Path = settings.LOUPE_DATA / name
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
+    return path
 
 
 def curl_lines(base: str, key: str) -> list[str]:

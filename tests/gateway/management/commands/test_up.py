@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.processes.test_durability import processes
-from tests.loupe import ROOT, Loupe, until
+from tests.loupe import ROOT, Loupe, free_port, until
 
 
 def run_up(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +49,40 @@ def test_a_second_start_keeps_the_keys_and_prints_a_new_link(own_loupe: Callable
     assert loupe.link != first
     assert "first API key" not in loupe.output_path.read_text()
     assert loupe.call("/v1/models")[0] == 200
+
+
+def test_a_log_of_the_output_holds_neither_link_nor_key(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    assert loupe.key not in loupe.output()
+    assert loupe.link not in loupe.output()
+    for name in ("login-link", "first-api-key"):
+        assert (loupe.data / name).stat().st_mode & 0o777 == 0o600
+        assert str(loupe.data / name) in loupe.output()
+
+
+def test_a_terminal_is_shown_link_and_key(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "manage.py", "up", "--port", str(free_port())]
+    env = dict(os.environ) | {"LOUPE_DATA": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = b""
+        while b"curl " not in said:
+            said += os.read(ours, 4096)
+        process.terminate()
+        assert re.search(rb"/login/\w+", said)
+        assert re.search(rb"first API key \(shown only now\): +lp_\w+", said)
+        process.wait(60)
+    os.close(ours)
+    assert not (tmp_path / "first-api-key").exists()
+
+
+def test_a_second_up_on_the_same_folder_is_refused(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    done = run_up("--port", str(free_port()), LOUPE_DATA=str(loupe.data))
+    assert done.returncode != 0
+    assert f"Another Loupe runs on the data folder {loupe.data}" in done.stderr
+    assert loupe.is_ready()
 
 
 def test_a_taken_port_is_explained(tmp_path: Path) -> None:
