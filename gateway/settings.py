@@ -7,9 +7,12 @@ import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from gateway.network.guard import Guard
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
@@ -36,6 +39,17 @@ def env_choice(name: str, default: str, *choices: str) -> str:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def env_guard(name: str, *, ports: frozenset[int] | None = None, and_hosts_of: list[str] | None = None) -> Guard:
+    """The hosts of a setting; and those of base URLs, which an operator named too."""
+    try:
+        named = [urlsplit(url).netloc for url in and_hosts_of or ()]
+        return Guard.of([*env_list(name), *named], ports=ports)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} must be hosts, networks such as 10.0.0.0/8, or loopback: {error}."
+        ) from None
 
 
 def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
@@ -91,6 +105,7 @@ BODY_IDLE_SECONDS = env_int("LOUPE_BODY_IDLE_SECONDS", 15)
 CONNECT_SECONDS = env_int("LOUPE_CONNECT_SECONDS", 10)
 UPSTREAM_IDLE_SECONDS = env_int("LOUPE_UPSTREAM_IDLE_SECONDS", 600)
 CUSTOM_HOSTS = env_list("LOUPE_CUSTOM_HOSTS")
+PROVIDER_GUARD = env_guard("LOUPE_PROVIDER_HOSTS", and_hosts_of=CUSTOM_HOSTS)
 PASS_REDIRECTS = env_choice("LOUPE_PASS_REDIRECTS", "off", "on", "off") == "on"
 
 # Journal
@@ -100,7 +115,7 @@ DISK_RESERVE_BYTES = env_int("LOUPE_DISK_RESERVE_MB", 64) * MIB
 
 # Copies of linked images
 SNAPSHOT = env_choice("LOUPE_SNAPSHOT", "on", "on", "off")
-FETCH_HOSTS = env_list("LOUPE_FETCH_HOSTS")
+FETCH_GUARD = env_guard("LOUPE_FETCH_HOSTS", ports=frozenset({80, 443}))
 FETCH_MAX_BYTES = env_int("LOUPE_FETCH_MAX_MB", 20) * MIB
 FETCH_SECONDS = env_int("LOUPE_FETCH_SECONDS", 10)
 

@@ -48,3 +48,8 @@ reader, editor = member(), member(Membership.Role.EDITOR)
 def may_edit(request: HttpRequest, workspace: Workspace) -> bool:
     held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
     return held.filter(role__in=(Membership.Role.EDITOR, Membership.Role.OWNER)).exists()
+
+
+def is_owner(request: HttpRequest, workspace: Workspace) -> bool:
+    held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
+    return held.filter(role=Membership.Role.OWNER).exists()

@@ -6,6 +6,7 @@ Python's `is_global` calls NAT64, IPv4-compatible, ISATAP and site-local forms g
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -55,10 +56,15 @@ def is_public(address: str) -> bool:
 
 def is_link_local(host: str) -> bool:
     """Whether a host is written as a link-local number, where clouds keep their metadata services."""
+    bare = host.strip("[]").partition("%")[0]
     try:
-        return ip_address(host.strip("[]").partition("%")[0]).is_link_local
+        ip = ip_address(bare)
     except ValueError:
-        return False
+        try:
+            ip = IPv4Address(socket.inet_aton(bare))  # one number, hexadecimal and the like
+        except OSError:
+            return False
+    return ((isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip).is_link_local
 
 
 def _public_v4(ip: IPv4Address) -> bool:

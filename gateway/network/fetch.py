@@ -7,27 +7,16 @@ redirect is checked as if it were new. Whatever is refused by policy reads the s
 
 from __future__ import annotations
 
-import logging
-import math
-import socket
-import ssl
 import time
-from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import Future
-from threading import Thread
+from collections.abc import Iterator
 from typing import Any
 
 import httpcore
 import httpx
 
-from gateway.network.addresses import is_public
+from gateway.network.guard import Guard, GuardedBackend
 
-log = logging.getLogger(__name__)
-
-PORTS = frozenset({80, 443})
 MOST_REDIRECTS = 3
-RESOLVE_SECONDS = 3.0
-MOST_ADDRESSES = 4
 LONGEST_URL = 8192
 MARKER = "x-loupe-fetch"
 HEADERS = [
@@ -36,100 +25,10 @@ HEADERS = [
     ("user-agent", "loupe/0.1 (image copy)"),
     (MARKER, "1"),
 ]
-SocketOptions = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]] | None
 
 
 class FetchFailed(Exception):
     """The picture was not fetched; the text is for people, and names no inner address."""
-
-
-class GuardedBackend(httpcore.NetworkBackend):
-    """Resolves, checks, dials the number, checks the peer. `open_hosts` may be private: an operator named them."""
-
-    def __init__(self, open_hosts: Collection[str]) -> None:
-        self.inner = httpcore.SyncBackend()
-        self.deadline = math.inf
-        self.open_hosts = open_hosts
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: SocketOptions = None,
-    ) -> httpcore.NetworkStream:
-        addresses = self.resolve(host, port)
-        opened = host in self.open_hosts or f"{host}:{port}" in self.open_hosts
-        if not opened and (port not in PORTS or not all(is_public(address) for address in addresses)):
-            log.info("fetch refused: %s:%d is %s", host, port, addresses)
-            raise httpcore.ConnectError("refused")
-        error: Exception = httpcore.ConnectError("no address")
-        for address in addresses[:MOST_ADDRESSES]:
-            try:
-                stream = self.dial(address, port, timeout)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
-                error = failed
-                continue
-            peer = stream.get_extra_info("server_addr")
-            if peer and peer[0].partition("%")[0] != address:
-                stream.close()
-                raise httpcore.ConnectError("connected elsewhere")
-            return _Hurried(stream, self.deadline)
-        raise error
-
-    def resolve(self, host: str, port: int) -> list[str]:
-        """All addresses of a name. A resolver takes no time limit, so it is asked in a thread that may be left behind."""
-        asked: Future[list[str]] = Future()
-        Thread(target=_look_up, args=(host.strip("[]"), port, asked), daemon=True).start()
-        try:
-            return asked.result(min(max(self.deadline - time.monotonic(), 0), RESOLVE_SECONDS))
-        except TimeoutError:
-            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
-        except (OSError, ValueError, OverflowError):
-            raise httpcore.ConnectError("no such host") from None
-
-    def dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        return self.inner.connect_tcp(address, port, timeout=timeout)
-
-
-def _look_up(host: str, port: int, asked: Future[list[str]]) -> None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        asked.set_result(list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found)))
-    except (OSError, ValueError, OverflowError) as error:
-        asked.set_exception(error)
-
-
-class _Hurried(httpcore.NetworkStream):
-    """A stream on which no wait goes beyond the deadline of the whole fetch, however the bytes drip in."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
-        self.stream, self.deadline = stream, deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self.stream.read(max_bytes, self._left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.stream.write(buffer, self._left(timeout))
-
-    def close(self) -> None:
-        self.stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        secured = self.stream.start_tls(ssl_context, server_hostname, self._left(timeout))
-        return _Hurried(secured, self.deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self.stream.get_extra_info(info)
-
-    def _left(self, timeout: float | None) -> float:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the fetch took too long")
-        return min(left, timeout) if timeout is not None else left
 
 
 class Fetcher:
@@ -140,11 +39,11 @@ class Fetcher:
         *,
         max_bytes: int,
         seconds: float,
-        open_hosts: Collection[str],
+        guard: Guard,
         backend: GuardedBackend | None = None,
     ) -> None:
         self.max_bytes, self.seconds = max_bytes, seconds
-        self.backend = backend or GuardedBackend(open_hosts)
+        self.backend = backend or GuardedBackend(guard)
 
     def get(self, url: str) -> bytes:
         """The bytes behind a link.

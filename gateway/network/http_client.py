@@ -8,6 +8,8 @@ decompression, proxies from the environment. A body is never sent twice once a b
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import ssl
 from collections import deque
 from typing import Protocol, cast
@@ -15,13 +17,16 @@ from typing import Protocol, cast
 import httptools
 import httpx
 
+from gateway.network.guard import MOST_ADDRESSES, Guard
+from gateway.network.request_head import HeaderList, Origin, request_head
+
+log = logging.getLogger(__name__)
+
 HIGH_WATER = 256 * 1024
 IDLE_KEPT_SECONDS = 30.0
 SWEEP_SECONDS = 0.25
 STALE_SECONDS = 0.1
 HEADER_BYTES, HEADER_COUNT, HIGHEST_STATUS = 128 * 1024, 256, 599
-HeaderList = list[tuple[str, str]]
-Origin = tuple[str, str, int]
 
 
 class Reply(Protocol):
@@ -241,8 +246,8 @@ def _broken_off(answer: Answer, exc: Exception | None) -> str:
 class Pool:
     """Connections by origin. One pool a process, made inside its event loop."""
 
-    def __init__(self, *, connect_seconds: float, idle_seconds: float) -> None:
-        self.connect_seconds, self.idle_seconds = connect_seconds, idle_seconds
+    def __init__(self, *, connect_seconds: float, idle_seconds: float, guard: Guard) -> None:
+        self.connect_seconds, self.idle_seconds, self.guard = connect_seconds, idle_seconds, guard
         self.idle: dict[Origin, list[Connection]] = {}
         self.open: set[Connection] = set()
         self.tls = ssl.create_default_context()
@@ -262,7 +267,7 @@ class Pool:
             httpx.TransportError: ConnectTimeout, ConnectError, ReadTimeout, RemoteProtocolError, ReadError.
             httpx.InvalidURL: the address cannot be used.
         """
-        origin, head = _head(method, url, headers, len(body))
+        origin, head = request_head(method, url, headers, len(body))
         async with _within(timeout):
             connection, reused = await self._take(origin)
             sent_at = self.loop.time()
@@ -299,21 +304,45 @@ class Pool:
         return await self._connect(origin), False
 
     async def _connect(self, origin: Origin) -> Connection:
-        scheme, host, port = origin
-        secure = self.tls if scheme == "https" else None
+        _, host, port = origin
         try:
             async with asyncio.timeout(self.connect_seconds):
-                _, connection = await self.loop.create_connection(
-                    lambda: Connection(self, origin), host, port, ssl=secure
-                )
+                addresses = await self._addresses(host, port)
+                connection = await self._dial(origin, addresses)
         except TimeoutError:
             raise httpx.ConnectTimeout(f"no connection to {host}:{port} within {self.connect_seconds:g} s") from None
         except ssl.SSLError as error:
             raise httpx.ConnectError(f"TLS with {host}:{port} failed: {error.reason}") from error
-        except OSError as error:
-            raise httpx.ConnectError(f"no connection to {host}:{port}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            raise httpx.ConnectError(f"no connection to {host}:{port}: {_reason(error)}") from error
         self.open.add(connection)
         return connection
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        """The numbers of a host, all of which may be dialled."""
+        found = await self.loop.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        if not self.guard.allows(host, port, addresses):
+            log.warning("refused: %s:%d is %s", host, port, addresses)
+            raise httpx.ConnectError(
+                f"{host} is not a public address. Whoever runs Loupe can open it with LOUPE_PROVIDER_HOSTS"
+            )
+        return addresses
+
+    async def _dial(self, origin: Origin, addresses: list[str]) -> Connection:
+        """A connection to the first of the numbers that takes it."""
+        scheme, host, port = origin
+        secure, name = (self.tls, host.strip("[]")) if scheme == "https" else (None, None)
+        failed: OSError = OSError("no address")
+        for address in addresses[:MOST_ADDRESSES]:
+            try:
+                _, connection = await self.loop.create_connection(
+                    lambda: Connection(self, origin), address, port, ssl=secure, server_hostname=name
+                )
+                return connection
+            except OSError as error:
+                failed = error
+        raise failed
 
     async def _sweep(self) -> None:
         """Close what has been idle too long; end answers whose provider has gone silent."""
@@ -357,25 +386,6 @@ class _within:
             raise httpx.ReadTimeout("the time that the caller allowed is over") from None
 
 
-_PARSED: dict[str, tuple[Origin, str, str]] = {}
-
-
-def _head(method: str, url: str, headers: HeaderList, length: int) -> tuple[Origin, bytes]:
-    origin, host, target = _PARSED.get(url) or _parse(url)
-    lines = [f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers]
-    if length or method not in ("GET", "HEAD", "DELETE"):
-        lines.append(f"content-length: {length}\r\n")
-    lines.append("\r\n")
-    return origin, "".join(lines).encode("latin-1", "replace")
-
-
-def _parse(url: str) -> tuple[Origin, str, str]:
-    parsed = httpx.URL(url)
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise httpx.UnsupportedProtocol(f"{url[:200]!r} is not an http or https address")
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    known = (parsed.scheme, parsed.host, port), parsed.netloc.decode("ascii"), parsed.raw_path.decode("ascii")
-    if len(_PARSED) < 1024:
-        _PARSED[url] = known
-    return known
+def _reason(error: OSError | ValueError) -> str:
+    """What a person needs; whether a port is open or closed is told in the server's own log only."""
+    return "its name was not found" if isinstance(error, socket.gaierror | ValueError) else "it does not answer"

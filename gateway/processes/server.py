@@ -80,7 +80,11 @@ class Server:
             limit_bytes=settings.JOURNAL_LIMIT_BYTES,
             reserve_bytes=settings.DISK_RESERVE_BYTES,
         )
-        self.pool = Pool(connect_seconds=settings.CONNECT_SECONDS, idle_seconds=settings.UPSTREAM_IDLE_SECONDS)
+        self.pool = Pool(
+            connect_seconds=settings.CONNECT_SECONDS,
+            idle_seconds=settings.UPSTREAM_IDLE_SECONDS,
+            guard=settings.PROVIDER_GUARD,
+        )
         self.decoder = Decoder()
         proxy = Proxy(
             keys=self.keys,
@@ -91,10 +95,10 @@ class Server:
                 Fetching(
                     settings.FETCH_MAX_BYTES,
                     settings.FETCH_SECONDS,
-                    tuple(settings.FETCH_HOSTS),
+                    settings.FETCH_GUARD,
                     settings.MAX_BODY_BYTES,
                 ),
-                Credentials(settings.CUSTOM_HOSTS),
+                Credentials(settings.CUSTOM_HOSTS, settings.PROVIDER_GUARD),
             ),
             prompts=PromptCalls(
                 self.keys,

@@ -51,7 +51,7 @@ def give_way() -> None:
 
 
 def _fetcher() -> Fetcher:
-    return Fetcher(max_bytes=settings.FETCH_MAX_BYTES, seconds=settings.FETCH_SECONDS, open_hosts=settings.FETCH_HOSTS)
+    return Fetcher(max_bytes=settings.FETCH_MAX_BYTES, seconds=settings.FETCH_SECONDS, guard=settings.FETCH_GUARD)
 
 
 class AlreadyWorking(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 
 HOP_HEADERS = frozenset(
     [

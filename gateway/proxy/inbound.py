@@ -20,7 +20,7 @@ from gateway.dialects import OPENAI
 from gateway.errors import BadRequest, NotFound, UnsupportedType
 from gateway.ids import time_of
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 from gateway.providers.base import Provider
 from gateway.proxy.call_options import CallOptions
 from gateway.proxy.routing import check_model, route
@@ -69,6 +69,7 @@ NEVER_FORWARDED = frozenset(
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 USER_AGENT = "loupe/0.1"
 LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
+HOPS, MOST_HOPS = "x-loupe-hops", 1
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
@@ -114,8 +115,19 @@ class Inbound:
         self.headers = self.headers | {"content-type": "application/json"}
         return self
 
+    @property
+    def hops(self) -> int:
+        """Through how many Loupes it came."""
+        text = self.headers.get(HOPS, "")
+        return int(text) if text.isdecimal() and len(text) < 4 else 0
+
     def call(self, keys: KeysInMemory, custom_hosts: Collection[str]) -> Call:
         """Raises GatewayError when it cannot be sent on."""
+        if self.hops > MOST_HOPS:
+            raise BadRequest(
+                "The call came through Loupe more than once: a virtual key names this Loupe as its provider.",
+                code="loop",
+            )
         self._read_head()
         if self.endpoint in OPENAI and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
             check_model(self.model, self.endpoint)
@@ -275,6 +287,7 @@ class Inbound:
             *(dict(way.provider.headers) | kept).items(),
             ("user-agent", USER_AGENT),
             ("accept-encoding", "identity"),
+            (HOPS, str(self.hops + 1)),
         ]
 
     def _call(self, way: Route, edits: list[Edit], sent_body: bytes, *, request: Request | None = None) -> Call:

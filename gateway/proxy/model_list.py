@@ -9,7 +9,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from gateway.errors import NotFound
 from gateway.keys.in_memory import KeysInMemory
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 from gateway.upstream.sandbox import JSON, MODELS, Canned
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.errors import GatewayError, NotRecorded
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.exchange import Exchange
 from gateway.recording.journal import JournalUnavailable

@@ -17,7 +17,8 @@ import httpx
 
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
-from gateway.network.http_client import HeaderList, Reply
+from gateway.network.http_client import Reply
+from gateway.network.request_head import HeaderList
 from gateway.proxy.answer_headers import own_headers, passes, warnings_header
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.passing import NotPassedOn, Passing

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.content.json_edit import Edit
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 from gateway.providers.base import Headers
 from gateway.translation.neutral import Request
 from gateway.translation.translator import Translator

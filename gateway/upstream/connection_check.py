@@ -16,6 +16,7 @@ from gateway.content.json_text import obj, parsed_or_none
 from gateway.content.redaction import without_secrets
 from gateway.errors import GatewayError
 from gateway.keys.target import Target
+from gateway.network.http_client import Pool, Reply
 from gateway.providers.base import Probe
 from gateway.upstream.credentials import Credentials, plain_headers
 from gateway.upstream.provider_errors import retold
@@ -48,7 +49,7 @@ def check(target: Target) -> Finding:
         answer = asyncio.run(_ask(route, probe))
     except GatewayError as error:
         return Finding("failed", error.message)
-    except httpx.TimeoutException:
+    except (httpx.TimeoutException, TimeoutError):
         return Finding("failed", f"{_host(route)} did not answer within {SECONDS:.0f} s. Is a firewall in between?")
     except httpx.InvalidURL:
         return Finding("failed", "The base URL is not an address. Make the virtual key anew.")
@@ -62,21 +63,26 @@ async def _ask(route: Route, probe: Probe) -> Answer:
     body = msgspec.json.encode(probe.body) if probe.body else b""
     method = "POST" if body else "GET"
     headers = [*route.provider.headers.items(), ("content-type", "application/json"), ("user-agent", "loupe/0.1")]
+    headers.append(("accept-encoding", "identity"))
     shown = plain_headers(route)
     if shown is None:
-        shown = await Credentials(settings.CUSTOM_HOSTS).headers(route, method, url, headers, body)
-    client = httpx.AsyncClient(timeout=SECONDS, trust_env=False)
-    async with client, client.stream(method, url, headers=[*headers, *shown], content=body) as answer:
-        return answer.status_code, dict(answer.headers), await _first_bytes(answer)
+        shown = await Credentials(settings.CUSTOM_HOSTS, settings.PROVIDER_GUARD).headers(
+            route, method, url, headers, body
+        )
+    pool = Pool(connect_seconds=SECONDS, idle_seconds=SECONDS, guard=settings.PROVIDER_GUARD)
+    try:
+        async with asyncio.timeout(SECONDS):
+            reply = await pool.send(method, url, [*headers, *shown], body)
+            return reply.status, dict(reply.headers), await _first_bytes(reply)
+    finally:
+        await pool.close()
 
 
-async def _first_bytes(answer: httpx.Response) -> bytes:
+async def _first_bytes(reply: Reply) -> bytes:
     """Enough to read an error; whoever answers here may send without end."""
     read = b""
-    async for chunk in answer.aiter_bytes():
+    while len(read) <= READ_BYTES and (chunk := await reply.read()):
         read += chunk
-        if len(read) > READ_BYTES:
-            break
     return read
 
 

@@ -15,14 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
-
-import httpx
+from urllib.parse import quote, urlencode, urlsplit
 
 from gateway.content.json_text import parsed_words
 from gateway.content.redaction import without_secrets
 from gateway.errors import BadRequest, GatewayError, Unauthorized, UpstreamFailed
-from gateway.network.http_client import HeaderList
+from gateway.network.guard import Guard, NotReached, Reply, request, resolved
+from gateway.network.request_head import HeaderList
 from gateway.providers.base import Headers
 from gateway.upstream.route import Route
 
@@ -77,7 +76,8 @@ def _azure_headers(route: Route) -> Headers | None:
 class Credentials:
     """One a process."""
 
-    def __init__(self, custom_hosts: Collection[str]) -> None:
+    def __init__(self, custom_hosts: Collection[str], guard: Guard) -> None:
+        self.guard = guard
         self.token_origins = {_origin(host) for host in custom_hosts}
         self.tokens: dict[str, tuple[str, float]] = {}
         self.buying: dict[str, asyncio.Future[tuple[str, float]]] = {}
@@ -103,7 +103,9 @@ class Credentials:
         if time.monotonic() < ends - EARLY_SECONDS:
             return token
         if name not in self.buying:
-            buy = {"google": self._google_token, "azure": _entra_token, "aws": _assumed_role}[route.provider.auth]
+            buy = {"google": self._google_token, "azure": self._entra_token, "aws": self._assumed_role}[
+                route.provider.auth
+            ]
             self.buying[name] = asyncio.get_running_loop().run_in_executor(self.pool, buy, route)
             self.buying[name].add_done_callback(lambda _: self.buying.pop(name))
         token, seconds = await asyncio.shield(self.buying[name])  # a caller that leaves does not stop it for the others
@@ -122,7 +124,7 @@ class Credentials:
             info = parsed_words(_account(route))
             self._check_token_address(str(info.get("token_uri", "")))
             account = ServiceAccount.from_service_account_info(info, scopes=[GOOGLE_SCOPE])  # type: ignore[no-untyped-call]
-            account.refresh(_transport())
+            account.refresh(_transport(self.guard))
         except (ValueError, AttributeError, TypeError) as error:
             raise BadRequest(f"The service account cannot be read: {error}.", code="invalid_credential") from None
         except GoogleAuthError as error:
@@ -130,6 +132,72 @@ class Credentials:
             raise Unauthorized(f"Google gave no token: {reason}", code="no_token") from None
         ends = account.expiry.replace(tzinfo=UTC) if account.expiry else None
         return str(account.token), (ends - datetime.now(UTC)).total_seconds() if ends else USUAL_LIFE
+
+    def _entra_token(self, route: Route) -> tuple[str, float]:
+        authority = (route.setting("authority") or ENTRA_AUTHORITY).rstrip("/")
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": route.setting("client_id"),
+            "client_secret": route.setting("client_secret") or route.secret,
+            "scope": route.setting("scope") or ENTRA_SCOPE,
+        }
+        url = f"{authority}/{quote(route.setting('tenant_id'), safe='')}/oauth2/v2.0/token"
+        headers = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
+        try:
+            answer = request(
+                "POST", url, guard=self.guard, headers=headers, body=urlencode(form).encode(), seconds=TOKEN_SECONDS
+            )
+            found = parsed_words(answer[2])
+        except (NotReached, ValueError):
+            raise UpstreamFailed("Entra was not reached, or gave no JSON, when asked for a token.") from None
+        if not isinstance(found, dict) or "access_token" not in found:
+            reason = str(found.get("error_description") or found.get("error")) if isinstance(found, dict) else ""
+            raise Unauthorized(f"Entra gave no token: {without_secrets(reason, route.secrets)[:300]}", code="no_token")
+        lasts = str(found.get("expires_in"))
+        return str(found["access_token"]), float(lasts) if lasts.isdecimal() else USUAL_LIFE
+
+    def _assumed_role(self, route: Route) -> tuple[str, float]:
+        """The keys of the role that the access key may assume, as JSON: id, secret and session token (AWS STS, AssumeRole)."""
+        try:
+            from botocore.config import Config
+            from botocore.exceptions import BotoCoreError, ClientError
+            from botocore.session import Session
+        except ImportError:
+            raise missing_extra("aws", "a role") from None
+        region = route.setting("region") or "us-east-1"
+        own = _own_keys(route)
+        asked = {"RoleArn": route.setting("role_arn"), "RoleSessionName": "loupe"}
+        if route.setting("external_id"):
+            asked["ExternalId"] = route.setting("external_id")
+        limits = Config(
+            connect_timeout=TOKEN_SECONDS, read_timeout=TOKEN_SECONDS, retries={"total_max_attempts": 1}, proxies={}
+        )
+        try:
+            sts: Any = Session().create_client(
+                "sts",
+                region_name=region,
+                endpoint_url=self._checked(route.setting("sts_address")) or f"https://sts.{region}.amazonaws.com",
+                aws_access_key_id=own[0],
+                aws_secret_access_key=own[1],
+                aws_session_token=own[2] or None,
+                config=limits,
+            )
+            found = sts.assume_role(**asked)["Credentials"]
+        except ClientError as error:
+            reason = without_secrets(str(error), route.secrets)[:300]
+            raise Unauthorized(f"AWS does not let this key assume the role: {reason}", code="no_token") from None
+        except BotoCoreError as error:
+            raise UpstreamFailed(f"AWS was not reached when asked for the role: {type(error).__name__}.") from None
+        seconds = (found["Expiration"] - datetime.now(UTC)).total_seconds()
+        return json.dumps([found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]]), seconds
+
+    def _checked(self, address: str) -> str:
+        """An address that a library of the vendor's dials: all that can be done is to look before. Raises UpstreamFailed."""
+        parts = urlsplit(address)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        if address and not self.guard.allows(parts.hostname or "", port, resolved(parts.hostname or "", port)):
+            raise UpstreamFailed("AWS was not reached: the STS address is not a public one.")
+        return address
 
     def _check_token_address(self, url: str) -> None:
         """A caller's service account may not send the gateway to an address of the caller's choice."""
@@ -141,63 +209,6 @@ class Credentials:
             "LOUPE_CUSTOM_HOSTS.",
             code="invalid_credential",
         )
-
-
-def _entra_token(route: Route) -> tuple[str, float]:
-    authority = (route.setting("authority") or ENTRA_AUTHORITY).rstrip("/")
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": route.setting("client_id"),
-        "client_secret": route.setting("client_secret") or route.secret,
-        "scope": route.setting("scope") or ENTRA_SCOPE,
-    }
-    url = f"{authority}/{quote(route.setting('tenant_id'), safe='')}/oauth2/v2.0/token"
-    try:
-        answer = httpx.post(url, data=form, timeout=TOKEN_SECONDS, trust_env=False)
-        found = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        raise UpstreamFailed("Entra was not reached, or gave no JSON, when asked for a token.") from None
-    if not isinstance(found, dict) or "access_token" not in found:
-        reason = str(found.get("error_description") or found.get("error")) if isinstance(found, dict) else ""
-        raise Unauthorized(f"Entra gave no token: {without_secrets(reason, route.secrets)[:300]}", code="no_token")
-    lasts = str(found.get("expires_in"))
-    return str(found["access_token"]), float(lasts) if lasts.isdecimal() else USUAL_LIFE
-
-
-def _assumed_role(route: Route) -> tuple[str, float]:
-    """The keys of the role that the access key may assume, as JSON: id, secret and session token (AWS STS, AssumeRole)."""
-    try:
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.session import Session
-    except ImportError:
-        raise missing_extra("aws", "a role") from None
-    region = route.setting("region") or "us-east-1"
-    own = _own_keys(route)
-    asked = {"RoleArn": route.setting("role_arn"), "RoleSessionName": "loupe"}
-    if route.setting("external_id"):
-        asked["ExternalId"] = route.setting("external_id")
-    limits = Config(
-        connect_timeout=TOKEN_SECONDS, read_timeout=TOKEN_SECONDS, retries={"total_max_attempts": 1}, proxies={}
-    )
-    try:
-        sts: Any = Session().create_client(
-            "sts",
-            region_name=region,
-            endpoint_url=route.setting("sts_address") or f"https://sts.{region}.amazonaws.com",
-            aws_access_key_id=own[0],
-            aws_secret_access_key=own[1],
-            aws_session_token=own[2] or None,
-            config=limits,
-        )
-        found = sts.assume_role(**asked)["Credentials"]
-    except ClientError as error:
-        reason = without_secrets(str(error), route.secrets)[:300]
-        raise Unauthorized(f"AWS does not let this key assume the role: {reason}", code="no_token") from None
-    except BotoCoreError as error:
-        raise UpstreamFailed(f"AWS was not reached when asked for the role: {type(error).__name__}.") from None
-    seconds = (found["Expiration"] - datetime.now(UTC)).total_seconds()
-    return json.dumps([found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]]), seconds
 
 
 def _own_keys(route: Route) -> tuple[str, str, str]:
@@ -230,35 +241,34 @@ def missing_extra(extra: str, what: str) -> GatewayError:
     )
 
 
-def _transport() -> Any:
-    """Google's library asks for a function like `requests`; this one is httpx."""
+def _transport(guard: Guard) -> Any:
+    """Google's library asks for a function like `requests`; this one asks before it dials."""
     from google.auth.transport import Response
 
     class Answer(Response):
-        def __init__(self, answer: httpx.Response) -> None:
+        def __init__(self, answer: Reply) -> None:
             self.answer = answer
 
         @property
         def status(self) -> int:
-            return self.answer.status_code
+            return self.answer[0]
 
         @property
         def headers(self) -> Mapping[str, str]:
-            return self.answer.headers
+            return self.answer[1]
 
         @property
         def data(self) -> bytes:
-            return self.answer.content
+            return self.answer[2]
 
     def call(url: str, method: str = "GET", body: bytes | None = None, headers: Any = None, **_: Any) -> Answer:
         from google.auth.exceptions import TransportError
 
+        sent = {"accept-encoding": "identity", **(headers or {})}
         try:
-            return Answer(
-                httpx.request(method, url, content=body, headers=headers, timeout=TOKEN_SECONDS, trust_env=False)
-            )
-        except httpx.HTTPError as error:
-            raise TransportError(f"{type(error).__name__} at {urlsplit(url).hostname}") from None  # type: ignore[no-untyped-call]
+            return Answer(request(method, url, guard=guard, headers=sent, body=body or b"", seconds=TOKEN_SECONDS))
+        except NotReached as error:
+            raise TransportError(f"{error} at {urlsplit(url).hostname}") from None  # type: ignore[no-untyped-call]
 
     return call
 

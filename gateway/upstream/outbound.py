@@ -16,6 +16,7 @@ from gateway.content.json_edit import Edit, apply, difference
 from gateway.content.json_text import encoded
 from gateway.errors import BadRequest, TooLarge
 from gateway.network.fetch import Fetcher, FetchFailed
+from gateway.network.guard import Guard
 from gateway.providers.base import WEB, Wire
 from gateway.translation.media import from_bytes, type_by_ending
 from gateway.translation.neutral import Media, Message, Request, ToolResult
@@ -35,7 +36,7 @@ class Fetching:
 
     max_bytes: int
     seconds: float
-    open_hosts: tuple[str, ...]
+    guard: Guard
     total_bytes: int
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch")
@@ -80,7 +81,7 @@ class Fetching:
         """`sizes` are those of the pictures that came so far: once they are too many, no more are held in memory."""
         if sum(sizes) > self.total_bytes:
             return FetchFailed("those before it are too large together")
-        fetcher = Fetcher(max_bytes=self.max_bytes, seconds=self.seconds, open_hosts=self.open_hosts)
+        fetcher = Fetcher(max_bytes=self.max_bytes, seconds=self.seconds, guard=self.guard)
         try:
             data = fetcher.get(url)
             sizes.append(len(data))

@@ -21,7 +21,7 @@ from gateway.content.multipart import boundary_of, parts
 from gateway.dialects import CHAT
 from gateway.dialects.base import text_of
 from gateway.errors import error_body
-from gateway.network.http_client import HeaderList
+from gateway.network.request_head import HeaderList
 from gateway.pictures.decoder import DecodeFailed, Decoder
 
 MODELS = ("vision", "draw")

@@ -16,9 +16,9 @@ from gateway.models import ApiKey, Membership, VirtualKey, Workspace
 from gateway.providers import PROVIDERS
 from gateway.providers.base import COMMON, Provider
 from gateway.upstream.connection_check import Finding, check
-from logsui.access import HtmxHttpRequest, may_edit, member
+from logsui.access import HtmxHttpRequest, is_owner, may_edit, member
 
-EDITOR = Membership.Role.EDITOR
+EDITOR, OWNER = Membership.Role.EDITOR, Membership.Role.OWNER
 
 
 @require_GET
@@ -48,7 +48,7 @@ def revoke_key(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpR
 
 
 @require_GET
-@member(EDITOR)
+@member(OWNER)
 def provider_fields(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The part of the form that depends on the provider."""
     return render(request, "logsui/account/_provider_fields.html", {"chosen": _chosen(request.GET.get("provider", ""))})
@@ -56,7 +56,7 @@ def provider_fields(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 @sensitive_post_parameters("secret")
 @require_POST
-@member(EDITOR)
+@member(OWNER)
 def create_virtual(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     given = {name: request.POST.get(name, "").strip() for name in ("slug", "provider", "base_url", "secret")}
     chosen = _chosen(given["provider"])
@@ -78,7 +78,7 @@ def create_virtual(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 
 @require_POST
-@member(EDITOR)
+@member(OWNER)
 def revoke_virtual(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
     row = get_object_or_404(VirtualKey.objects.of(workspace), pk=key_id)
     revoke_virtual_key(virtual_key=row)
@@ -87,7 +87,7 @@ def revoke_virtual(request: HttpRequest, workspace: Workspace, key_id: int) -> H
 
 
 @require_POST
-@member(EDITOR)
+@member(OWNER)
 def test_virtual(request: HtmxHttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
     """Try a virtual key on its provider; the finding goes into its row, or on top of the page without JavaScript."""
     row = get_object_or_404(VirtualKey.objects.of(workspace).live(), pk=key_id)
@@ -114,5 +114,6 @@ def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpRe
         "chosen": _chosen(request.GET.get("provider", "")),
         "common": COMMON,
         "can_edit": may_edit(request, workspace),
+        "is_owner": is_owner(request, workspace),
     }
     return render(request, "logsui/account/keys.html", context | extra)

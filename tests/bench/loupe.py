@@ -42,7 +42,9 @@ def _start(rig: Rig, mark: Body, provider: str) -> Started:
     folder = rig.folder("loupe")
     data = folder / "data"
     shutil.rmtree(data, ignore_errors=True)
-    env = clean_env(LOUPE_DATA=str(data), LOUPE_SNAPSHOT="off", BENCH_SECRET="sk-bench")
+    env = clean_env(
+        LOUPE_DATA=str(data), LOUPE_SNAPSHOT="off", BENCH_SECRET="sk-bench", LOUPE_PROVIDER_HOSTS="loopback"
+    )
     env["LOUPE_JOURNAL_LIMIT_MB"] = str(JOURNAL_MB)
     manage = [sys.executable, str(HOUSE / "manage.py")]
     credential = [

@@ -44,6 +44,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1)
 
     def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
+        settings.ENVIRONMENT.setdefault("LOUPE_PROVIDER_HOSTS", "loopback")  # local models, as on any one machine
         check_port(host, port)
         lock = _only_one(settings.LOUPE_DATA)
         workspace = prepare(static=True)
@@ -80,7 +81,11 @@ class Command(BaseCommand):
             lines.append(f"Your first API key (shown only now):                {key}")
         else:
             lines.append("API keys: on the page Keys, or python manage.py apikey create NAME")
-        lines += ["Data folder:                                        " + str(settings.LOUPE_DATA), ""]
+        lines += ["Data folder:                                        " + str(settings.LOUPE_DATA)]
+        lines += [
+            "Private addresses that providers may have:          " + settings.ENVIRONMENT["LOUPE_PROVIDER_HOSTS"],
+            "",
+        ]
         lines += [
             "Try it; the picture appears in the open page by itself:",
             "",

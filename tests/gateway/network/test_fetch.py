@@ -17,17 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.network.addresses import is_public
-from gateway.network.fetch import Fetcher, FetchFailed, GuardedBackend, _checked
+from gateway.network.fetch import Fetcher, FetchFailed, _checked
+from gateway.network.guard import Guard, GuardedBackend
 from tests.pictures import picture
 
 PICTURE = picture()
+GUARD = Guard.of([], ports=frozenset({80, 443}))
 
 
 class CountingBackend(GuardedBackend):
     """Remembers what would have been dialled, and dials nothing."""
 
     def __init__(self, answers: list[list[str]] | None = None) -> None:
-        super().__init__(())
+        super().__init__(GUARD)
         self.answers = answers
         self.dialled: list[str] = []
 
@@ -42,7 +44,7 @@ class CountingBackend(GuardedBackend):
 
 
 def fetcher(backend: GuardedBackend, **limits: float) -> Fetcher:
-    return Fetcher(**{"max_bytes": 1 << 20, "seconds": 2.0, "open_hosts": (), "backend": backend} | limits)  # type: ignore[arg-type]
+    return Fetcher(**{"max_bytes": 1 << 20, "seconds": 2.0, "guard": GUARD, "backend": backend} | limits)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def host() -> Iterator[Callable[[str], str]]:
 
 
 def opened(**limits: float) -> Fetcher:
-    return fetcher(GuardedBackend(("localhost",)), **limits)
+    return fetcher(GuardedBackend(Guard.of(["localhost"])), **limits)
 
 
 def test_no_inner_address_is_dialled_in_any_spelling(corpora: Path) -> None:
@@ -162,7 +164,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_dialled() -> None:
 def test_a_named_host_is_opened_by_the_setting_and_only_that(host: Callable[[str], str]) -> None:
     assert opened().get(host("/ok")) == PICTURE
     with pytest.raises(FetchFailed, match="not reached"):
-        fetcher(GuardedBackend(())).get(host("/ok"))
+        fetcher(GuardedBackend(GUARD)).get(host("/ok"))
     with pytest.raises(FetchFailed, match="not reached"):
         opened().get(host("/ok").replace("localhost", "127.0.0.1"))
 
@@ -211,7 +213,7 @@ def test_closed_refused_and_unknown_hosts_read_the_same() -> None:
         "http://[::1]/",
     ):
         with pytest.raises(FetchFailed) as failed:
-            fetcher(GuardedBackend(())).get(url)
+            fetcher(GuardedBackend(GUARD)).get(url)
         texts.add(str(failed.value))
     assert len(texts) == 1
 

@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import TooLarge
 from gateway.ids import uuid7
 from gateway.keys.target import Target
+from gateway.network.guard import Guard
 from gateway.providers import by_name
 from gateway.translation import chat_request
 from gateway.upstream import outbound
@@ -38,7 +39,7 @@ def test_once_the_pictures_of_a_request_are_too_large_no_more_are_fetched(monkey
     monkeypatch.setattr(outbound, "Fetcher", Fetcher)
     links = {f"messages[0].content[{at}]": f"https://pictures.example/{at}" for at in range(100)}
     with pytest.raises(TooLarge, match="more than 8 MiB"):
-        asyncio.run(Fetching(MIB, 1, (), 8 * MIB).all(links))
+        asyncio.run(Fetching(MIB, 1, Guard(), 8 * MIB).all(links))
     assert len(fetched) <= 8 + FETCHES_AT_ONCE
 
 
@@ -65,7 +66,7 @@ def test_only_pictures_of_the_conversation_are_opened() -> None:
     asked = b'{"metadata":{"source":{"url":"https://wiki.example/page"}},"messages":[]}'
     call = call_of("ollama", asked)
     call.inline = True
-    asyncio.run(Outbound(Fetching(MIB, 1, (), MIB), Credentials(())).prepare(call))
+    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard())).prepare(call))
     assert call.sent_body == asked
 
 
@@ -77,7 +78,7 @@ def test_what_only_google_can_open_goes_to_gemini_as_a_link(url: str) -> None:
     parts = [{"type": "text", "text": "What happens?"}, {"type": "video_url", "video_url": {"url": url}}]
     call = call_of("google", b"{}")
     call.request = chat_request.read({"messages": [{"role": "user", "content": parts}]}, "gemini-2.5-flash")
-    asyncio.run(Outbound(Fetching(MIB, 1, (), MIB), Credentials(())).prepare(call))
+    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard())).prepare(call))
     assert json.loads(call.sent_body)["contents"][0]["parts"][1] == {"fileData": {"fileUri": url}}
 
 
