@@ -1,33 +1,33 @@
-"""The one place where pictures are decoded: a process of its own, with an empty environment, limits and no secrets.
+"""The one place where pictures are decoded: a process of its own, with an empty environment, no rights and no secrets.
 
-Run as `python -I decode_child.py`; speaks over its pipes. A request is `op u8 | length u32 | data`, an answer `length u32 | JSON`
+Run as `python -I decode_child.py PARENT`; speaks over its pipes. It first says what it is confined by, as a JSON list on a
+line. A request is `op u8 | length u32 | data`, an answer `length u32 | JSON`
 followed by as many blobs as the JSON's `blobs` lists the sizes of. Ops: L look, T thumbnails, D draw.
 A hostile picture can at worst end this process; whoever started it starts another.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import io
 import json
 import os
-import resource
 import struct
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageDraw, ImageFile, ImageOps, UnidentifiedImageError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # -I leaves our own folders out
+from gateway.pictures.confinement import confine
 
 OPENED = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP")
 ACCEPTED = {*OPENED, "MPO"}  # a JPEG that holds several pictures; its first one is taken
 MEGAPIXELS = {"JPEG": 100, "MPO": 100}
 OTHER_MEGAPIXELS = 40
 LONGEST_SIDE = 32_768
-ADDRESS_SPACE = 1024**3
 SIZES = (256, 1024)
-PR_SET_NO_NEW_PRIVS = 38
 BLANK_SPREAD = 4
 
 
@@ -36,8 +36,9 @@ class Refused(Exception):
 
 
 def main() -> None:
-    _lock_down()
+    parent = int(sys.argv[1]) if len(sys.argv) > 1 else None
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    _write(sink, [json.dumps(_lock_down(parent)).encode() + b"\n"])
     while head := source.read(5):
         op, length = struct.unpack("<cI", head)
         facts, blobs = _answer(op, source.read(length))
@@ -45,21 +46,26 @@ def main() -> None:
         _write(sink, [struct.pack("<I", len(text)), text, *blobs])
 
 
-def _lock_down() -> None:
-    limits = {
-        resource.RLIMIT_AS: ADDRESS_SPACE,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 16,
-        resource.RLIMIT_CORE: 0,
-    }
-    Image.init()
-    for what, value in limits.items():
-        resource.setrlimit(what, (value, value))
-    os.nice(10)
-    with contextlib.suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+def _lock_down(parent: int | None = None) -> list[str]:
+    """Answers what holds from now on."""
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = max(MEGAPIXELS.values()) * 1_000_000
+    os.nice(10)
+    _rehearse()
+    return confine(parent)
+
+
+def _rehearse() -> None:
+    """Load what is loaded at first use: nothing can be opened later."""
+    Image.init()
+    drawn = Image.open(io.BytesIO(_draw("rehearsal", 64, 48)))
+    for name in OPENED:
+        out = io.BytesIO()
+        drawn.convert("RGB").save(out, name, **({"exif": Image.Exif()} if name in ("JPEG", "WEBP") else {}))
+        for op in (b"L", b"T"):
+            _answer(op, out.getvalue())
+            _answer(op, out.getvalue()[:-20])
+    _answer(b"T", b"nothing that is a picture")
 
 
 def _answer(op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:

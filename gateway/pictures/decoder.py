@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import queue
 import select
 import struct
 import subprocess
@@ -14,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 CHILD = Path(__file__).with_name("decode_child.py")
-SECONDS = 10.0
-JOBS_A_CHILD = 200
+SECONDS, QUICK_SECONDS, START_SECONDS = 10.0, 2.0, 30.0
+JOBS_A_CHILD, BUSY_SECONDS_A_CHILD = 200, 30.0
+TOO_LONG = "decoder_took_too_long"
 ANSWER_LIMIT = 8 * 1024 * 1024
 
 
@@ -43,60 +48,90 @@ class Seen:
 
 
 class Decoder:
-    """One child at a time; safe to share between threads."""
+    """A few children, each with one picture at a time; safe to share between threads."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._jobs = 0
+    def __init__(self, children: int = 1) -> None:
+        self.children = [_Child() for _ in range(children)]
+        self._free: queue.LifoQueue[_Child] = queue.LifoQueue()
+        for child in self.children:
+            self._free.put(child)
 
-    def look(self, data: bytes) -> Seen:
-        facts, _ = self._ask(b"L", data)
+    def look(self, data: bytes, *, seconds: float = SECONDS) -> Seen:
+        facts, _ = self._ask(b"L", data, seconds)
         return _seen(facts, ())
 
-    def thumbnails(self, data: bytes) -> Seen:
-        facts, blobs = self._ask(b"T", data)
+    def thumbnails(self, data: bytes, *, seconds: float = SECONDS) -> Seen:
+        facts, blobs = self._ask(b"T", data, seconds)
         return _seen(facts, tuple(blobs))
 
     def draw(self, text: str, width: int, height: int) -> bytes:
         """A PNG test picture."""
-        return self._ask(b"D", json.dumps({"text": text, "width": width, "height": height}).encode())[1][0]
+        asked = json.dumps({"text": text, "width": width, "height": height}).encode()
+        return self._ask(b"D", asked, SECONDS)[1][0]
 
     def close(self) -> None:
-        with self._lock:
-            self._end()
+        for child in self.children:
+            child.end()
 
-    def _ask(self, op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    def _ask(self, op: bytes, data: bytes, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
+        """Raises DecodeFailed, also when all children were busy for as long as a picture may take."""
+        try:
+            child = self._free.get(timeout=SECONDS)
+        except queue.Empty:
+            raise DecodeFailed("decoder_busy") from None
+        try:
+            return child.ask(op, data, seconds)
+        finally:
+            self._free.put(child)
+
+
+class _Child:
+    """One process, started when it is first asked, and anew when it died, took too long or has done enough."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._jobs, self._busy_seconds = 0, 0.0
+
+    def ask(self, op: bytes, data: bytes, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
         with self._lock:
-            child = self._started()
+            began = time.monotonic()
             try:
-                return self._exchange(child, op, data)
+                return self._exchange(self._started(), op, data, seconds)
+            except TimeoutError:
+                self._end()
+                raise DecodeFailed(TOO_LONG) from None
             except (OSError, EOFError, struct.error, ValueError):
                 self._end()
                 raise DecodeFailed("decoder_died") from None
-            except TimeoutError:
-                self._end()
-                raise DecodeFailed("decoder_took_too_long") from None
+            finally:
+                self._busy_seconds += time.monotonic() - began
 
-    def _exchange(self, child: subprocess.Popen[bytes], op: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
-        deadline = time.monotonic() + SECONDS
-        assert child.stdin is not None
-        _write(child.stdin.fileno(), struct.pack("<cI", op, len(data)) + data, deadline)
-        (length,) = struct.unpack("<I", self._read(child, 4, deadline))
-        facts = json.loads(self._read(child, length, deadline))
-        blobs = [self._read(child, size, deadline) for size in facts.pop("blobs")]
+    def end(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _exchange(
+        self, process: subprocess.Popen[bytes], op: bytes, data: bytes, seconds: float
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        deadline = time.monotonic() + seconds
+        assert process.stdin is not None
+        _write(process.stdin.fileno(), struct.pack("<cI", op, len(data)) + data, deadline)
+        (length,) = struct.unpack("<I", self._read(process, 4, deadline))
+        facts = json.loads(self._read(process, length, deadline))
+        blobs = [self._read(process, size, deadline) for size in facts.pop("blobs")]
         if error := facts.get("error"):
             raise DecodeFailed(str(error))
         return facts, blobs
 
-    def _read(self, child: subprocess.Popen[bytes], count: int, deadline: float) -> bytes:
-        assert child.stdout is not None
+    def _read(self, process: subprocess.Popen[bytes], count: int, deadline: float) -> bytes:
+        assert process.stdout is not None
         if count > ANSWER_LIMIT:
             raise ValueError("answer too large")
         data = b""
         while len(data) < count:
-            _wait_for(child.stdout.fileno(), select.POLLIN, deadline)
-            piece = os.read(child.stdout.fileno(), count - len(data))
+            _wait_for(process.stdout.fileno(), select.POLLIN, deadline)
+            piece = os.read(process.stdout.fileno(), count - len(data))
             if not piece:
                 raise EOFError
             data += piece
@@ -104,12 +139,13 @@ class Decoder:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._jobs += 1
-        if self._child is not None and (self._jobs > JOBS_A_CHILD or self._child.poll() is not None):
+        has_done_enough = self._jobs > JOBS_A_CHILD or self._busy_seconds > BUSY_SECONDS_A_CHILD
+        if self.process is not None and (has_done_enough or self.process.poll() is not None):
             self._end()
-        if self._child is None:
-            self._jobs = 0
-            self._child = subprocess.Popen(  # noqa: S603 - our own file, no shell
-                [sys.executable, "-I", str(CHILD)],
+        if self.process is None:
+            self._jobs, self._busy_seconds = 0, 0.0
+            self.process = subprocess.Popen(  # noqa: S603 - our own file, no shell
+                [sys.executable, "-I", str(CHILD), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -118,17 +154,25 @@ class Decoder:
                 process_group=0,
                 bufsize=0,
             )
-            assert self._child.stdin is not None
-            os.set_blocking(self._child.stdin.fileno(), False)
-        return self._child
+            assert self.process.stdin is not None
+            os.set_blocking(self.process.stdin.fileno(), False)
+            self._note_confinement(self.process)
+        return self.process
+
+    def _note_confinement(self, process: subprocess.Popen[bytes]) -> None:
+        """The child's first line says what it is confined by."""
+        deadline, line = time.monotonic() + START_SECONDS, b""
+        while not line.endswith(b"\n"):
+            line += self._read(process, 1, deadline)
+        log.debug("pictures are decoded with: %s", ", ".join(json.loads(line)))
 
     def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
+        process, self.process = self.process, None
+        if process is None:
             return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
 

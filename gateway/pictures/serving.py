@@ -14,7 +14,7 @@ from gateway.pictures.decoder import Decoder
 SANDBOX_POLICY = "default-src 'none'; sandbox"
 CACHE_YEAR = "private, max-age=31536000, immutable"
 RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-_decoder = Decoder()
+_decoder = Decoder(2)
 
 
 def original(request: HttpRequest, image: Image) -> HttpResponse:
@@ -61,7 +61,8 @@ def thumbnail(request: HttpRequest, image: Image, size: int) -> HttpResponse:
     try:
         data = thumbnails.found_or_made(image, size, _decoder)
     except blobs.BlobMissing:
-        raise Http404(f"There is no thumbnail: {image.thumbnail_problem or 'this type is not drawn'}.") from None
+        why = "not yet" if image.thumbnail == Image.Thumbnail.PENDING else "this type is not drawn"
+        raise Http404(f"There is no thumbnail: {image.thumbnail_problem or why}.") from None
     return _response(data, "image/webp", f'inline; filename="{image.sha256[:12]}.webp"', CACHE_YEAR)
 
 

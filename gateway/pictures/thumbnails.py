@@ -3,41 +3,114 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+
+from django.utils import timezone
 
 from gateway.faults import one_by_one
 from gateway.index import blocks
-from gateway.models import Image
+from gateway.models import Image, LogImage
 from gateway.pictures import blobs
-from gateway.pictures.decoder import DecodeFailed, Decoder
+from gateway.pictures.decoder import QUICK_SECONDS, SECONDS, TOO_LONG, DecodeFailed, Decoder, Seen
+from gateway.shares import Shares
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32
+CHILDREN, LOOKED_AT, WAIT_SECONDS = 2, 256, 0.2
+FIRST_TRY_SECONDS = 1.0
+PATIENCE = timedelta(minutes=10)  # a slow picture waits no longer for quick ones
 
 
-def step(decoder: Decoder) -> bool:
-    """Make some that are missing; answers whether there was anything to do."""
-    waiting = list(Image.objects.without_thumbnail()[:AT_ONCE])
-    one_by_one(waiting, lambda image: make(image, decoder), _put_aside)
-    if waiting:
-        blocks.queue_showing(image.sha256 for image in waiting)
-    return bool(waiting)
+class Thumbnails:
+    """Makes those that are missing, a few at a time.
+
+    Workspaces share the children, whoever took less of their time comes first, and a picture that was not done within a
+    second waits until no other does: so slow pictures hold up the slow.
+    """
+
+    def __init__(self, decoder: Decoder | None = None) -> None:
+        self.decoder = decoder or Decoder(CHILDREN)
+        self.threads = ThreadPoolExecutor(CHILDREN, "thumbnails")
+        self.children = Shares(CHILDREN)
+        self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
+        self.spent: Counter[int] = Counter()
+        self.slow: set[str] = set()
+
+    def step(self) -> bool:
+        """Begin where there is room, keep what is done; answers whether there was anything to do."""
+        for image, workspace in self._waiting():
+            if image not in self.under_way and self.children.take(1, workspace):
+                seconds = SECONDS if image.sha256 in self.slow else FIRST_TRY_SECONDS
+                self.under_way[image] = workspace, self.threads.submit(self._seen, image.sha256, seconds)
+        if not self.under_way:
+            return False
+        done = wait([one for _, one in self.under_way.values()], WAIT_SECONDS, FIRST_COMPLETED).done
+        ended = [image for image, (_, one) in self.under_way.items() if one in done]
+        one_by_one(ended, self._end, _put_aside)
+        blocks.queue_showing(image.sha256 for image in ended)
+        return True
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.decoder.close()
+
+    def _waiting(self) -> list[tuple[Image, int]]:
+        images = list(Image.objects.without_thumbnail()[:LOOKED_AT])
+        shown = LogImage.objects.filter(image__in=images).order_by().values_list("image", "workspace")
+        owners = dict(shown)
+        late = timezone.now() - PATIENCE
+
+        def turn(image: Image) -> tuple[bool, int]:
+            is_slow = image.sha256 in self.slow and image.created_at > late
+            return is_slow, self.spent[owners.get(image.sha256, 0)]
+
+        return [(image, owners.get(image.sha256, 0)) for image in sorted(images, key=turn)]
+
+    def _seen(self, sha256: str, seconds: float) -> tuple[Seen, float]:
+        began = time.monotonic()
+        seen = self.decoder.thumbnails(blobs.get(sha256), seconds=seconds)
+        return seen, time.monotonic() - began
+
+    def _end(self, image: Image) -> None:
+        workspace, done = self.under_way.pop(image)
+        self.children.give_back(1, workspace)
+        try:
+            seen, seconds = done.result()
+            self.spent[workspace] += round(seconds * 1000)
+            _keep(image, seen)
+        except (DecodeFailed, blobs.BlobMissing) as error:
+            if str(error) == TOO_LONG and image.sha256 not in self.slow:
+                self.slow.add(image.sha256)
+                self.spent[workspace] += round(FIRST_TRY_SECONDS * 1000)
+                return
+            _fail(image, error)
+        self.slow.discard(image.sha256)
+
+
+def make(image: Image, decoder: Decoder, *, seconds: float = SECONDS) -> None:
+    """Decode once, keep both sizes and what was seen; or keep the reason why not. Never tried twice."""
+    try:
+        _keep(image, decoder.thumbnails(blobs.get(image.sha256), seconds=seconds))
+    except (DecodeFailed, blobs.BlobMissing) as error:
+        if seconds == SECONDS or str(error) != TOO_LONG:
+            _fail(image, error)
+
+
+def _fail(image: Image, error: Exception) -> None:
+    problem = str(error) if isinstance(error, DecodeFailed) else "blob_missing"
+    image.thumbnail, image.thumbnail_problem = Image.Thumbnail.FAILED, problem
+    image.save(update_fields=["thumbnail", "thumbnail_problem"])
+    log.info("no thumbnail of %s: %s", image, problem)
 
 
 def _put_aside(image: Image, reason: str) -> None:
     Image.objects.filter(pk=image.pk).update(thumbnail=Image.Thumbnail.FAILED, thumbnail_problem=reason)
 
 
-def make(image: Image, decoder: Decoder) -> None:
-    """Decode once, keep both sizes and what was seen; or keep the reason why not. Never tried twice."""
-    try:
-        seen = decoder.thumbnails(blobs.get(image.sha256))
-    except (DecodeFailed, blobs.BlobMissing) as error:
-        problem = str(error) if isinstance(error, DecodeFailed) else "blob_missing"
-        image.thumbnail, image.thumbnail_problem = Image.Thumbnail.FAILED, problem
-        image.save(update_fields=["thumbnail", "thumbnail_problem"])
-        log.info("no thumbnail of %s: %s", image, problem)
-        return
+def _keep(image: Image, seen: Seen) -> None:
     for size, data in zip(blobs.THUMBNAIL_SIZES, seen.thumbnails, strict=True):
         blobs.put_thumbnail(image.sha256, size, data)
     image.width, image.height = seen.width, seen.height
@@ -50,12 +123,12 @@ def make(image: Image, decoder: Decoder) -> None:
 
 
 def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
-    """A thumbnail's WebP.
+    """A thumbnail's WebP. One that takes long is left to the worker.
 
     Raises:
-        blobs.BlobMissing: there is none and none can be made; the image's row says why.
+        blobs.BlobMissing: there is none and none can be made, or not now; the image's row says why.
     """
     if image.thumbnail == Image.Thumbnail.PENDING:
-        make(image, decoder)
+        make(image, decoder, seconds=QUICK_SECONDS)
         blocks.queue_showing([image.sha256])
     return blobs.get_thumbnail(image.sha256, size)

@@ -85,7 +85,7 @@ class Server:
             idle_seconds=settings.UPSTREAM_IDLE_SECONDS,
             guard=settings.PROVIDER_GUARD,
         )
-        self.decoder = Decoder()
+        self.decoder = Decoder(2)
         proxy = Proxy(
             keys=self.keys,
             journal=self.journal,

@@ -17,9 +17,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from gateway.index import blocks
 from gateway.network.fetch import Fetcher
-from gateway.pictures import thumbnails
-from gateway.pictures.decoder import Decoder
 from gateway.pictures.link_copies import LinkCopies
+from gateway.pictures.thumbnails import Thumbnails
 from gateway.processes.set_runner import SetRunner
 from gateway.recording import feedback
 from gateway.recording.ingest import Ingest
@@ -86,7 +85,7 @@ class Worker:
         self.sweep_at = 0.0
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
-        self.decoder = Decoder()
+        self.thumbnails = Thumbnails()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.link_copies = LinkCopies(_fetcher)
 
@@ -112,8 +111,7 @@ class Worker:
         self._loop("ingest", self._ingest, pauses["ingest"])
         for thread in threads:
             thread.join(timeout=15)
-        self.decoder.close()
-        self.link_copies.close()
+        self.close()
 
     def _ingest(self) -> bool:
         busy = self.ingest.step()
@@ -128,7 +126,7 @@ class Worker:
 
     def _make_thumbnails(self) -> bool:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
-        return not self.ingest.behind and thumbnails.step(self.decoder)
+        return not self.ingest.behind and self.thumbnails.step()
 
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
@@ -141,9 +139,13 @@ class Worker:
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         return False
 
+    def close(self) -> None:
+        self.thumbnails.close()
+        self.link_copies.close()
+
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""
-        while self.ingest.step() or thumbnails.step(self.decoder) or self.link_copies.step():
+        while self.ingest.step() or self.thumbnails.step() or self.link_copies.step():
             pass
 
     def ask_no_more(self) -> None:

@@ -28,6 +28,7 @@ from gateway.upstream.credentials import Credentials, plain_headers
 FETCHES_AT_ONCE, FETCHES_A_REQUEST = 32, 8
 MOST_LINKS = 100
 LONG_PIECE = 1024
+READERS = 2
 
 
 @dataclass(slots=True)
@@ -95,6 +96,7 @@ class Outbound:
 
     def __init__(self, fetching: Fetching, credentials: Credentials) -> None:
         self.fetching, self.credentials = fetching, credentials
+        self.readers = ThreadPoolExecutor(READERS, "links")
 
     def look_at_pictures(self, call: Call) -> None:
         """Warn of the pictures of a body that goes out in the caller's own format. Raises BadRequest, see `lint`."""
@@ -153,7 +155,9 @@ class Outbound:
 
     async def _inline(self, call: Call) -> None:
         """The same body with the bytes in the place of each link."""
-        places = await asyncio.to_thread(linked_images, call.sent_body)  # megabytes of quotes take seconds
+        places = await asyncio.get_running_loop().run_in_executor(
+            self.readers, linked_images, call.sent_body
+        )  # megabytes of quotes take seconds
         places = [place for place in places if place.path.startswith(("messages[", "input["))]
         if not places:
             return

@@ -10,8 +10,10 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,12 +24,14 @@ from gateway.dialects import CHAT
 from gateway.dialects.base import text_of
 from gateway.errors import error_body
 from gateway.network.request_head import HeaderList
-from gateway.pictures.decoder import DecodeFailed, Decoder
+from gateway.pictures.decoder import QUICK_SECONDS, DecodeFailed, Decoder
 
 MODELS = ("vision", "draw")
 JSON: HeaderList = [("content-type", "application/json")]
 EVENTS: HeaderList = [("content-type", "text/event-stream")]
 WORDS_A_SECOND = 120
+THREADS = 4
+T = TypeVar("T")
 
 
 class Canned:
@@ -57,6 +61,7 @@ class Sandbox:
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
+        self.threads = ThreadPoolExecutor(THREADS, "sandbox")  # whatever takes long here holds up the sandbox only
 
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
@@ -85,7 +90,7 @@ class Sandbox:
 
     async def _chat(self, body: bytes) -> Canned:
         doc = obj(parse(body))
-        cutting = await asyncio.to_thread(cut, body)
+        cutting = await self._in_thread(cut, body)
         said, picture = await self._look(cutting, doc)
         base = {
             "id": f"chatcmpl-sandbox-{time.time_ns():x}",
@@ -103,6 +108,9 @@ class Sandbox:
         answer = {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
         return Canned(200, JSON, msgspec.json.encode(answer))
 
+    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
+
     async def _look(self, cutting: Cutting, doc: dict[str, Any]) -> tuple[str, bytes]:
         """What to say about the request, and the picture to send back, if one is asked for."""
         finds = cutting.finds
@@ -117,7 +125,7 @@ class Sandbox:
         head += f" with the words “{question[:200]}”." if question else " and no words."
         picture = b""
         if "image" in items(doc.get("modalities")):
-            picture = await asyncio.to_thread(self.decoder.draw, question or "sandbox", 512, 384)
+            picture = await self._in_thread(self.decoder.draw, question or "sandbox", 512, 384)
         return "\n".join([head, *lines]), picture
 
     async def _describe(self, number: int, find: Find) -> str:
@@ -128,7 +136,7 @@ class Sandbox:
         if find.declared and find.sniffed and find.declared != find.sniffed.media_type:
             facts.append(f"declared as {find.declared}")
         try:
-            seen = await asyncio.to_thread(self.decoder.look, find.data)
+            seen = await self._in_thread(partial(self.decoder.look, seconds=QUICK_SECONDS), find.data)
             facts.insert(1, f"{seen.width} × {seen.height} px")
             facts.append("colours " + ", ".join(seen.colours))
             if seen.orientation and seen.orientation != 1:
@@ -144,7 +152,7 @@ class Sandbox:
             prompt = fields.get("prompt", b"").decode("utf-8", "replace")
         else:
             prompt = words(obj(parse(body)).get("prompt"))
-        picture = await asyncio.to_thread(self.decoder.draw, prompt or "sandbox", 512, 384)
+        picture = await self._in_thread(self.decoder.draw, prompt or "sandbox", 512, 384)
         data = [{"b64_json": base64.b64encode(picture).decode(), "revised_prompt": prompt}]
         return Canned(200, JSON, msgspec.json.encode({"created": int(time.time()), "data": data}))
 

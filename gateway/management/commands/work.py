@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         if once:
             worker.drain()
-            worker.decoder.close()
+            worker.close()
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())

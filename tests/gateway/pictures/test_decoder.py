@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +17,8 @@ from PIL import Image
 
 from gateway.content.sniff import DRAWN, sniff
 from gateway.pictures.decoder import DecodeFailed, Decoder
-from tests.pictures import picture
+from tests.loupe import ROOT, until
+from tests.pictures import picture, slow_jpeg
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +103,9 @@ def test_hostile_files_never_hurt_more_than_the_child(decoder: Decoder, corpora:
 
 def test_a_child_that_dies_is_replaced(decoder: Decoder) -> None:
     decoder.look(picture())
-    assert decoder._child is not None
-    decoder._child.kill()
-    decoder._child.wait()
+    assert decoder.children[0].process is not None
+    decoder.children[0].process.kill()
+    decoder.children[0].process.wait()
     assert decoder.look(picture()).width == 40
 
 
@@ -107,8 +113,8 @@ def test_the_child_has_no_environment(decoder: Decoder, monkeypatch: pytest.Monk
     monkeypatch.setenv("LOUPE_SECRET_KEY", "canary")
     decoder.close()
     decoder.look(picture())
-    assert decoder._child is not None
-    assert b"canary" not in Path(f"/proc/{decoder._child.pid}/environ").read_bytes()
+    assert decoder.children[0].process is not None
+    assert b"canary" not in Path(f"/proc/{decoder.children[0].process.pid}/environ").read_bytes()
 
 
 @pytest.mark.parametrize("fmt", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])
@@ -117,3 +123,78 @@ def test_the_header_alone_tells_type_and_size(fmt: str) -> None:
     assert sniffed is not None
     assert (sniffed.width, sniffed.height) == (123, 77)
     assert sniffed.media_type in DRAWN
+
+
+REACH = """
+import os, resource, socket, sys
+sys.path.insert(0, {house!r})
+from gateway.pictures.decode_child import _lock_down
+held = _lock_down()
+def tried(what, act):
+    try:
+        act()
+        print(what, "succeeds")
+    except BaseException as error:
+        print(what, "fails", type(error).__name__)
+tried("read", lambda: open({secret!r}, "rb").read())
+tried("list", lambda: os.listdir("/"))
+tried("write", lambda: open({folder!r} + "/new", "w"))
+tried("connect", lambda: socket.create_connection(("127.0.0.1", {port}), 3))
+tried("environ", lambda: open(f"/proc/{{os.getppid()}}/environ").read())
+tried("fork", os.fork)
+tried("exec", lambda: os.execv("/bin/true", ["true"]))
+tried("kill", lambda: os.kill(os.getppid(), 0))
+tried("raise", lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+tried("root", lambda: os.setuid(0))
+print(held)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what holds elsewhere is said in docs/security.md")
+def test_a_child_that_is_taken_over_reaches_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret-key"
+    secret.write_text("canary")
+    tmp_path.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = REACH.format(house=str(ROOT), secret=str(secret), folder=str(tmp_path), port=server.getsockname()[1])
+        done = subprocess.run([sys.executable, "-I", "-c", code], env={}, capture_output=True, text=True, check=False)
+    said = done.stdout.splitlines()
+    assert len(said) == 11, done.stdout + done.stderr
+    assert [line for line in said if "succeeds" in line] == []
+    assert "no system calls but a few" in said[-1]
+    assert not (tmp_path / "new").exists()
+
+
+BUSY = """
+import sys, threading
+sys.path.insert(0, {house!r})
+from gateway.pictures.decoder import Decoder
+from tests.pictures import picture, slow_jpeg
+made = Decoder()
+made.look(picture())
+threading.Thread(target=made.thumbnails, args=(slow_jpeg(20_000),), daemon=True).start()
+print(made.children[0].process.pid, flush=True)
+input()
+"""
+
+
+def test_a_child_that_is_busy_ends_with_whoever_started_it() -> None:
+    code = BUSY.format(house=str(ROOT))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as parent:  # type: ignore[call-overload]
+        child = Path(f"/proc/{int(parent.stdout.readline())}")
+        until(lambda: int(child.joinpath("stat").read_text().rpartition(")")[2].split()[11]) > 20, "it is busy")
+        parent.kill()
+    until(lambda: not child.exists(), "the child is gone", 5)
+
+
+def test_a_picture_that_takes_too_long_is_said_to_and_holds_up_no_other_child() -> None:
+    decoder, slow = Decoder(2), slow_jpeg(20_000)
+    with ThreadPoolExecutor(1) as threads:
+        taken = threads.submit(decoder.thumbnails, slow, seconds=1.5)
+        began = time.monotonic()
+        assert decoder.thumbnails(picture()).width == 40
+        assert time.monotonic() - began < 1.4
+        with pytest.raises(DecodeFailed, match="decoder_took_too_long"):
+            taken.result()
+    decoder.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from gateway.models import Image
-from gateway.pictures import blobs, thumbnails
+from gateway.pictures import blobs
 from gateway.pictures.decoder import Decoder
+from gateway.pictures.thumbnails import Thumbnails
 from tests.fake_upstream import FakeUpstream, response
 from tests.loupe import Loupe, until
-from tests.pictures import picture
+from tests.pictures import picture, slow_jpeg
 
 POISON = [
     "http://example.com:65536/a.png",
@@ -41,18 +43,55 @@ def test_links_that_are_no_addresses_stop_no_copying(upstream: FakeUpstream, own
     assert "Traceback" not in loupe.output()
 
 
-@pytest.mark.django_db
-def test_a_picture_that_breaks_the_decoder_is_put_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[bytes], Image]:
+    """Keeps a picture that has no thumbnail yet."""
     monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path)
-    good, bad = picture(), picture("JPEG")
-    for sha256, data in (("b" * 64, bad), ("a" * 64, good)):
+
+    def keep(data: bytes) -> Image:
+        sha256 = hashlib.sha256(data).hexdigest()
         blobs.put(sha256, data)
-        Image.objects.create(sha256=sha256, media_type="image/png", size=len(data))
+        return Image.objects.create(sha256=sha256, media_type="image/png", size=len(data))
+
+    return keep
+
+
+@pytest.mark.django_db
+def test_a_picture_that_breaks_the_decoder_is_put_aside(
+    monkeypatch: pytest.MonkeyPatch, kept: Callable[[bytes], Image]
+) -> None:
+    bad, good = kept(picture("JPEG")), kept(picture())
     decoder = Decoder()
     decode = decoder.thumbnails
-    monkeypatch.setattr(decoder, "thumbnails", lambda data: 1 // 0 if data == bad else decode(data))
-    assert thumbnails.step(decoder)
-    decoder.close()
-    assert Image.objects.get(pk="b" * 64).thumbnail_problem == "an unexpected failure: ZeroDivisionError"
-    assert Image.objects.get(pk="a" * 64).thumbnail == "made"
-    assert not thumbnails.step(decoder)
+    monkeypatch.setattr(decoder, "thumbnails", lambda data, **how: 1 // 0 if data == picture("JPEG") else decode(data))
+    thumbnails = Thumbnails(decoder)
+    until(lambda: not thumbnails.step(), "all is tried")
+    thumbnails.close()
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert bad.thumbnail_problem == "an unexpected failure: ZeroDivisionError"
+    assert good.thumbnail == "made"
+
+
+@pytest.mark.django_db
+def test_slow_pictures_wait_for_quick_ones_and_say_the_true_reason(
+    monkeypatch: pytest.MonkeyPatch, kept: Callable[[bytes], Image]
+) -> None:
+    monkeypatch.setattr("gateway.pictures.thumbnails.FIRST_TRY_SECONDS", 0.3)
+    monkeypatch.setattr("gateway.pictures.thumbnails.SECONDS", 0.6)
+    slow = [kept(slow_jpeg(20_000, salt=bytes([n]))) for n in range(4)]
+    quick = kept(picture())
+    thumbnails = Thumbnails()
+
+    def is_made() -> bool:
+        thumbnails.step()
+        quick.refresh_from_db()
+        return quick.thumbnail == "made"
+
+    until(is_made, "the quick one is made")
+    assert Image.objects.filter(thumbnail="pending").count() == len(slow)
+    until(lambda: not thumbnails.step(), "all is tried", 30)
+    thumbnails.close()
+    assert set(Image.objects.exclude(pk=quick.pk).values_list("thumbnail_problem", flat=True)) == {
+        "decoder_took_too_long"
+    }
