@@ -1,4 +1,4 @@
-"""Headers of every page (a strict policy, nothing from elsewhere, nothing in a frame), and static files."""
+"""Headers of every page (a strict policy, nothing from elsewhere, nothing in a frame, nothing kept), and static files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def page_headers(get_response: GetResponse) -> GetResponse:
     def add(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        if not request.path.startswith(settings.STATIC_URL):
+            response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 CHILD = Path(__file__).with_name("decode_child.py")
 SECONDS, QUICK_SECONDS, START_SECONDS = 10.0, 2.0, 30.0
 JOBS_A_CHILD, BUSY_SECONDS_A_CHILD = 200, 30.0
-TOO_LONG = "decoder_took_too_long"
+TOO_LONG, BUSY = "decoder_took_too_long", "decoder_busy"
 ANSWER_LIMIT = 8 * 1024 * 1024
 
 
@@ -78,7 +78,7 @@ class Decoder:
         try:
             child = self._free.get(timeout=SECONDS)
         except queue.Empty:
-            raise DecodeFailed("decoder_busy") from None
+            raise DecodeFailed(BUSY) from None
         try:
             return child.ask(op, data, seconds)
         finally:

@@ -14,7 +14,7 @@ from gateway.faults import one_by_one
 from gateway.index import blocks
 from gateway.models import Image, LogImage
 from gateway.pictures import blobs
-from gateway.pictures.decoder import QUICK_SECONDS, SECONDS, TOO_LONG, DecodeFailed, Decoder, Seen
+from gateway.pictures.decoder import BUSY, SECONDS, TOO_LONG, DecodeFailed, Decoder, Seen
 from gateway.shares import Shares
 
 log = logging.getLogger(__name__)
@@ -90,12 +90,12 @@ class Thumbnails:
         self.slow.discard(image.sha256)
 
 
-def make(image: Image, decoder: Decoder, *, seconds: float = SECONDS) -> None:
-    """Decode once, keep both sizes and what was seen; or keep the reason why not. Never tried twice."""
+def make(image: Image, decoder: Decoder) -> None:
+    """Decode once, keep both sizes and what was seen; or keep the reason why not. Never tried twice, if it was tried."""
     try:
-        _keep(image, decoder.thumbnails(blobs.get(image.sha256), seconds=seconds))
+        _keep(image, decoder.thumbnails(blobs.get(image.sha256)))
     except (DecodeFailed, blobs.BlobMissing) as error:
-        if seconds == SECONDS or str(error) != TOO_LONG:
+        if str(error) != BUSY:
             _fail(image, error)
 
 
@@ -123,12 +123,12 @@ def _keep(image: Image, seen: Seen) -> None:
 
 
 def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
-    """A thumbnail's WebP. One that takes long is left to the worker.
+    """A thumbnail's WebP.
 
     Raises:
         blobs.BlobMissing: there is none and none can be made, or not now; the image's row says why.
     """
     if image.thumbnail == Image.Thumbnail.PENDING:
-        make(image, decoder, seconds=QUICK_SECONDS)
+        make(image, decoder)
         blocks.queue_showing([image.sha256])
     return blobs.get_thumbnail(image.sha256, size)

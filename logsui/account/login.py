@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,10 +16,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from gateway.keys.people import use_login_link
 from gateway.models import Workspace
+from logsui.account.tries import Tries
 
-TRIES = 10
-TRIES_OF_AN_ADDRESS = 100
-TRY_SECONDS = 15 * 60
+BY_LINK = "logged_in_by_link"
 THEMES = ("system", "light", "dark")
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -42,18 +38,21 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
     if user is None:
         return render(request, "logsui/account/login.html", {"form": None, "spent": True}, status=403)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session[BY_LINK] = True
     return redirect("home")
 
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def login_page(request: HttpRequest) -> HttpResponse:
-    if request.method == "POST" and _too_many_tries(request):
+    tries = Tries(request.META.get("REMOTE_ADDR", ""), request.POST.get("username", ""))
+    if request.method == "POST" and not tries.begin():
         return render(
             request, "logsui/account/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
         )
     form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and form.is_valid():
+        tries.succeeded()
         login(request, form.get_user())
         return redirect(_next(request))
     return render(request, "logsui/account/login.html", {"form": form})
@@ -65,7 +64,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
 def account_page(request: HttpRequest) -> HttpResponse:
     user = request.user
     assert isinstance(user, User)
-    form = SetPasswordForm(user, data=request.POST or None)
+    form = _password_form(request, user)
     if request.method == "POST" and form.is_valid():
         form.save()
         update_session_auth_hash(request, user)
@@ -73,6 +72,12 @@ def account_page(request: HttpRequest) -> HttpResponse:
         return redirect("account")
     workspace = Workspace.objects.for_user(user).order_by("id").first()
     return render(request, "logsui/account/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
+
+
+def _password_form(request: HttpRequest, user: User) -> SetPasswordForm[User]:
+    """Asks for the old password, but of whoever has none yet, or came by a link that only the server's own people make."""
+    is_known = user.has_usable_password() and not request.session.get(BY_LINK)
+    return (PasswordChangeForm if is_known else SetPasswordForm)(user, data=request.POST or None)
 
 
 @require_POST
@@ -83,18 +88,6 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if theme in THEMES:
         response.set_cookie("loupe_theme", theme, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
     return response
-
-
-def _too_many_tries(request: HttpRequest) -> bool:
-    """Counted before the password is looked at, by address and name; a process counts for itself."""
-    address, name = request.META.get("REMOTE_ADDR", ""), request.POST.get("username", "")[:150]
-    by_name = _count(f"login:{hashlib.sha256(f'{address}:{name}'.encode()).hexdigest()}") > TRIES
-    return _count(f"login:{address}") > TRIES_OF_AN_ADDRESS or by_name
-
-
-def _count(key: str) -> int:
-    cache.add(key, 0, TRY_SECONDS)
-    return cache.incr(key)
 
 
 def _next(request: HttpRequest) -> str:

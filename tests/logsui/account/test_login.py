@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import uuid
+from collections.abc import Callable
+from contextlib import closing
 
+from django.contrib.auth.hashers import make_password
+
+from logsui.account.tries import Tries
 from tests.logsui.browser import Browser
 from tests.loupe import Loupe
 
@@ -31,3 +37,73 @@ def test_guessing_passwords_is_slowed(loupe: Loupe) -> None:
     name = f"nobody-{uuid.uuid4().hex[:6]}"
     statuses = [guesser.post("/login", username=name, password=str(n)).status for n in range(12)]
     assert (statuses[:10], statuses[10:]) == ([200] * 10, [429] * 2)
+
+
+def person_with_password(loupe: Loupe, password: str) -> tuple[str, Browser]:
+    name = f"ada-{uuid.uuid4().hex[:6]}"
+    person = Browser(loupe, loupe.manage("loginlink", name, "--base", loupe.root))
+    person.post("/account", new_password1=password, new_password2=password)
+    return name, person
+
+
+def test_good_logins_are_not_counted(loupe: Loupe) -> None:
+    name, _ = person_with_password(loupe, "correct horse battery")
+    for _ in range(14):
+        assert Browser(loupe, "").post("/login", username=name, password="correct horse battery").url.endswith("/logs")
+    again = Browser(loupe, "")
+    statuses = [again.post("/login", username=name, password=f"wrong {n}").status for n in range(11)]
+    assert statuses == [200] * 10 + [429]
+
+
+def test_a_new_password_asks_for_the_old_one(loupe: Loupe) -> None:
+    old, new = "correct horse battery", "another fine password"
+    name, _ = person_with_password(loupe, old)
+    person = Browser(loupe, "")
+    person.post("/login", username=name, password=old)
+    assert "Old password" in person.get("/account").text
+    assert "Password set" not in person.post("/account", new_password1=new, new_password2=new).text
+    wrong = person.post("/account", old_password="no", new_password1=new, new_password2=new)
+    assert "Password set" not in wrong.text
+    assert "Password set" in person.post("/account", old_password=old, new_password1=new, new_password2=new).text
+
+
+def test_a_login_link_is_the_way_back_when_the_old_password_is_lost(loupe: Loupe) -> None:
+    name, _ = person_with_password(loupe, "correct horse battery")
+    person = Browser(loupe, loupe.manage("loginlink", name, "--base", loupe.root))
+    assert "Old password" not in person.get("/account").text
+
+
+def test_an_address_that_is_wrong_too_often_keeps_others_of_it_out_of_nothing() -> None:
+    address = uuid.uuid4().hex
+    assert all(Tries(address, f"name {n}").begin() for n in range(200))
+    assert [Tries(address, "name 0").begin() for _ in range(4)] == [True, True, False, False]
+    good = Tries(address, "ada")
+    assert good.begin()
+    good.succeeded()
+    assert [good.begin() for _ in range(4)] == [True, True, True, False]
+
+
+def test_passwords_are_hashed_with_argon2() -> None:
+    assert make_password("x").startswith("argon2$argon2id$")
+
+
+def test_pages_are_kept_by_nobody_and_stand_in_no_frame(loupe: Loupe) -> None:
+    browser = Browser(loupe)
+    for path in ("/login", "/account", "/w/default/logs", "/w/default/keys"):
+        headers = browser.get(path).headers
+        assert (headers["cache-control"], headers["x-frame-options"]) == ("no-store", "DENY"), path
+
+
+def test_under_https_the_cookies_are_this_hosts_alone(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe(LOUPE_HTTPS="on")
+    path = loupe.link.removeprefix(loupe.root)
+    status, headers, _ = loupe.call("/login", headers={"x-forwarded-proto": "https"})
+    assert status == 200
+    assert headers["set-cookie"].startswith("__Host-loupe_csrf=")
+    with closing(http.client.HTTPConnection("127.0.0.1", loupe.port)) as connection:
+        connection.request("GET", path, headers={"x-forwarded-proto": "https"})
+        cookies = connection.getresponse().headers.get_all("set-cookie") or []
+    session = next(one for one in cookies if "loupe_session" in one)
+    assert session.startswith("__Host-loupe_session=")
+    assert "Secure" in session
+    assert "Path=/" in session

@@ -1,0 +1,45 @@
+"""How often a password may be wrong: by name and address, and for all names of an address. A process counts for itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from django.core.cache import cache
+
+OF_A_NAME = 10
+OF_AN_ADDRESS, STILL_OF_A_NAME = 100, 3
+SECONDS = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Of one name from one address."""
+
+    address: str
+    name: str
+
+    def begin(self) -> bool:
+        """Whether one more may be made. It counts as wrong until it succeeded: many at once are no way around.
+
+        Where an address has been wrong too often, a name may still be tried a few times: others share the address.
+        """
+        of_name, of_address = _count(self._of_name), _count(self._of_address)
+        return of_name <= (OF_A_NAME if of_address <= OF_AN_ADDRESS else STILL_OF_A_NAME)
+
+    def succeeded(self) -> None:
+        cache.delete(self._of_name)
+        cache.decr(self._of_address)
+
+    @property
+    def _of_name(self) -> str:
+        return f"login:{hashlib.sha256(f'{self.address}:{self.name[:150]}'.encode()).hexdigest()}"
+
+    @property
+    def _of_address(self) -> str:
+        return f"login:{hashlib.sha256(self.address.encode()).hexdigest()}"
+
+
+def _count(key: str) -> int:
+    cache.add(key, 0, SECONDS)
+    return cache.incr(key)
