@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from django.conf import settings
 
 THUMBNAIL_SIZES = (256, 1024)
+ABANDONED_SECONDS = 3600
 
 
 class BlobMissing(Exception):
@@ -38,6 +40,16 @@ def put_thumbnail(sha256: str, size: int, data: bytes) -> None:
 def get_thumbnail(sha256: str, size: int) -> bytes:
     """Raises BlobMissing."""
     return _read(_path(sha256).with_suffix(f".{size}.webp"))
+
+
+def sweep() -> int:
+    """Remove what writes that were killed left behind, an hour later; answers how many."""
+    root: Path = settings.BLOB_ROOT
+    late = time.time() - ABANDONED_SECONDS
+    left = [path for path in root.glob("??/??/.*") if path.stat().st_mtime < late]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def _path(sha256: str) -> Path:

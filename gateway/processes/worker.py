@@ -17,11 +17,14 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from gateway.index import blocks
 from gateway.network.fetch import Fetcher
+from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
 from gateway.pictures.thumbnails import Thumbnails
 from gateway.processes.set_runner import SetRunner
 from gateway.recording import feedback
+from gateway.recording.disk_room import DiskRoom
 from gateway.recording.ingest import Ingest
+from gateway.recording.journal import MEASURE_SECONDS
 from prompts.library import editing
 
 log = logging.getLogger(__name__)
@@ -82,7 +85,8 @@ class Worker:
     def __init__(self, gateway: str) -> None:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
-        self.sweep_at = 0.0
+        self.sweep_at = self.look_at = 0.0
+        self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.thumbnails = Thumbnails()
@@ -93,7 +97,7 @@ class Worker:
         """Work until stopped."""
         jobs: dict[str, Callable[[], bool]] = {
             "thumbnails": self._make_thumbnails,
-            "image-links": self.link_copies.step,
+            "image-links": lambda: not self.room.is_low and self.link_copies.step(),
             "index": self._index,
             "set-runs": self.set_runner.step,
             "sweep": self._sweep,
@@ -126,16 +130,20 @@ class Worker:
 
     def _make_thumbnails(self) -> bool:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
-        return not self.ingest.behind and self.thumbnails.step()
+        return not (self.ingest.behind or self.room.is_low) and self.thumbnails.step()
 
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
         return not self.ingest.behind and (feedback.link() or blocks.step())
 
     def _sweep(self) -> bool:
-        """What was deleted long ago goes."""
+        """The disk is looked at; what was deleted long ago goes, and what killed writes left behind."""
+        if time.monotonic() >= self.look_at:
+            self.room.look()
+            self.look_at = time.monotonic() + MEASURE_SECONDS
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
+            blobs.sweep()
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         return False
 

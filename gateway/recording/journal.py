@@ -1,12 +1,15 @@
 """The journal: what a gateway process writes before anyone sees an answer, and ingest reads.
 
-One folder a process, `<root>/<started>-<pid>/`, holding `00000001.seg`, `00000002.seg` and so on, and a `lock` that is
-held for as long as the process lives: who can take it knows that the process is dead. A segment is a row of frames:
+One folder a process, `<root>/<started>-<pid>/`, holding `00000001-<mark>.seg`, `00000002-<mark>.seg` and so on, and a
+`lock` that is held for as long as the process lives: who can take it knows that the process is dead. A segment is a row of
+frames:
 
-    magic 4 | length u32 | crc32c u32 | payload
+    mark 8 | length u32 | crc32c u32 | payload
     payload = kind u8 | request id 16 | meta length u32 | meta (JSON) | body
 
-little-endian. Kinds: `begin` (the request), `part` (bytes of the answer as they came), `end`. A frame is handed to the
+little-endian. The mark is random and stands in the segment's name alone: so no body can hold what looks like a frame, to
+come alive when the frame around it is damaged, and looking for the next frame takes one search. (Segments of version 0.1
+have no mark in their names; theirs is `LPJ1`.) Kinds: `begin` (the request), `part` (bytes of the answer as they came), `end`. A frame is handed to the
 system (`writev`) before the act it announces, so a killed process loses nothing; `commit` waits for the disk (`fdatasync`), one
 sync for all who wait. A torn tail is recognised by its checksum; a bad frame inside is skipped to the next good one.
 """
@@ -17,6 +20,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import secrets
 import shutil
 import struct
 import time
@@ -30,8 +34,8 @@ import google_crc32c
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"LPJ1"
-HEAD = struct.Struct("<4sII")
+MARK_BYTES, OLD_MARK = 8, b"LPJ1"
+HEAD = struct.Struct("<II")
 PAYLOAD = struct.Struct("<B16sI")
 SEGMENT_BYTES = 64 * 1024 * 1024
 MEASURE_SECONDS = 2.0
@@ -44,6 +48,9 @@ class Kind(IntEnum):
     PART = 2
     END = 3
     SENT = 4
+
+
+KINDS = frozenset(Kind)
 
 
 class Record(NamedTuple):
@@ -99,7 +106,7 @@ class Journal:
         head = PAYLOAD.pack(kind, id, len(meta)) + meta
         crc = google_crc32c.extend(google_crc32c.value(head), body) if body else google_crc32c.value(head)
         length = len(head) + len(body)
-        self._write([HEAD.pack(MAGIC, length, crc) + head, body], HEAD.size + length)
+        self._write([self._mark + HEAD.pack(length, crc) + head, body], MARK_BYTES + HEAD.size + length)
         if self._size > SEGMENT_BYTES:
             self._rotate()
 
@@ -150,8 +157,10 @@ class Journal:
         os.close(self._lock)
 
     def _open_segment(self) -> None:
-        path = self.folder / f"{self._number + 1:08d}.seg"
+        mark = secrets.token_bytes(MARK_BYTES)
+        path = self.folder / f"{self._number + 1:08d}-{mark.hex()}.seg"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._mark = mark
         self._number += 1
         self._size = 0
         _sync_folder(self.folder)
@@ -267,11 +276,12 @@ def read(path: Path, offset: int, *, closed: bool, limit: int) -> tuple[list[Rec
         closed: nothing more will be written to this segment, so a bad frame is damage and is passed over, loudly.
         limit: stop after about so many bytes.
     """
+    mark = _mark_of(path)
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(limit)
         while True:
-            records = list(_frames(data))
+            records = list(_frames(data, mark))
             done = sum(size for _, size in records)
             if done or len(data) < limit:
                 break
@@ -280,35 +290,42 @@ def read(path: Path, offset: int, *, closed: bool, limit: int) -> tuple[list[Rec
                 break
             data, limit = data + more, limit * 2
     if closed and done < len(data) and offset + len(data) >= path.stat().st_size:
-        done = _pass_damage(path, offset, data, done)
+        done = _pass_damage(path, offset, data, done, mark)
     return [record for record, _ in records], offset + done
 
 
-def _frames(data: bytes) -> Iterator[tuple[Record, int]]:
+def _mark_of(path: Path) -> bytes:
+    mark = path.stem.partition("-")[2]
+    return bytes.fromhex(mark) if mark else OLD_MARK
+
+
+def _frames(data: bytes, mark: bytes) -> Iterator[tuple[Record, int]]:
     at = 0
-    while (frame := _frame(data, at)) is not None:
+    while (frame := _frame(data, at, mark)) is not None:
         yield frame
         at += frame[1]
 
 
-def _frame(data: bytes, at: int) -> tuple[Record, int] | None:
-    if len(data) < at + HEAD.size:
+def _frame(data: bytes, at: int, mark: bytes) -> tuple[Record, int] | None:
+    start = at + len(mark) + HEAD.size
+    if len(data) < start or not data.startswith(mark, at):
         return None
-    magic, length, crc = HEAD.unpack_from(data, at)
-    start = at + HEAD.size
+    length, crc = HEAD.unpack_from(data, at + len(mark))
     payload = data[start : start + length]
-    if magic != MAGIC or len(payload) < max(length, PAYLOAD.size) or google_crc32c.value(payload) != crc:
+    if len(payload) < max(length, PAYLOAD.size) or google_crc32c.value(payload) != crc:
         return None
     kind, id, meta_length = PAYLOAD.unpack_from(payload)
     body = PAYLOAD.size + meta_length
-    return Record(Kind(kind), id, payload[PAYLOAD.size : body], payload[body:]), HEAD.size + length
+    if kind not in KINDS:
+        return None
+    return Record(Kind(kind), id, payload[PAYLOAD.size : body], payload[body:]), len(mark) + HEAD.size + length
 
 
-def _pass_damage(path: Path, offset: int, data: bytes, done: int) -> int:
+def _pass_damage(path: Path, offset: int, data: bytes, done: int, mark: bytes) -> int:
     """Where the next good frame begins; at the end, the torn tail is cut."""
-    at = data.find(MAGIC, done + 1)
-    while at >= 0 and _frame(data, at) is None:
-        at = data.find(MAGIC, at + 1)
+    at = data.find(mark, done + 1)
+    while at >= 0 and _frame(data, at, mark) is None:
+        at = data.find(mark, at + 1)
     good = at if at >= 0 else len(data)
     log.warning("%s/%s: %d damaged bytes at %d passed over", path.parent.name, path.name, good - done, offset + done)
     return good

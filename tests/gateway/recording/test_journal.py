@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
+import google_crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -214,3 +216,52 @@ def test_a_segment_whose_sync_failed_is_left_behind(tmp_path: Path, monkeypatch:
         return journal.segments(made.folder)
 
     assert [len(read_all(segment)) for segment in asyncio.run(fail())] == [1, 1]
+
+
+def forged(mark: bytes, body: bytes) -> bytes:
+    """A whole frame as somebody would write it into a body."""
+    payload = journal.PAYLOAD.pack(Kind.BEGIN, b"f" * 16, 0) + body
+    return mark + journal.HEAD.pack(len(payload), google_crc32c.value(payload)) + payload
+
+
+@pytest.mark.parametrize("flipped", range(0, 40, 5))
+def test_a_frame_inside_of_a_body_never_comes_alive(tmp_path: Path, flipped: int) -> None:
+    inside = forged(journal.OLD_MARK, b"old") + forged(bytes(8), b"new") * 3
+    carrier, honest = Record(Kind.BEGIN, ID, b"{}", inside), Record(Kind.END, ID, b"{}", b"")
+    segment = written(tmp_path, [carrier, honest])
+    data = bytearray(segment.read_bytes())
+    data[flipped] ^= 1
+    segment.write_bytes(data)
+    assert read_all(segment) == [honest]
+
+
+def test_a_torn_carrier_gives_nothing_of_what_it_carries(tmp_path: Path) -> None:
+    segment = written(tmp_path, [Record(Kind.BEGIN, ID, b"{}", forged(journal.OLD_MARK, b"old") + bytes(100))])
+    segment.write_bytes(segment.read_bytes()[:-50])
+    assert read_all(segment) == []
+
+
+def test_damage_is_passed_over_in_the_time_of_reading_it(tmp_path: Path) -> None:
+    body = (journal.OLD_MARK + b"\xff\xff\xff\x00") * (8 * 1024 * 1024 // 8)
+    honest = Record(Kind.END, ID, b"{}", b"")
+    segment = written(tmp_path, [Record(Kind.BEGIN, ID, b"{}", body), honest])
+    data = bytearray(segment.read_bytes())
+    data[20] ^= 1
+    segment.write_bytes(data)
+    began = time.monotonic()
+    assert read_all(segment, limit=64 << 20) == [honest]
+    assert time.monotonic() - began < 5
+
+
+def test_a_segment_of_an_older_version_is_read(tmp_path: Path) -> None:
+    segment = tmp_path / "00000001.seg"
+    segment.write_bytes(forged(journal.OLD_MARK, b"a") + forged(journal.OLD_MARK, b"b"))
+    assert [record.body for record in read_all(segment)] == [b"a", b"b"]
+
+
+def test_a_kind_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
+    segment = tmp_path / "00000001.seg"
+    payload = journal.PAYLOAD.pack(9, ID, 0)
+    odd = journal.OLD_MARK + journal.HEAD.pack(len(payload), google_crc32c.value(payload)) + payload
+    segment.write_bytes(odd + forged(journal.OLD_MARK, b"a"))
+    assert [record.body for record in read_all(segment)] == [b"a"]
