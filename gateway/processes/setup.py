@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from gateway.keys.people import create_workspace
 from gateway.models import Workspace
+from gateway.processes.mending import mend
 
 
 def prepare(*, static: bool = False) -> Workspace:
@@ -22,6 +23,7 @@ def prepare(*, static: bool = False) -> Workspace:
     check_folder(settings.LOUPE_DATA)
     with _alone(settings.LOUPE_DATA):
         executor = MigrationExecutor(connections["default"])
+        mend(executor)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
         if static:

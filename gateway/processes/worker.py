@@ -25,6 +25,7 @@ from gateway.recording import feedback
 from gateway.recording.disk_room import DiskRoom
 from gateway.recording.ingest import Ingest
 from gateway.recording.journal import MEASURE_SECONDS
+from gateway.recording.words import WordFiller
 from prompts.library import editing
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Worker:
         self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
+        self.words = WordFiller(settings.LOUPE_DATA / "words-filled")
         self.thumbnails = Thumbnails()
         self.ingest = Ingest(settings.JOURNAL_ROOT)
         self.link_copies = LinkCopies(_fetcher)
@@ -100,6 +102,7 @@ class Worker:
             "image-links": lambda: not self.room.is_low and self.link_copies.step(),
             "index": self._index,
             "set-runs": self.set_runner.step,
+            "words": self._fill_words,
             "sweep": self._sweep,
         }
         pauses = {"ingest": INGEST_SECONDS, "index": INDEX_SECONDS, "set-runs": RUNS_SECONDS}
@@ -135,6 +138,10 @@ class Worker:
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
         return not self.ingest.behind and (feedback.link() or blocks.step())
+
+    def _fill_words(self) -> bool:
+        """For old logs, when nothing else is to be done."""
+        return not self.ingest.behind and self.words.step()
 
     def _sweep(self) -> bool:
         """The disk is looked at; what was deleted long ago goes, and what killed writes left behind."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from gateway import dialects
-from gateway.content import multipart
-from gateway.content.json_text import compact, parsed_or_none
-from gateway.dialects.base import Answer, Dialect, Part, Turn
+from gateway.content.json_text import compact
+from gateway.dialects.base import Part, Turn
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.pictures.image_warnings import warnings_of
-from gateway.pictures.log_images import form_document
-from gateway.recording import bodies
+from gateway.recording.reading import answer_of, question_of
 from logsui.request.markdown import rendered
 
 SHOWN_TEXT = 200_000
@@ -59,9 +55,7 @@ class Conversation:
 def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
     if payload is None:
         return Conversation()
-    asking = dialects.for_endpoint(f"/{log.endpoint}") or dialects.CHAT
-    question = asking.read_question(_request_document(payload))
-    answer = _read_answer(dialects.answering(f"/{log.endpoint}", log.wire) or dialects.CHAT, payload)
+    question, answer = question_of(log, payload), answer_of(log, payload)
     images = list(log.images.all())
     sent = [one for one in images if one.direction == LogImage.Direction.INPUT]
     received = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
@@ -73,19 +67,6 @@ def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
         ],
         error=answer.error,
     )
-
-
-def _request_document(payload: Payload) -> Any:
-    text = bodies.request_text(payload)
-    boundary = multipart.boundary_of(payload.request_headers.get("content-type", ""))
-    return form_document(text, boundary) if boundary else parsed_or_none(text)
-
-
-def _read_answer(dialect: Dialect, payload: Payload) -> Answer:
-    content_type = payload.response_headers.get("content-type", "")
-    framed = dialects.is_framed(content_type)
-    body = bodies.response_body(payload) if framed else bodies.response_text(payload)
-    return dialects.read_response(dialect, body, content_type)[0]
 
 
 def _shown(log: RequestLog, turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
