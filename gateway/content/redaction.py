@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote
@@ -126,6 +127,13 @@ def _masked_field(field: re.Match[bytes]) -> bytes:
 def mask_keys(text: str) -> str:
     """Anything shaped like a provider's or a gateway key, masked."""
     return KEY_SHAPES.sub(MASK, text)
+
+
+class MaskingFormatter(logging.Formatter):
+    """Log lines, tracebacks included, in which nothing that is shaped like a key stands."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_keys(super().format(record))
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
