@@ -1,6 +1,6 @@
 """The guarded client: the only way in which Loupe opens an address that a request named.
 
-One URL parser (httpx's) decides and dials. A name is resolved once, every answer must be public, the socket is opened to
+One URL parser (httpx2's) decides and dials. A name is resolved once, every answer must be public, the socket is opened to
 the checked number and its peer compared. No proxy variables, cookies, credentials, keep-alive or compression; every
 redirect is checked as if it were new. Whatever is refused by policy reads the same to the caller as a host that does not answer.
 """
@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 
 from gateway.network.guard import Guard, GuardedBackend
 
@@ -53,7 +53,7 @@ class Fetcher:
         """
         deadline = time.monotonic() + self.seconds
         self.backend.deadline = deadline
-        pool = httpcore.ConnectionPool(
+        pool = httpcore2.ConnectionPool(
             network_backend=self.backend, max_keepalive_connections=0, http1=True, http2=False, retries=0
         )
         with pool:
@@ -66,7 +66,7 @@ class Fetcher:
         raise FetchFailed(f"more than {MOST_REDIRECTS} redirects")
 
     def _once(
-        self, pool: httpcore.ConnectionPool, url: httpx.URL, deadline: float
+        self, pool: httpcore2.ConnectionPool, url: httpx2.URL, deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -84,10 +84,10 @@ class Fetcher:
                 body = self._limited(response.iter_stream(), deadline) if response.status == 200 else b""
                 return response.status, headers, body
         except (
-            httpcore.TimeoutException,
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.UnsupportedProtocol,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            httpcore2.UnsupportedProtocol,
             OSError,
             UnicodeError,
         ):
@@ -107,7 +107,7 @@ class Fetcher:
         return b"".join(pieces)
 
 
-def _checked(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
+def _checked(url: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
     parsed = _parsed(url, base)
     if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
         raise FetchFailed("it is not an http or https address")
@@ -118,16 +118,16 @@ def _checked(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     return parsed
 
 
-def _parsed(url: str, base: httpx.URL | None) -> httpx.URL | None:
+def _parsed(url: str, base: httpx2.URL | None) -> httpx2.URL | None:
     """None for what is no address. Both the parser and its IDNA library refuse some with other errors than they promise."""
     if len(url) > LONGEST_URL:
         return None
     try:
-        parsed = base.join(url) if base else httpx.URL(url)
+        parsed = base.join(url) if base else httpx2.URL(url)
         str(parsed).encode("ascii")  # an IPv6 zone may hold anything
         parsed.host.encode("idna")
         return parsed
-    except (httpx.InvalidURL, ValueError, IndexError, KeyError):
+    except (httpx2.InvalidURL, ValueError, IndexError, KeyError):
         return None
 
 

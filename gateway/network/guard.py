@@ -18,7 +18,7 @@ from ipaddress import ip_address, ip_network
 from threading import Thread
 from typing import Any
 
-import httpcore
+import httpcore2
 
 from gateway.network.addresses import Network, is_public
 
@@ -79,22 +79,22 @@ def request(method: str, url: str, *, guard: Guard, headers: Mapping[str, str], 
     backend.deadline = time.monotonic() + seconds
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
     try:
-        with httpcore.ConnectionPool(network_backend=backend, max_keepalive_connections=0) as pool:
+        with httpcore2.ConnectionPool(network_backend=backend, max_keepalive_connections=0) as pool:
             answer = pool.request(
                 method, url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
             )
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
+    except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:
         log.info("%s was not reached: %s", url.partition("?")[0], error)
         raise NotReached(type(error).__name__) from None
     named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
     return answer.status, named, answer.content
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class GuardedBackend(httpcore2.NetworkBackend):
     """Resolves, checks, dials the number, checks the peer."""
 
     def __init__(self, guard: Guard) -> None:
-        self.inner = httpcore.SyncBackend()
+        self.inner = httpcore2.SyncBackend()
         self.deadline = math.inf
         self.guard = guard
 
@@ -105,32 +105,32 @@ class GuardedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: SocketOptions = None,
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         addresses = self.resolve(host, port)
         if not self.guard.allows(host, port, addresses):
             log.info("refused: %s:%d is %s", host, port, addresses)
-            raise httpcore.ConnectError("refused")
-        error: Exception = httpcore.ConnectError("no address")
+            raise httpcore2.ConnectError("refused")
+        error: Exception = httpcore2.ConnectError("no address")
         for address in addresses[:MOST_ADDRESSES]:
             try:
                 stream = self.dial(address, port, timeout)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:
                 error = failed
                 continue
             peer = stream.get_extra_info("server_addr")
             if peer and peer[0].partition("%")[0] != address:
                 stream.close()
-                raise httpcore.ConnectError("connected elsewhere")
+                raise httpcore2.ConnectError("connected elsewhere")
             return _Hurried(stream, self.deadline)
         raise error
 
     def resolve(self, host: str, port: int) -> list[str]:
         found = resolved(host, port, min(max(self.deadline - time.monotonic(), 0), RESOLVE_SECONDS))
         if not found:
-            raise httpcore.ConnectError("no such host")
+            raise httpcore2.ConnectError("no such host")
         return found
 
-    def dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+    def dial(self, address: str, port: int, timeout: float | None) -> httpcore2.NetworkStream:
         return self.inner.connect_tcp(address, port, timeout=timeout)
 
 
@@ -155,10 +155,10 @@ def _look_up(host: str, port: int, asked: Future[list[str]]) -> None:
         asked.set_exception(error)
 
 
-class _Hurried(httpcore.NetworkStream):
+class _Hurried(httpcore2.NetworkStream):
     """A stream on which no wait goes beyond the deadline of the whole fetch, however the bytes drip in."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
         self.stream, self.deadline = stream, deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -172,7 +172,7 @@ class _Hurried(httpcore.NetworkStream):
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         secured = self.stream.start_tls(ssl_context, server_hostname, self._left(timeout))
         return _Hurried(secured, self.deadline)
 
@@ -182,5 +182,5 @@ class _Hurried(httpcore.NetworkStream):
     def _left(self, timeout: float | None) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the fetch took too long")
+            raise httpcore2.ReadTimeout("the fetch took too long")
         return min(left, timeout) if timeout is not None else left

@@ -1,7 +1,7 @@
-"""The HTTP/1.1 client of the fast path: a pool of connections over asyncio and llhttp (httptools), in httpx's vocabulary.
+"""The HTTP/1.1 client of the fast path: a pool of connections over asyncio and llhttp (httptools), in httpx2's vocabulary.
 
-httpx's own request and response objects cost more than all the rest of a relayed call, so this transport hands over raw
-bytes; errors are httpx's classes, addresses are `httpx.URL`. What it does not do on purpose: redirects, cookies,
+httpx2's own request and response objects cost more than all the rest of a relayed call, so this transport hands over raw
+bytes; errors are httpx2's classes, addresses are `httpx2.URL`. What it does not do on purpose: redirects, cookies,
 decompression, proxies from the environment. A body is never sent twice once a byte of an answer came.
 """
 
@@ -15,7 +15,7 @@ from collections import deque
 from typing import Protocol, cast
 
 import httptools
-import httpx
+import httpx2
 
 from gateway.network.guard import MOST_ADDRESSES, Guard
 from gateway.network.request_head import HeaderList, Origin, request_head
@@ -43,7 +43,7 @@ class Reply(Protocol):
     async def read(self) -> bytes: ...
 
     def abort(self) -> None:
-        """Break off: the connection is closed at once and reading ends with `httpx.ReadError`."""
+        """Break off: the connection is closed at once and reading ends with `httpx2.ReadError`."""
         ...
 
 
@@ -61,7 +61,7 @@ class Answer:
         self.expected: int | None = None
         self.head_came = self.complete = self.length_known = self.reusable = False
         self.overrun = False  # bytes of a second answer followed, which nobody asked for
-        self.error: httpx.TransportError | None = None
+        self.error: httpx2.TransportError | None = None
         self.waiter: asyncio.Future[None] | None = None
 
     @property
@@ -90,9 +90,9 @@ class Answer:
         return data
 
     def abort(self) -> None:
-        self.fail(httpx.ReadError("broken off"))
+        self.fail(httpx2.ReadError("broken off"))
 
-    def fail(self, error: httpx.TransportError) -> None:
+    def fail(self, error: httpx2.TransportError) -> None:
         """End the answer with this error and close its connection; nothing when it is complete or has failed."""
         if self.complete or self.error:
             return
@@ -121,7 +121,7 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.head_came:
             if len(self.headers) >= HEADER_COUNT:
-                self.fail(httpx.RemoteProtocolError(f"its answer has more than {HEADER_COUNT} headers"))
+                self.fail(httpx2.RemoteProtocolError(f"its answer has more than {HEADER_COUNT} headers"))
                 return
             self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
@@ -133,7 +133,7 @@ class Answer:
             self.headers = []
             return
         if self.status > HIGHEST_STATUS:
-            self.fail(httpx.RemoteProtocolError(f"its status is {self.status}, which HTTP does not know"))
+            self.fail(httpx2.RemoteProtocolError(f"its status is {self.status}, which HTTP does not know"))
             return
         self.head_came = True
         for name, value in self.headers:
@@ -198,12 +198,12 @@ class Connection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            answer.fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
+            answer.fail(httpx2.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
             return
         if not answer.head_came:
             answer.head_bytes += len(data)
             if answer.head_bytes > HEADER_BYTES:
-                answer.fail(httpx.RemoteProtocolError(f"its headers are larger than {HEADER_BYTES >> 10} KiB"))
+                answer.fail(httpx2.RemoteProtocolError(f"its headers are larger than {HEADER_BYTES >> 10} KiB"))
                 return
         if answer.complete:
             self._done(answer)
@@ -224,9 +224,9 @@ class Connection(asyncio.Protocol):
             answer.complete = True  # a body without a length ends with the connection
             answer.wake()
         elif not answer.head_came:
-            answer.fail(httpx.RemoteProtocolError("the provider closed the connection without an answer"))
+            answer.fail(httpx2.RemoteProtocolError("the provider closed the connection without an answer"))
         else:
-            answer.fail(httpx.ReadError(_broken_off(answer, exc)))
+            answer.fail(httpx2.ReadError(_broken_off(answer, exc)))
 
     def _done(self, answer: Answer) -> None:
         """Give the connection back, or close it when it cannot carry another call."""
@@ -264,8 +264,8 @@ class Pool:
             timeout: seconds until the head must have come, when the caller set a limit of its own.
 
         Raises:
-            httpx.TransportError: ConnectTimeout, ConnectError, ReadTimeout, RemoteProtocolError, ReadError.
-            httpx.InvalidURL: the address cannot be used.
+            httpx2.TransportError: ConnectTimeout, ConnectError, ReadTimeout, RemoteProtocolError, ReadError.
+            httpx2.InvalidURL: the address cannot be used.
         """
         origin, head = request_head(method, url, headers, len(body))
         async with _within(timeout):
@@ -273,7 +273,7 @@ class Pool:
             sent_at = self.loop.time()
             try:
                 return await _head_of(connection.start(method, head, body))
-            except (httpx.RemoteProtocolError, httpx.ReadError):
+            except (httpx2.RemoteProtocolError, httpx2.ReadError):
                 if not (reused and connection.untouched and self.loop.time() - sent_at < STALE_SECONDS):
                     raise
             # A kept connection that ended the moment we wrote to it: the provider was closing it and never saw our request.
@@ -310,11 +310,11 @@ class Pool:
                 addresses = await self._addresses(host, port)
                 connection = await self._dial(origin, addresses)
         except TimeoutError:
-            raise httpx.ConnectTimeout(f"no connection to {host}:{port} within {self.connect_seconds:g} s") from None
+            raise httpx2.ConnectTimeout(f"no connection to {host}:{port} within {self.connect_seconds:g} s") from None
         except ssl.SSLError as error:
-            raise httpx.ConnectError(f"TLS with {host}:{port} failed: {error.reason}") from error
+            raise httpx2.ConnectError(f"TLS with {host}:{port} failed: {error.reason}") from error
         except (OSError, ValueError) as error:
-            raise httpx.ConnectError(f"no connection to {host}:{port}: {_reason(error)}") from error
+            raise httpx2.ConnectError(f"no connection to {host}:{port}: {_reason(error)}") from error
         self.open.add(connection)
         return connection
 
@@ -324,7 +324,7 @@ class Pool:
         addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
         if not self.guard.allows(host, port, addresses):
             log.warning("refused: %s:%d is %s", host, port, addresses)
-            raise httpx.ConnectError(
+            raise httpx2.ConnectError(
                 f"{host} is not a public address. Whoever runs Loupe can open it with LOUPE_PROVIDER_HOSTS"
             )
         return addresses
@@ -355,7 +355,7 @@ class Pool:
                     if now - connection.idle_since > IDLE_KEPT_SECONDS:
                         connection.transport.close()
                 elif now - connection.heard_at > self.idle_seconds and not answer.queued:
-                    answer.fail(httpx.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
+                    answer.fail(httpx2.ReadTimeout(f"the provider sent nothing for {self.idle_seconds:g} s"))
 
 
 async def _head_of(answer: Answer) -> Answer:
@@ -368,7 +368,7 @@ async def _head_of(answer: Answer) -> Answer:
 
 
 class _within:
-    """`asyncio.timeout` that costs nothing when there is no limit and raises httpx's error when there is."""
+    """`asyncio.timeout` that costs nothing when there is no limit and raises httpx2's error when there is."""
 
     def __init__(self, seconds: float | None) -> None:
         self.timeout = asyncio.timeout(seconds) if seconds is not None else None
@@ -383,7 +383,7 @@ class _within:
         try:
             await self.timeout.__aexit__(*raised)  # type: ignore[arg-type]
         except TimeoutError:
-            raise httpx.ReadTimeout("the time that the caller allowed is over") from None
+            raise httpx2.ReadTimeout("the time that the caller allowed is over") from None
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 
 HeaderList = list[tuple[str, str]]
 Origin = tuple[str, str, int]
@@ -10,7 +10,7 @@ _PARSED: dict[str, tuple[Origin, str, str]] = {}
 
 
 def request_head(method: str, url: str, headers: HeaderList, length: int) -> tuple[Origin, bytes]:
-    """Where a request goes, and its first line and headers as they are written. Raises httpx.InvalidURL."""
+    """Where a request goes, and its first line and headers as they are written. Raises httpx2.InvalidURL."""
     origin, host, target = _PARSED.get(url) or _parse(url)
     lines = [f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in headers]
@@ -21,9 +21,9 @@ def request_head(method: str, url: str, headers: HeaderList, length: int) -> tup
 
 
 def _parse(url: str) -> tuple[Origin, str, str]:
-    parsed = httpx.URL(url)
+    parsed = httpx2.URL(url)
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise httpx.UnsupportedProtocol(f"{url[:200]!r} is not an http or https address")
+        raise httpx2.UnsupportedProtocol(f"{url[:200]!r} is not an http or https address")
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     known = (parsed.scheme, parsed.host, port), parsed.netloc.decode("ascii"), parsed.raw_path.decode("ascii")
     if len(_PARSED) < 1024:

@@ -86,7 +86,20 @@ class Server:
             guard=settings.PROVIDER_GUARD,
         )
         self.decoder = Decoder(2)
-        proxy = Proxy(
+        proxy = self._proxy()
+        self.gate = self._gate(proxy)
+        _allow_many_connections()
+        _calm_garbage_collector()
+        _keep_freed_memory()
+        self.chores = [
+            asyncio.create_task(_every(POLL_SECONDS, proxy.look)),
+            asyncio.create_task(_every(MEASURE_SECONDS, self._measure_journal)),
+            asyncio.create_task(_every(SLOW_BODY_SECONDS, proxy.stop_slow_bodies)),
+            asyncio.create_task(_end_with_parent()),
+        ]
+
+    def _proxy(self) -> Proxy:
+        return Proxy(
             keys=self.keys,
             journal=self.journal,
             pool=self.pool,
@@ -116,8 +129,10 @@ class Server:
                 pass_redirects=settings.PASS_REDIRECTS,
             ),
         )
+
+    def _gate(self, proxy: Proxy) -> FrontGate:
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
-        self.gate = FrontGate(
+        return FrontGate(
             proxy,
             self.django,
             hosts,
@@ -127,15 +142,6 @@ class Server:
             picture_bytes=settings.FETCH_MAX_BYTES,
             import_bytes=settings.MAX_BODY_BYTES,
         )
-        _allow_many_connections()
-        _calm_garbage_collector()
-        _keep_freed_memory()
-        self.chores = [
-            asyncio.create_task(_every(POLL_SECONDS, proxy.look)),
-            asyncio.create_task(_every(MEASURE_SECONDS, self._measure_journal)),
-            asyncio.create_task(_every(SLOW_BODY_SECONDS, proxy.stop_slow_bodies)),
-            asyncio.create_task(_end_with_parent()),
-        ]
 
     async def _stop(self) -> None:
         for chore in self.chores:

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from django.conf import settings
 from django.db import connection
 
@@ -91,9 +91,9 @@ class SetRunner:
     async def _ask_all(self) -> None:
         """A beat of the database, then of the calls; whatever fails here breaks every call off."""
         # The gateway gives a silent provider up before we give the gateway up.
-        timeout = httpx.Timeout(settings.UPSTREAM_IDLE_SECONDS + 60, connect=CONNECT_SECONDS)
-        limits = httpx.Limits(max_connections=AT_ONCE)
-        async with httpx.AsyncClient(base_url=self.gateway, timeout=timeout, limits=limits, trust_env=False) as client:
+        timeout = httpx2.Timeout(settings.UPSTREAM_IDLE_SECONDS + 60, connect=CONNECT_SECONDS)
+        limits = httpx2.Limits(max_connections=AT_ONCE)
+        async with httpx2.AsyncClient(base_url=self.gateway, timeout=timeout, limits=limits, trust_env=False) as client:
             try:
                 while await self._beat(client) and not self.stopping.is_set():
                     await asyncio.wait(self._tasks(), timeout=BEAT_SECONDS)
@@ -119,7 +119,7 @@ class SetRunner:
     def _tasks(self) -> list[asyncio.Task[runs.Ending]]:
         return [one.task for one in self.asking.values() if one.task is not None]
 
-    async def _beat(self, client: httpx.AsyncClient) -> bool:
+    async def _beat(self, client: httpx2.AsyncClient) -> bool:
         """Tell the database what came, let go what was stopped, take what is next; False when there is nothing to do."""
         loop = asyncio.get_running_loop()
         self._collect()
@@ -195,7 +195,7 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
 
 
 async def _ask(
-    client: httpx.AsyncClient, asking: Asking, path: str, headers: dict[str, str], body: bytes
+    client: httpx2.AsyncClient, asking: Asking, path: str, headers: dict[str, str], body: bytes
 ) -> runs.Ending:
     """What came of it. When the gateway is not there it is to be asked again; when it goes meanwhile, a few times."""
     try:
@@ -203,10 +203,10 @@ async def _ask(
             problem = await _read(answer, asking)
             kept = clean_text(asking.text, runs.LONGEST_ANSWER), clean_text(problem, runs.LONGEST_PROBLEM)
             return runs.Ending(asking.cell, *kept, log=_log_of(answer))
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         problem = f"The gateway at {client.base_url} does not answer ({type(error).__name__}). It is asked again."
         return runs.Ending(asking.cell, problem=problem, again=True)
-    except httpx.RequestError as error:
+    except httpx2.RequestError as error:
         is_last = asking.tries >= runs.MOST_TRIES
         problem = f"The gateway broke its answer off ({type(error).__name__}), {asking.tries} times."
         return runs.Ending(asking.cell, problem=problem, again=not is_last)
@@ -215,14 +215,14 @@ async def _ask(
         return runs.Ending(asking.cell, problem=f"It could not be asked: {type(error).__name__}.")
 
 
-def _log_of(answer: httpx.Response) -> uuid.UUID | None:
+def _log_of(answer: httpx2.Response) -> uuid.UUID | None:
     try:
         return uuid.UUID(answer.headers.get("x-portkey-request-id", ""))
     except ValueError:
         return None
 
 
-async def _read(answer: httpx.Response, asking: Asking) -> str:
+async def _read(answer: httpx2.Response, asking: Asking) -> str:
     """Take the words of the stream; the answer is what went wrong on the way, if anything did."""
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         document = obj(parsed_or_none((await answer.aread())[:WHOLE_BYTES]))

@@ -23,8 +23,12 @@ def prepare(*, static: bool = False) -> Workspace:
     check_folder(settings.LOUPE_DATA)
     with _alone(settings.LOUPE_DATA):
         executor = MigrationExecutor(connections["default"])
-        mend(executor)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        mended = settings.LOUPE_DATA / ".mended"  # looking takes longer than all else of a command
+        if plan or not mended.exists():
+            mend(executor)
+            mended.touch()
+        if plan:
             call_command("migrate", interactive=False, verbosity=0)
         if static:
             call_command("collectstatic", interactive=False, verbosity=0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -23,6 +22,7 @@ from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.network.request_head import HeaderList
 from gateway.providers.base import Provider
 from gateway.proxy.call_options import CallOptions
+from gateway.proxy.model_path import ModelPath
 from gateway.proxy.routing import check_model, route
 from gateway.translation import images
 from gateway.translation.neutral import Request
@@ -368,26 +368,6 @@ class Inbound:
             "sdk": options.sdk,
             "prompt": self.prompt,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPath:
-    """A path that names its model, as Google's and Amazon's own do."""
-
-    head: str
-    model: str
-    tail: str
-    method: str
-
-    @classmethod
-    def of(cls, endpoint: str) -> ModelPath | None:
-        match = dialects.MODEL_PATH.fullmatch(endpoint)
-        if match is None or dialects.for_endpoint(endpoint) is None:
-            return None
-        return cls(match["head"], unquote(match["model"]), match["tail"], match["method"])
-
-    def renamed(self, model: str) -> str:
-        return self.head + quote(model, safe="@.-_~") + self.tail
 
 
 def _renamed(path: Path, model: str) -> Callable[[str], str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 
 from gateway.content.encodings import Damaged, Unpacker
 from gateway.content.scrubber import SHORTEST, SHORTEST_IN_ERRORS, Scrubber
@@ -12,7 +12,7 @@ from gateway.upstream.call import Call
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class NotPassedOn(httpx.RemoteProtocolError):
+class NotPassedOn(httpx2.RemoteProtocolError):
     """An answer that would do harm to the client, or to whoever runs Loupe."""
 
 
@@ -40,7 +40,7 @@ class Passing:
         """What of the bytes that came may go on now; a piece that may begin a secret waits for the rest.
 
         Raises:
-            NotPassedOn, httpx.ReadError: nothing of the rest may.
+            NotPassedOn, httpx2.ReadError: nothing of the rest may.
         """
         if self.unpacker is not None:
             unpacked = self._unpacked(self.unpacker, chunk)
@@ -66,7 +66,7 @@ class Passing:
         try:
             return unpacker.feed(chunk)
         except Damaged as error:
-            raise httpx.ReadError(f"its compressed answer cannot be read: {error}") from None
+            raise httpx2.ReadError(f"its compressed answer cannot be read: {error}") from None
 
     def _look_through(self, unpacked: bytes) -> None:
         """Nothing can be starred out of packed bytes."""
@@ -77,7 +77,7 @@ class Passing:
 
 
 def _redirect(location: str) -> str:
-    host = httpx.URL(location).host if location.isascii() and len(location) < 2000 else ""
+    host = httpx2.URL(location).host if location.isascii() and len(location) < 2000 else ""
     return (
         f"it answered with a redirect to {host[:200] or 'a path of its own'}, which is not passed on: an SDK would send "
         "its gateway key there. Correct the base URL of the virtual key, or set LOUPE_PASS_REDIRECTS=on"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import httpx
+import httpx2
 
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
@@ -38,14 +38,14 @@ ANSWER_BYTES, ERROR_BYTES = 256 * 1024 * 1024, 8 * 1024 * 1024
 INTERNAL = "Loupe failed on this call; the server's own log has the details"
 EVENTS = "text/event-stream"
 BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-length"})
-FAILURES: dict[type[httpx.TransportError], tuple[str, type[GatewayError]]] = {
-    httpx.ConnectTimeout: ("connect_timeout", UpstreamSilent),
-    httpx.ReadTimeout: ("read_timeout", UpstreamSilent),
-    httpx.ConnectError: ("unreachable", UpstreamFailed),
-    httpx.ReadError: ("broken_off", UpstreamFailed),
-    httpx.RemoteProtocolError: ("not_http", UpstreamFailed),
+FAILURES: dict[type[httpx2.TransportError], tuple[str, type[GatewayError]]] = {
+    httpx2.ConnectTimeout: ("connect_timeout", UpstreamSilent),
+    httpx2.ReadTimeout: ("read_timeout", UpstreamSilent),
+    httpx2.ConnectError: ("unreachable", UpstreamFailed),
+    httpx2.ReadError: ("broken_off", UpstreamFailed),
+    httpx2.RemoteProtocolError: ("not_http", UpstreamFailed),
     NotPassedOn: ("not_passed_on", UpstreamFailed),
-    httpx.UnsupportedProtocol: ("unreachable", UpstreamFailed),
+    httpx2.UnsupportedProtocol: ("unreachable", UpstreamFailed),
 }
 
 
@@ -93,7 +93,7 @@ class Relay:
                 await self._carry(upstream)
             except GatewayError as error:
                 await refuse(self.exchange, error, self.send)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 await self._upstream_failed(error)
             except (JournalUnavailable, AnswerBrokenOff):
                 raise
@@ -271,7 +271,7 @@ class Relay:
         """The body, and the last chunk of it, which is not in the journal yet. Of a huge error the first part is enough.
 
         Raises:
-            httpx.ReadError: an answer is larger than anybody could mean.
+            httpx2.ReadError: an answer is larger than anybody could mean.
         """
         chunks: list[bytes] = []
         size, failed = 0, reply.status >= 400
@@ -280,7 +280,7 @@ class Relay:
             chunk = self.passing(await reply.read())
             size += len(chunk)
             if not failed and size > ANSWER_BYTES:
-                raise httpx.ReadError(f"its answer is larger than {ANSWER_BYTES >> 20} MiB")
+                raise httpx2.ReadError(f"its answer is larger than {ANSWER_BYTES >> 20} MiB")
             if not failed or size <= ERROR_BYTES:
                 chunks.append(chunk)
             if reply.finished:
@@ -309,7 +309,7 @@ class Relay:
         if self.call.timeout is None or fail is None:
             return None
         left = self.call.timeout - (time.perf_counter() - self.exchange.sent_at)
-        late = httpx.ReadTimeout("the time that the caller allowed is over")
+        late = httpx2.ReadTimeout("the time that the caller allowed is over")
         return self.loop.call_later(max(left, 0), fail, late)
 
     async def _emit(self, data: bytes, *, last: bool = False) -> None:
@@ -346,12 +346,12 @@ class Relay:
         await self._send_head(status, [*headers, ("content-length", str(len(body)))])
         await self.send({"type": "http.response.body", "body": body})
 
-    async def _upstream_failed(self, error: httpx.TransportError) -> None:
+    async def _upstream_failed(self, error: httpx2.TransportError) -> None:
         """Timeout, reset, half a body, no HTTP: record it, and tell the client as well as can still be told."""
         failure, answer = next(
             (FAILURES[cls] for cls in type(error).__mro__ if cls in FAILURES), ("broken_off", UpstreamFailed)
         )
-        if self.call.timeout is not None and isinstance(error, httpx.ReadTimeout):
+        if self.call.timeout is not None and isinstance(error, httpx2.ReadTimeout):
             failure, answer = "request_timeout", TooSlow
         name = self.call.route.provider.name
         problem = answer(f"{name}: {error}. The request is in the log as {self.call.id}.", code=failure)

@@ -11,7 +11,7 @@ from gateway.content.json_text import MOST_VALUES, values_in
 from gateway.models import Payload
 from gateway.pictures import blobs
 
-LARGE_BYTES = 1024 * 1024
+LARGE_BYTES, SHOWN_BYTES = 1024 * 1024, 16 * 1024 * 1024
 
 
 def stored(text: bytes) -> bytes:
@@ -24,29 +24,33 @@ def unread(body: Cutting, name: str) -> list[str]:
     found = []
     if not body.is_whole:
         found.append(f"the {name} holds more than {MOST_FILES:,} files: the rest were left in the body")
+    if len(body.text) > SHOWN_BYTES:
+        found.append(
+            f"the {name} is larger than {SHOWN_BYTES >> 20} MiB: its beginning is shown, the download has it all"
+        )
     if len(body.text) > MOST_VALUES and values_in(body.text) > MOST_VALUES:
         found.append(f"the {name} holds more than {MOST_VALUES:,} JSON values: it is kept, but was not read")
     return found
 
 
 def request_text(payload: Payload) -> bytes:
-    """The caller's body with each picture as `sha256:<hex>`."""
-    return _text(payload.request_body)
+    """The caller's body with each picture as `sha256:<hex>`; its beginning, where it is larger than is shown."""
+    return _beginning(payload.request_body)
 
 
 def sent_text(payload: Payload) -> bytes:
     """The body in the provider's format with each picture as `sha256:<hex>`; empty where it is the caller's own."""
-    return _text(payload.sent_body)
+    return _beginning(payload.sent_body)
 
 
 def response_text(payload: Payload) -> bytes:
     """The provider's body for reading: unpacked if it came compressed, each picture as `sha256:<hex>`."""
-    return unpack(_text(payload.response_body), payload.response_headers.get("content-encoding", ""))
+    return unpack(_beginning(payload.response_body), payload.response_headers.get("content-encoding", ""))
 
 
 def request_body(payload: Payload) -> bytes:
     """The caller's body, to the byte. Raises blobs.BlobMissing."""
-    return rebuild(request_text(payload), [Cut(*cut) for cut in payload.request_cuts], blobs.get)
+    return rebuild(_text(payload.request_body), [Cut(*cut) for cut in payload.request_cuts], blobs.get)
 
 
 def sent_body(payload: Payload) -> bytes:
@@ -59,6 +63,10 @@ def sent_body(payload: Payload) -> bytes:
 def response_body(payload: Payload) -> bytes:
     """The provider's body, to the byte. Raises blobs.BlobMissing."""
     return rebuild(_text(payload.response_body), [Cut(*cut) for cut in payload.response_cuts], blobs.get)
+
+
+def _beginning(stored: bytes | memoryview) -> bytes:
+    return zlib.decompressobj().decompress(bytes(stored), SHOWN_BYTES) if stored else b""
 
 
 def _text(stored: bytes | memoryview) -> bytes:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-import httpx
+import httpx2
 import msgspec
 from django.conf import settings
 
@@ -49,11 +49,11 @@ def check(target: Target) -> Finding:
         answer = asyncio.run(_ask(route, probe))
     except GatewayError as error:
         return Finding("failed", error.message)
-    except (httpx.TimeoutException, TimeoutError):
+    except (httpx2.TimeoutException, TimeoutError):
         return Finding("failed", f"{_host(route)} did not answer within {SECONDS:.0f} s. Is a firewall in between?")
-    except httpx.InvalidURL:
+    except httpx2.InvalidURL:
         return Finding("failed", "The base URL is not an address. Make the virtual key anew.")
-    except httpx.RequestError as error:
+    except httpx2.RequestError as error:
         return Finding("failed", f"{_host(route)} was not reached: {_plain(error)}. Check the base URL.")
     return _judged(route, probe, answer, (time.monotonic() - began) * 1000)
 
@@ -105,9 +105,9 @@ def _judged(route: Route, probe: Probe, answer: Answer, milliseconds: float) -> 
 
 
 def _host(route: Route) -> str:
-    return httpx.URL(route.base_url).host if route.base_url else route.provider.title
+    return httpx2.URL(route.base_url).host if route.base_url else route.provider.title
 
 
-def _plain(error: httpx.RequestError) -> str:
+def _plain(error: httpx2.RequestError) -> str:
     text = str(error).rpartition("] ")[2]
     return text or type(error).__name__

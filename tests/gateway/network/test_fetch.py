@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,9 +38,9 @@ class CountingBackend(GuardedBackend):
             return self.answers.pop(0)
         return super().resolve(host, port)
 
-    def dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+    def dial(self, address: str, port: int, timeout: float | None) -> httpcore2.NetworkStream:
         self.dialled.append(address)
-        raise httpcore.ConnectError("not in this test")
+        raise httpcore2.ConnectError("not in this test")
 
 
 def fetcher(backend: GuardedBackend, **limits: float) -> Fetcher:
@@ -264,4 +264,4 @@ def test_a_hostile_address_is_refused_with_a_reason_and_nothing_else(url: str) -
 @given(hostile_urls())
 def test_so_is_one_that_a_redirect_names(url: str) -> None:
     with contextlib.suppress(FetchFailed):
-        httpcore.URL(str(_checked(url, base=httpx.URL("http://example.com/a/b"))))
+        httpcore2.URL(str(_checked(url, base=httpx2.URL("http://example.com/a/b"))))

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import Stage
 from tests.fake_upstream import FakeUpstream, event, raw, response, stream
+from tests.logsui.browser import Browser
 from tests.loupe import Loupe, until
 from tests.pictures import data_url, picture
 
@@ -274,3 +275,17 @@ def test_an_answer_that_is_a_picture_or_compressed_is_kept(stage: Stage) -> None
     with urllib.request.urlopen(request) as answer:
         assert answer.read() == data
     assert stage.log()["images"][0]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_of_a_huge_answer_the_beginning_is_shown_and_all_of_it_is_kept(stage: Stage) -> None:
+    browser = Browser(stage.loupe)
+    data = b"word " * (20 * 1024 * 1024 // 5)
+    stage.case.will(response(body=data, headers={"content-type": "text/plain"}))
+    stage.chat()
+    log = stage.log()
+    assert any("larger than 16 MiB: its beginning is shown" in line for line in log["warnings"])
+    assert len(log["response"]["body"]) == 16 * 1024 * 1024
+    page = browser.get(f"/w/default/logs/{log['id']}")
+    assert page.status == 200
+    assert len(page.body) < 3_000_000
+    assert browser.get(f"/w/default/logs/{log['id']}/body/response").body == data
