@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,18 +145,7 @@ class _Child:
             self._end()
         if self.process is None:
             self._jobs, self._busy_seconds = 0, 0.0
-            self.process = subprocess.Popen(  # noqa: S603 - our own file, no shell
-                [sys.executable, "-I", str(CHILD), str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},
-                close_fds=True,
-                process_group=0,
-                bufsize=0,
-            )
-            assert self.process.stdin is not None
-            os.set_blocking(self.process.stdin.fileno(), False)
+            self.process = _STARTER.submit(_start).result()
             self._note_confinement(self.process)
         return self.process
 
@@ -175,6 +165,26 @@ class _Child:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+# Linux ends a child with the thread that started it, and those that ask live no longer than a request.
+_STARTER = ThreadPoolExecutor(1, "decode-children")
+
+
+def _start() -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - our own file, no shell
+        [sys.executable, "-I", str(CHILD), str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        close_fds=True,
+        process_group=0,
+        bufsize=0,
+    )
+    assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    return process
 
 
 def _write(descriptor: int, data: bytes, deadline: float) -> None:

@@ -198,3 +198,15 @@ def test_a_picture_that_takes_too_long_is_said_to_and_holds_up_no_other_child() 
         with pytest.raises(DecodeFailed, match="decoder_took_too_long"):
             taken.result()
     decoder.close()
+
+
+def test_a_child_outlives_the_thread_that_asked_first() -> None:
+    decoder = Decoder()
+    with ThreadPoolExecutor(1) as passing:
+        passing.submit(decoder.look, picture()).result()
+    first = decoder.children[0].process
+    for _ in range(20):
+        with ThreadPoolExecutor(1) as passing:
+            assert passing.submit(decoder.look, picture()).result().width == 40
+    assert decoder.children[0].process is first
+    decoder.close()
