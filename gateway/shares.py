@@ -38,5 +38,7 @@ class Shares:
 
     def _is_fair(self, amount: int, holders: Sequence[Hashable]) -> bool:
         free = self.most - self.used - amount
+        if self.used + amount <= GREED * free:  # nobody can hold more than all do
+            return True
         held = [self.by[holder] for holder in holders]
         return free >= 0 and all(one + amount <= GREED * free for one in held if one)

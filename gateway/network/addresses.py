@@ -79,8 +79,7 @@ def _public_v6(ip: IPv6Address) -> bool:
 def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
     """Who really called: the last address of `X-Forwarded-For` that is none of the operator's own proxies.
 
-    What a client writes there itself stands before what the proxies add, and is not looked at. Of IPv6 the network (/64)
-    stands for the caller, who has all of it.
+    What a client writes there itself stands before what the proxies add, and is not looked at.
     """
     chain = [*(part.strip() for part in forwarded.split(",")), peer] if forwarded else [peer]
     for text in reversed(chain):
@@ -89,5 +88,14 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str
         except ValueError:
             return peer
         if not any(ip in network for network in proxies):
-            return str(IPv6Network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+            return str(ip)
     return peer
+
+
+def address_group(address: str) -> str:
+    """What stands for a caller: the address, or of IPv6 its network (/64), all of which one caller has."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    return str(IPv6Network((ip, 64), strict=False)) if ip.version == 6 else address

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.errors import Overloaded
+from gateway.network.addresses import address_group
 
 STRANGERS = 256
 STRANGERS_OF_ADDRESS = 32
@@ -22,6 +23,7 @@ class Strangers:
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
         """Raises Overloaded."""
+        address = address_group(address)
         if self.by.total() >= self.most or self.by[address] >= self.of_address:
             raise Overloaded("Too many requests at once without a known key or a login. Try again in a few seconds.")
         self.by[address] += 1

@@ -28,7 +28,7 @@ from gateway.errors import (
     unexpected,
 )
 from gateway.ids import uuid7
-from gateway.network.addresses import Network, client_address
+from gateway.network.addresses import Network, address_group, client_address
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import read_call_options
 from gateway.proxy.proxy import ClientGone, Proxy
@@ -87,7 +87,8 @@ class FrontGate:
         counted = _Counted(receive)
         try:
             headers = self._checked_headers(scope["headers"])
-            scope = {**scope, "client": (self._address(scope, headers), 0)}
+            if self.proxies:
+                scope = {**scope, "client": (self._address(scope, headers), 0)}
             if (version := API.match(path)) and not DJANGO_V1.match(path):
                 _check_segments(path)
                 _take_key_of_query(scope, headers)
@@ -146,7 +147,7 @@ class FrontGate:
 
     def _address(self, scope: Message, headers: dict[str, str]) -> str:
         peer = scope["client"][0] if scope.get("client") else ""
-        return client_address(peer, headers.get("x-forwarded-for", "") if self.proxies else "", self.proxies)
+        return client_address(peer, headers.get("x-forwarded-for", ""), self.proxies)
 
     async def _page(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
         """Django's part, behind caps on bytes and time, which are tight until it is known who sends."""
@@ -155,7 +156,8 @@ class FrontGate:
         length, most = headers.get("content-length", "0"), self._most(path)
         if not length.isdigit() or int(length) > most:
             raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
-        scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+        client = (address_group(scope["client"][0]), 0)
+        scope = {**scope, "client": client, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
         if length == "0" and "transfer-encoding" not in headers:
             await self.django(scope, receive, send)
             return

@@ -34,7 +34,7 @@ class Passing:
         if reply.status in REDIRECTS and "location" in headers and not pass_redirects:
             raise NotPassedOn(_redirect(headers["location"]))
         self._note_encoding(headers.get("content-encoding", ""))
-        reply.headers = [(name, self.scrubber.text(value)) for name, value in reply.headers]
+        self._scrub_headers()
 
     def __call__(self, chunk: bytes) -> bytes:
         """What of the bytes that came may go on now; a piece that may begin a secret waits for the rest.
@@ -52,6 +52,14 @@ class Passing:
         kept = 0 if self.reply.finished else self.scrubber.begun(data)
         self.held = data[len(data) - kept :]
         return data[: len(data) - kept]
+
+    def _scrub_headers(self) -> None:
+        """All at once, as nearly always there is nothing to be starred out."""
+        joined = "\n".join(value for _, value in self.reply.headers)
+        clean = self.scrubber.text(joined)
+        if clean != joined:
+            names = [name for name, _ in self.reply.headers]
+            self.reply.headers = list(zip(names, clean.split("\n"), strict=True))
 
     def _note_encoding(self, encoding: str) -> None:
         """An error, or what is to be translated, is read, and so goes on unpacked; any other answer goes on as it came."""

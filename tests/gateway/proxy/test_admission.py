@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Overloaded
-from gateway.network.addresses import client_address
+from gateway.network.addresses import address_group, client_address
 from gateway.proxy.admission import Strangers
 from gateway.shares import Shares
 from tests.conftest import Stage
@@ -67,7 +67,7 @@ def test_strangers_are_few_and_fewer_from_one_address() -> None:
         ("10.0.0.1", "6.6.6.6, 1.1.1.1", "1.1.1.1"),
         ("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", "1.1.1.1"),
         ("10.0.0.1", "rubbish", "10.0.0.1"),
-        ("10.0.0.1", "[2001:db8::17]", "2001:db8::/64"),
+        ("10.0.0.1", "[2001:db8::17]", "2001:db8::17"),
         ("", "", ""),
     ],
 )
@@ -157,3 +157,8 @@ def test_malformed_chunks_are_a_400_in_json(stage: Stage) -> None:
 def test_health_answers_to_any_name(stage: Stage) -> None:
     answer = exchange(stage.loupe, b"GET /healthz HTTP/1.1\r\nHost: 10.1.2.3:8787\r\n\r\n", seconds=1)
     assert b" 200 " in answer.partition(b"\r\n")[0]
+
+
+def test_of_ipv6_a_network_is_one_caller() -> None:
+    assert address_group("2001:db8:0:1:aaaa::1") == address_group("2001:db8:0:1::2") == "2001:db8:0:1::/64"
+    assert address_group("1.2.3.4") == "1.2.3.4"
