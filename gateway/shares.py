@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 
 GREED = 3
@@ -18,7 +17,7 @@ class Shares:
 
     def __init__(self, most: int) -> None:
         self.most, self.used = most, 0
-        self.by: Counter[Hashable] = Counter()
+        self.by: dict[Hashable, int] = {}
 
     def take(self, amount: int, *holders: Hashable, alone: bool = False) -> bool:
         """Take it for all these holders (a key and its workspace), or answer False."""
@@ -26,19 +25,21 @@ class Shares:
             return False
         self.used += amount
         for holder in holders:
-            self.by[holder] += amount
+            self.by[holder] = self.by.get(holder, 0) + amount
         return True
 
     def give_back(self, amount: int, *holders: Hashable) -> None:
         self.used -= amount
         for holder in holders:
-            self.by[holder] -= amount
-            if not self.by[holder]:
-                del self.by[holder]
+            left = self.by.get(holder, 0) - amount
+            if left:
+                self.by[holder] = left
+            else:
+                self.by.pop(holder, None)
 
     def _is_fair(self, amount: int, holders: Sequence[Hashable]) -> bool:
         free = self.most - self.used - amount
         if self.used + amount <= GREED * free:  # nobody can hold more than all do
             return True
-        held = [self.by[holder] for holder in holders]
+        held = [self.by.get(holder, 0) for holder in holders]
         return free >= 0 and all(one + amount <= GREED * free for one in held if one)

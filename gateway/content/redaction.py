@@ -85,7 +85,7 @@ KEPT_QUERY_NAMES = frozenset(
 KEY_SHAPES = re.compile(r"\b(?:sk-|lp_|gsk_|xai-|AIza|AKIA)[A-Za-z0-9_\-]{8,}")
 MASK = "***"
 SECRET_NAMES = frozenset(["api_key", "apikey", "api-key", "x-api-key", "authorization", "proxy-authorization"])
-NAME_HINT = re.compile(rb"key|authorization|\\u00", re.IGNORECASE)
+NAME_HINTS = (b'key"', b'authorization"', b"\\u00")
 # A name of any spelling, and its value when that is a string
 FIELD = re.compile(rb'"((?:[^"\\]|\\.){1,120}+)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 
@@ -112,13 +112,14 @@ def masked_fields(body: bytes) -> bytes:
     """A JSON body with the values of `api_key`, `authorization` and the like starred out, however their names are
     spelled; length kept so that offsets stay true.
     """
-    if not NAME_HINT.search(outside_long_strings(body)):
+    names = outside_long_strings(body).lower()
+    if not any(hint in names for hint in NAME_HINTS):
         return body
     return FIELD.sub(_masked_field, body)
 
 
 def _masked_field(field: re.Match[bytes]) -> bytes:
-    if not NAME_HINT.search(field[1]) or words(parsed_or_none(b'"' + field[1] + b'"')).lower() not in SECRET_NAMES:
+    if words(parsed_or_none(b'"' + field[1] + b'"')).lower() not in SECRET_NAMES:
         return field[0]
     value = field.start(2) - field.start()
     return field[0][:value] + b"*" * len(field[2]) + b'"'
