@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-GREED = 3
+GREED, GREED_OF_GROUP = 3, 15
 
 
 class Shares:
     """Room for `most` bytes, calls or links.
 
     A holder may have up to `GREED` times what is then still free: alone three quarters of the room, two of them three
-    sevenths each, and something is always left for the next (dynamic thresholds: Choudhury and Hahne, 1998). Whoever has
+    sevenths each, and something is always left for the next (dynamic thresholds: Choudhury and Hahne, 1998). Those of a
+    group may have fifteen times what is free together, so that one of them leaves room for the others of it. Whoever has
     nothing gets what is free; and whoever is alone, as much as he asks for.
     """
 
@@ -19,8 +20,9 @@ class Shares:
         self.most, self.used = most, 0
         self.by: dict[Hashable, int] = {}
 
-    def take(self, amount: int, *holders: Hashable, alone: bool = False) -> bool:
-        """Take it for all these holders (a key and its workspace), or answer False."""
+    def take(self, amount: int, holder: Hashable, *groups: Hashable, alone: bool = False) -> bool:
+        """Take it for a holder and his groups (a key and its workspace), or answer False."""
+        holders = (holder, *groups)
         if self.used and not alone and not self._is_fair(amount, holders):
             return False
         self.used += amount
@@ -41,5 +43,8 @@ class Shares:
         free = self.most - self.used - amount
         if self.used + amount <= GREED * free:  # nobody can hold more than all do
             return True
-        held = [self.by.get(holder, 0) for holder in holders]
-        return free >= 0 and all(one + amount <= GREED * free for one in held if one)
+        if free < 0:
+            return False
+        own, *others = (self.by.get(holder, 0) for holder in holders)
+        is_own_fair = not own or own + amount <= GREED * free
+        return is_own_fair and all(not one or one + amount <= GREED_OF_GROUP * free for one in others)

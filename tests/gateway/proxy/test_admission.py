@@ -29,6 +29,14 @@ def test_alone_a_key_gets_three_quarters_and_the_next_one_still_something() -> N
     assert (second, third) == (18, 5)
 
 
+def test_one_key_leaves_room_for_the_others_of_its_workspace_and_they_for_other_workspaces() -> None:
+    shares = Shares(256)
+    assert [shares.take(64, "greedy", "team") for _ in range(4)] == [True, True, True, False]
+    assert all(shares.take(1, "modest", "team") for _ in range(20))
+    assert not all(shares.take(1, f"key {n}", "team") for n in range(100))
+    assert all(shares.take(1, "other", "other team") for _ in range(5))
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from("abc")), max_size=60))
 def test_what_is_given_back_is_there_again(takings: list[tuple[int, str]]) -> None:
     shares = Shares(100)
@@ -119,7 +127,7 @@ def test_idle_sockets_hold_nobody_up(own_loupe: Callable[..., Loupe]) -> None:
 def test_one_keys_slow_uploads_leave_room_for_others(stage: Stage) -> None:
     loupe = stage.loupe
     other = loupe.manage("apikey", "create", f"other-{stage.trace[-8:]}")
-    lines = (f"x-portkey-api-key: {other}", "content-type: application/json", f"content-length: {60 << 20}")
+    lines = (f"x-portkey-api-key: {other}", "content-type: application/json", f"content-length: {64 << 20}")
     request = "\r\n".join(["POST /v1/chat/completions HTTP/1.1", "Host: 127.0.0.1", *lines, "", "{"]).encode()
     with ExitStack() as opened:
         for _ in range(8):
