@@ -186,7 +186,7 @@ class FrontGate:
     async def _sender(self, path: str, headers: dict[str, str]) -> Hashable:
         """Whose key or session it is that comes with a page; None for that of nobody."""
         if DJANGO_V1.match(path):
-            holder = self.proxy.keys.known.holder(read_call_options(headers).gateway_key)
+            holder = await self.proxy.holder_of(read_call_options(headers).gateway_key)
             return holder.id if holder else None
         cookie = SESSION.search(headers.get("cookie", ""))
         return cookie[1] if cookie and await self.is_session(cookie[1]) else None

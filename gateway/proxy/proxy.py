@@ -148,6 +148,12 @@ class Proxy:
             await self._next_look()
         return self.keys.authenticate(options.gateway_key, scope)
 
+    async def holder_of(self, key: str) -> KeyHolder | None:
+        """Who holds a key, whatever it may do; of one that is not known, after the next look."""
+        if key and self.keys.known.holder(key) is None:
+            await self._next_look()
+        return self.keys.known.holder(key) if key else None
+
     async def _next_look(self) -> None:
         await asyncio.shield(self.next_look)
 
