@@ -204,6 +204,13 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_THOUSAND_SEPARATOR = True
 
+# Tries of passwords are counted in it, and a full one forgets some
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
+    }
+}
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # of passwords that were set before

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.http import parse_cookie
 from django.utils import timezone
 
 from gateway.keys import vault
@@ -36,9 +38,10 @@ def create_owner(*, workspace: Workspace, username: str) -> User:
     return user
 
 
-def is_session(key: str) -> bool:
-    """Whether a session cookie is that of somebody who is logged in."""
-    return SESSION_KEY in SessionStore(session_key=key)
+def session_of(cookies: str) -> str:
+    """The session of somebody who is logged in, from a Cookie header; empty for that of nobody."""
+    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "")
+    return key if key and SESSION_KEY in SessionStore(session_key=key) else ""
 
 
 def create_login_link(*, user: User) -> str:

@@ -137,7 +137,7 @@ class Server:
             self.django,
             hosts,
             settings.PROXIES,
-            _in_thread("sessions", _from_database(people.is_session)),
+            _in_thread("sessions", _from_database(people.session_of)),
             idle_seconds=settings.BODY_IDLE_SECONDS,
             picture_bytes=settings.FETCH_MAX_BYTES,
             import_bytes=settings.MAX_BODY_BYTES,

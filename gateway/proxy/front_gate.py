@@ -50,7 +50,6 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS, SHORT_DISCARD_SECONDS = 30.0, 5.0
 DISCARDS_AT_ONCE = 512
 FETCH_MARKER = "x-loupe-fetch"  # on every fetch of ours, see fetch.py
-SESSION = re.compile(r"(?:^|;\s*)(?:__Host-)?loupe_session=([a-z0-9]+)")
 SLASHES = re.compile(r"//+")
 PICTURES = re.compile(r"/w/[^/]+/pictures")  # where the prompt editor uploads them
 IMPORT = re.compile(r"/w/[^/]+/sets/[^/]+/import")  # where many come at once, with the cases they are of
@@ -65,14 +64,14 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 class FrontGate:
     """One a process. `hosts` are the names that Host may say; "*" opens it. `proxies` are the operator's own.
 
-    `is_session` tells whether the value of a session cookie is that of somebody who is logged in.
+    `session_of` answers the session of somebody who is logged in from a Cookie header, or nothing.
     """
 
     proxy: Proxy
     django: Asgi
     hosts: Sequence[str]
     proxies: Sequence[Network]
-    is_session: Callable[[str], Awaitable[bool]]
+    session_of: Callable[[str], Awaitable[str]]
     idle_seconds: float
     picture_bytes: int
     import_bytes: int
@@ -87,7 +86,7 @@ class FrontGate:
         counted = _Counted(receive)
         try:
             headers = self._checked_headers(scope["headers"])
-            if self.proxies:
+            if self.proxies or not scope.get("client"):
                 scope = {**scope, "client": (self._address(scope, headers), 0)}
             if (version := API.match(path)) and not DJANGO_V1.match(path):
                 _check_segments(path)
@@ -161,14 +160,12 @@ class FrontGate:
         if length == "0" and "transfer-encoding" not in headers:
             await self.django(scope, receive, send)
             return
-        with self.proxy.strangers.place(scope["client"][0]):
-            sender = await self._sender(path, headers)
-            if sender is None:
-                receive = await self._body_of_stranger(int(length), receive)
-        if sender is None:
-            await self.django(scope, receive, send)
-        else:
+        sender = await self._sender(path, headers, client[0])
+        if sender:
             await self._page_with_body(sender, most, int(length), scope, receive, send)
+            return
+        with self.proxy.strangers.place(client[0]):
+            await self.django(scope, await self._body_of_stranger(int(length), receive), send)
 
     async def _page_with_body(
         self, sender: Hashable, most: int, length: int, scope: Message, receive: _Counted, send: Send
@@ -183,13 +180,12 @@ class FrontGate:
             if is_upload:
                 self.uploads.give_back(1, sender)
 
-    async def _sender(self, path: str, headers: dict[str, str]) -> Hashable:
-        """Whose key or session it is that comes with a page; None for that of nobody."""
+    async def _sender(self, path: str, headers: dict[str, str], address: str) -> int | str:
+        """Whose key or session it is that comes with a page; nothing for that of nobody."""
         if DJANGO_V1.match(path):
-            holder = await self.proxy.holder_of(read_call_options(headers).gateway_key)
-            return holder.id if holder else None
-        cookie = SESSION.search(headers.get("cookie", ""))
-        return cookie[1] if cookie and await self.is_session(cookie[1]) else None
+            holder = await self.proxy.holder_of(read_call_options(headers).gateway_key, address)
+            return holder.id if holder else ""
+        return await self.session_of(headers["cookie"]) if "cookie" in headers else ""
 
     async def _body_of_stranger(self, length: int, receive: _Counted) -> _Counted:
         """Read whole before anything of Django's is begun for it."""

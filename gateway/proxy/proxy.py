@@ -142,17 +142,17 @@ class Proxy:
         try:
             return self.keys.authenticate(options.gateway_key, scope)
         except Unauthorized:
-            if not options.gateway_key:
-                raise
-        with self.strangers.place(address):
-            await self._next_look()
+            await self.holder_of(options.gateway_key, address)
         return self.keys.authenticate(options.gateway_key, scope)
 
-    async def holder_of(self, key: str) -> KeyHolder | None:
-        """Who holds a key, whatever it may do; of one that is not known, after the next look."""
-        if key and self.keys.known.holder(key) is None:
-            await self._next_look()
-        return self.keys.known.holder(key) if key else None
+    async def holder_of(self, key: str, address: str) -> KeyHolder | None:
+        """Who holds a key, whatever it may do; of one that is not known, after the next look. Raises Overloaded."""
+        if not key:
+            return None
+        if self.keys.known.holder(key) is None:
+            with self.strangers.place(address):
+                await self._next_look()
+        return self.keys.known.holder(key)
 
     async def _next_look(self) -> None:
         await asyncio.shield(self.next_look)

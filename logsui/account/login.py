@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
@@ -18,7 +21,9 @@ from gateway.keys.people import use_login_link
 from gateway.models import Workspace
 from logsui.account.tries import Tries
 
-BY_LINK = "logged_in_by_link"
+BY_LINK = "logged_in_by_link_at"
+BY_LINK_SECONDS = 15 * 60
+HASHES = threading.BoundedSemaphore(2)  # one takes 100 MiB, and whoever is not known may ask for one
 THEMES = ("system", "light", "dark")
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -38,7 +43,7 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
     if user is None:
         return render(request, "logsui/account/login.html", {"form": None, "spent": True}, status=403)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    request.session[BY_LINK] = True
+    request.session[BY_LINK] = time.time()
     return redirect("home")
 
 
@@ -51,7 +56,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
             request, "logsui/account/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
         )
     form = AuthenticationForm(request, data=request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and _is_right(form):
         tries.succeeded()
         login(request, form.get_user())
         return redirect(_next(request))
@@ -74,9 +79,15 @@ def account_page(request: HttpRequest) -> HttpResponse:
     return render(request, "logsui/account/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
 
 
+def _is_right(form: AuthenticationForm) -> bool:
+    with HASHES:
+        return form.is_valid()
+
+
 def _password_form(request: HttpRequest, user: User) -> SetPasswordForm[User]:
-    """Asks for the old password, but of whoever has none yet, or came by a link that only the server's own people make."""
-    is_known = user.has_usable_password() and not request.session.get(BY_LINK)
+    """Asks for the old password, but of whoever has none yet, or just came by a link that only the server's people make."""
+    came_by_link = time.time() - request.session.get(BY_LINK, 0.0) < BY_LINK_SECONDS
+    is_known = user.has_usable_password() and not came_by_link
     return (PasswordChangeForm if is_known else SetPasswordForm)(user, data=request.POST or None)
 
 

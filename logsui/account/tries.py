@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.core.cache import cache
 
 OF_A_NAME = 10
 OF_AN_ADDRESS, STILL_OF_A_NAME = 100, 3
+MOST_OF_AN_ADDRESS = 1000  # whatever the names are: each try costs a hash
 SECONDS = 15 * 60
 
 
@@ -25,11 +27,14 @@ class Tries:
         Where an address has been wrong too often, a name may still be tried a few times: others share the address.
         """
         of_name, of_address = _count(self._of_name), _count(self._of_address)
+        if of_address > MOST_OF_AN_ADDRESS:
+            return False
         return of_name <= (OF_A_NAME if of_address <= OF_AN_ADDRESS else STILL_OF_A_NAME)
 
     def succeeded(self) -> None:
         cache.delete(self._of_name)
-        cache.decr(self._of_address)
+        with suppress(ValueError):  # its quarter of an hour is over
+            cache.decr(self._of_address)
 
     @property
     def _of_name(self) -> str:
@@ -42,4 +47,8 @@ class Tries:
 
 def _count(key: str) -> int:
     cache.add(key, 0, SECONDS)
-    return cache.incr(key)
+    try:
+        return cache.incr(key)
+    except ValueError:  # its quarter of an hour was over between the two
+        cache.set(key, 1, SECONDS)
+        return 1

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import re
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 from django.contrib.auth.hashers import make_password
+from django.core.cache import cache
 
 from logsui.account.tries import Tries
+from tests.gateway.processes.test_durability import processes
 from tests.logsui.browser import Browser
 from tests.loupe import Loupe
 
@@ -107,3 +112,35 @@ def test_under_https_the_cookies_are_this_hosts_alone(own_loupe: Callable[..., L
     assert session.startswith("__Host-loupe_session=")
     assert "Secure" in session
     assert "Path=/" in session
+
+
+def test_an_address_has_an_end_of_tries_whatever_the_names() -> None:
+    address = uuid.uuid4().hex
+    assert all(Tries(address, f"name {n}").begin() for n in range(1000))
+    assert not Tries(address, "one more").begin()
+
+
+def test_a_count_that_was_forgotten_breaks_no_login() -> None:
+    tries = Tries(uuid.uuid4().hex, "ada")
+    tries.begin()
+    cache.clear()
+    tries.succeeded()
+    assert tries.begin()
+
+
+def test_many_wrong_passwords_at_once_take_the_memory_of_a_few(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    browsers = [Browser(loupe, "") for _ in range(24)]
+
+    def wrong(browser: Browser) -> int:
+        return browser.post("/login", username=uuid.uuid4().hex, password="wrong").status
+
+    with ThreadPoolExecutor(24) as threads:
+        statuses = set(threads.map(wrong, browsers))
+        assert loupe.call("/healthz")[0] == 200
+    assert statuses <= {200, 429}
+    peaks = [
+        int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
+        for pid in processes(loupe, "serve")
+    ]
+    assert max(peaks) < 700 * 1024
