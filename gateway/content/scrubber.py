@@ -16,14 +16,18 @@ SHORTEST = 12  # shorter ones, as `none` or `ollama`, are words that any answer 
 SHORTEST_IN_ERRORS = 4
 SLASHES = rb"\\{1,8}"  # JSON in JSON in JSON doubles them each time
 LONGEST_SPELLING = 14
-ESCAPES = {0x22: SLASHES + b'"', 0x5C: SLASHES, 0x2F: SLASHES + b"/"}
+ESCAPES = {'"': SLASHES + b'"', "\\": SLASHES, "/": SLASHES + b"/"}
 
 
 @dataclass(frozen=True)
 class _Secret:
     """One secret with all its spellings."""
 
-    plain: bytes
+    text: str
+
+    @cached_property
+    def plain(self) -> bytes:
+        return self.text.encode("utf-8", "surrogateescape")
 
     @cached_property
     def literals(self) -> list[bytes]:
@@ -32,13 +36,15 @@ class _Secret:
 
     @cached_property
     def marks(self) -> list[bytes]:
-        """One of these is in every other spelling."""
-        return [b"%", b"\\u00", *(b"\\" for _ in range(any(byte in ESCAPES for byte in self.plain)))]
+        """One of these is in every other spelling; the empty one where there are too many spellings to tell."""
+        if not self.text.isascii():
+            return [b""]
+        return [b"%", b"\\" if any(character in ESCAPES for character in self.text) else b"\\u00"]
 
     @cached_property
     def steps(self) -> list[bytes]:
-        """For each byte, a pattern of how it may be written."""
-        return [_spellings(byte) for byte in self.plain]
+        """For each character, a pattern of how it may be written."""
+        return [_spellings(character) for character in self.text]
 
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
@@ -77,7 +83,7 @@ class _Secret:
         return False
 
 
-HALF_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?|\\{1,8}(?:u0{0,2}[0-9A-Fa-f]?)?")
+HALF_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?|\\{1,8}(?:u[0-9A-Fa-f]{0,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,7 @@ class Scrubber:
 
     @classmethod
     def of(cls, secrets: Iterable[str], *, shortest: int = SHORTEST) -> Scrubber:
-        plain = dict.fromkeys(one.encode("utf-8", "surrogateescape") for one in secrets if len(one) >= shortest)
-        return cls(tuple(_known(one) for one in plain))
+        return cls(tuple(_known(one) for one in dict.fromkeys(secrets) if len(one) >= shortest))
 
     def __call__(self, data: bytes) -> bytes:
         """The same bytes with every secret starred out."""
@@ -109,9 +114,9 @@ class Scrubber:
 
 
 @lru_cache(maxsize=1024)
-def _known(plain: bytes) -> _Secret:
+def _known(text: str) -> _Secret:
     """Its patterns are made once, when an answer first holds what may be an escape."""
-    return _Secret(plain)
+    return _Secret(text)
 
 
 def _in_base64(plain: bytes) -> Iterator[bytes]:
@@ -128,11 +133,21 @@ def _in_base64(plain: bytes) -> Iterator[bytes]:
 URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def _spellings(byte: int) -> bytes:
-    """Itself; as an escape of JSON, of JSON in JSON too; percent-encoded."""
-    digits = b"".join(b"[%c%c]" % (digit, digit ^ 0x20) if digit > 0x39 else b"%c" % digit for digit in b"%02x" % byte)
-    ways = [SLASHES + b"u00" + digits, b"%" + digits, re.escape(bytes([byte]))]
-    return b"(?:" + b"|".join([*ways, *([ESCAPES[byte]] if byte in ESCAPES else [])]) + b")"
+def _spellings(character: str) -> bytes:
+    """Itself; as an escape of JSON, of JSON in JSON too; percent-encoded; beyond ASCII as the byte of a header, too."""
+    plain, units = character.encode("utf-8", "surrogateescape"), character.encode("utf-16-be", "surrogatepass")
+    escape = b"".join(SLASHES + b"u" + _hex(units[at : at + 2]) for at in range(0, len(units), 2))
+    ways = [escape, b"".join(b"%" + _hex(bytes([byte])) for byte in plain), re.escape(plain)]
+    if "\x7f" < character <= "\xff":
+        ways.append(re.escape(character.encode("latin-1")))
+    return b"(?:" + b"|".join([*ways, *([ESCAPES[character]] if character in ESCAPES else [])]) + b")"
+
+
+def _hex(data: bytes) -> bytes:
+    """A pattern of its hexadecimal digits, large or small."""
+    return b"".join(
+        b"[%c%c]" % (digit, digit ^ 0x20) if digit > 0x39 else b"%c" % digit for digit in data.hex().encode()
+    )
 
 
 def _begun(data: bytes, literal: bytes) -> int:

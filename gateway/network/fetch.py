@@ -14,10 +14,9 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from gateway.network.guard import Guard, GuardedBackend
+from gateway.network.guard import Guard, GuardedBackend, parsed_url
 
 MOST_REDIRECTS = 3
-LONGEST_URL = 8192
 MARKER = "x-loupe-fetch"
 HEADERS = [
     ("accept", "image/*,*/*;q=0.5"),
@@ -108,7 +107,7 @@ class Fetcher:
 
 
 def _checked(url: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
-    parsed = _parsed(url, base)
+    parsed = parsed_url(url, base)
     if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
         raise FetchFailed("it is not an http or https address")
     if parsed.port is not None and not 0 < parsed.port < 65536:
@@ -116,19 +115,6 @@ def _checked(url: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
     if parsed.userinfo:
         raise FetchFailed("the address holds a user name or password")
     return parsed
-
-
-def _parsed(url: str, base: httpx2.URL | None) -> httpx2.URL | None:
-    """None for what is no address. Both the parser and its IDNA library refuse some with other errors than they promise."""
-    if len(url) > LONGEST_URL:
-        return None
-    try:
-        parsed = base.join(url) if base else httpx2.URL(url)
-        str(parsed).encode("ascii")  # an IPv6 zone may hold anything
-        parsed.host.encode("idna")
-        return parsed
-    except (httpx2.InvalidURL, ValueError, IndexError, KeyError):
-        return None
 
 
 def _checked_answer(status: int, body: bytes) -> bytes:

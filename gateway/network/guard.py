@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 import httpcore2
+import httpx2
 
 from gateway.network.addresses import Network, is_public
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 RESOLVE_SECONDS = 3.0
 MOST_ADDRESSES = 4
+LONGEST_URL = 8192
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 SocketOptions = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]] | None
 Reply = tuple[int, dict[str, str], bytes]
@@ -63,6 +65,19 @@ class Guard:
     def _is_open(self, address: str) -> bool:
         number = ip_address(address.partition("%")[0])
         return any(number in network for network in self.networks)
+
+
+def parsed_url(url: str, base: httpx2.URL | None = None) -> httpx2.URL | None:
+    """An address that somebody else wrote; None for what is none. Both the parser and its IDNA library refuse some with other errors than they promise."""
+    if len(url) > LONGEST_URL:
+        return None
+    try:
+        parsed = base.join(url) if base else httpx2.URL(url)
+        str(parsed).encode("ascii")  # an IPv6 zone may hold anything
+        parsed.host.encode("idna")
+        return parsed
+    except (httpx2.InvalidURL, ValueError, IndexError, KeyError):
+        return None
 
 
 class NotReached(Exception):

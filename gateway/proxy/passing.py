@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import httpx2
 
 from gateway.content.encodings import Damaged, Unpacker
 from gateway.content.scrubber import SHORTEST, SHORTEST_IN_ERRORS, Scrubber
+from gateway.network.guard import parsed_url
 from gateway.network.http_client import Reply
 from gateway.upstream.call import Call
+
+log = logging.getLogger(__name__)
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -32,7 +37,7 @@ class Passing:
         self.unpacked_tail = b""
         headers = dict(reply.headers)
         if reply.status in REDIRECTS and "location" in headers and not pass_redirects:
-            raise NotPassedOn(_redirect(headers["location"]))
+            raise NotPassedOn(_redirect(self.scrubber.text(headers["location"])))
         self._note_encoding(headers.get("content-encoding", ""))
         self._scrub_headers()
 
@@ -42,12 +47,11 @@ class Passing:
         Raises:
             NotPassedOn, httpx2.ReadError: nothing of the rest may.
         """
+        if self.unpacker is not None and self.passes_packed:
+            self._look_through(self.unpacker, chunk)
+            return chunk
         if self.unpacker is not None:
-            unpacked = self._unpacked(self.unpacker, chunk)
-            if self.passes_packed:
-                self._look_through(unpacked)
-                return chunk
-            chunk = unpacked
+            chunk = self._unpacked(self.unpacker, chunk)
         data = self.scrubber(self.held + chunk)
         kept = 0 if self.reply.finished else self.scrubber.begun(data)
         self.held = data[len(data) - kept :]
@@ -76,16 +80,22 @@ class Passing:
         except Damaged as error:
             raise httpx2.ReadError(f"its compressed answer cannot be read: {error}") from None
 
-    def _look_through(self, unpacked: bytes) -> None:
-        """Nothing can be starred out of packed bytes."""
-        data = self.unpacked_tail + unpacked
+    def _look_through(self, unpacker: Unpacker, chunk: bytes) -> None:
+        """Nothing can be starred out of packed bytes. What cannot be unpacked, or not for so long, goes on as it came."""
+        try:
+            data = self.unpacked_tail + unpacker.feed(chunk)
+        except Damaged as error:
+            log.info("a compressed answer is not looked through any further: %s", error)
+            self.unpacker = None
+            return
         if self.scrubber(data) != data:
             raise NotPassedOn("its compressed answer quotes the key that it was given")
         self.unpacked_tail = data[len(data) - self.scrubber.begun(data) :]
 
 
 def _redirect(location: str) -> str:
-    host = httpx2.URL(location).host if location.isascii() and len(location) < 2000 else ""
+    address = parsed_url(location)
+    host = address.host if address else ""
     return (
         f"it answered with a redirect to {host[:200] or 'a path of its own'}, which is not passed on: an SDK would send "
         "its gateway key there. Correct the base URL of the virtual key, or set LOUPE_PASS_REDIRECTS=on"

@@ -76,6 +76,21 @@ def test_what_says_no_secret_stays_as_it_is(data: bytes, secret: str) -> None:
     assert Scrubber.of([secret])(data) == data or secret.encode()[:2] in data
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_beyond_ascii_is_starred_out_too(spelling: str) -> None:
+    secret = "pässwörd-\N{SNOWMAN}-\N{GRINNING FACE}-1234567890"
+    if spelling.startswith(("mixed", "percent all", "escaped", "json in")):
+        spelled = json.dumps(secret)[1:-1]
+    else:
+        spelled = SPELLINGS[spelling](secret)
+    clean = Scrubber.of([secret])(b'{"message": "' + spelled.encode() + b'"}')
+    assert not said(clean, spelled)
+
+
+def test_the_byte_of_a_header_is_starred_out() -> None:
+    assert b"*" * 14 in Scrubber.of(["pässwörd-12345"])("key pässwörd-12345".encode("latin-1"))
+
+
 def test_short_words_are_starred_in_errors_only() -> None:
     assert Scrubber.of(["ollama"])(b"ollama is up") == b"ollama is up"
     assert Scrubber.of(["ollama"], shortest=4)(b"ollama is up") == b"****** is up"

@@ -48,6 +48,9 @@ BEHAVIOURS: dict[str, Callable[[str], Script]] = {
     "an error with status 200": lambda text: response(200, error_with(text)),
     "an answer": lambda text: response(200, answer_with(text)),
     "a compressed answer": lambda text: response(200, gzip.compress(answer_with(text)), GZIP),
+    "an answer of two members": lambda text: response(
+        200, gzip.compress(b" ") + gzip.compress(answer_with(text)), GZIP
+    ),
     "an error in a stream": lambda text: stream([chunk_with("A"), b"data: " + error_with(text) + b"\n\n"]),
     "a stream": lambda text: stream([*in_pieces(chunk_with("A " + text)), event(b"[DONE]")]),
     "a compressed stream": lambda text: response(
@@ -95,6 +98,22 @@ def test_a_compressed_answer_without_secrets_passes_as_it_came(stage: Stage) -> 
     packed = gzip.compress(answer_with("A red square."))
     stage.case.will(response(200, packed, GZIP))
     assert stage.chat()[2] == packed
+
+
+def test_a_damaged_compressed_answer_passes_as_it_came(stage: Stage) -> None:
+    packed = gzip.compress(answer_with("A red square."))[:-9] + b"no end"
+    stage.case.will(response(200, packed, GZIP))
+    assert stage.chat()[2] == packed
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[::1", "http://a:b:c/", "\xff", "//", "http://SECRET.example/x", "?x=SECRET"]
+)
+def test_an_odd_redirect_is_refused_and_quotes_no_key(stage: Stage, location: str) -> None:
+    stage.case.will(response(302, b"", {"location": location.replace("SECRET", stage.secret)}))
+    got, _, body = stage.chat()
+    assert (got, json.loads(body)["error"]["code"]) == (502, "not_passed_on")
+    assert stage.secret.encode() not in body
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -1,0 +1,50 @@
+"""Compressed answers are unpacked however they are cut, member by member, and no further than the limit."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.content.encodings import Damaged, Unpacker
+
+PACKED = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "bare deflate": lambda data: zlib.compress(data)[2:-4],
+}
+
+
+def unpacked(encoding: str, data: bytes, size: int) -> bytes:
+    unpacker = Unpacker(encoding.removeprefix("bare "))
+    return b"".join(unpacker.feed(data[at : at + size]) for at in range(0, len(data), size))
+
+
+@given(st.sampled_from(list(PACKED)), st.binary(max_size=300), st.integers(1, 50))
+def test_it_is_unpacked_however_it_is_cut(encoding: str, data: bytes, size: int) -> None:
+    if encoding == "bare deflate" and size == 1:
+        size = 2  # the first byte alone may look like zlib's
+    assert unpacked(encoding, PACKED[encoding](data), size) == data
+
+
+@given(st.lists(st.binary(max_size=100), min_size=1, max_size=5), st.integers(1, 50))
+def test_every_member_is_read_and_what_follows_the_last_is_not(members: list[bytes], size: int) -> None:
+    packed = b"".join(gzip.compress(one) for one in members) + b"trailing"
+    assert unpacked("gzip", packed, size) == b"".join(members)
+
+
+def test_very_many_members_are_read_in_a_moment() -> None:
+    assert unpacked("gzip", gzip.compress(b"a") * 50_000, 1 << 20) == b"a" * 50_000
+
+
+def test_a_bomb_is_stopped() -> None:
+    with pytest.raises(Damaged, match="more than 64 MiB"):
+        unpacked("gzip", gzip.compress(bytes(100 << 20)), 4096)
+
+
+def test_what_is_not_packed_is_damaged() -> None:
+    with pytest.raises(Damaged):
+        unpacked("gzip", b"hello there", 100)
