@@ -44,6 +44,7 @@ BROAD_HANDLERS = {
     "gateway/faults.py",
     "gateway/index/blocks.py",
     "gateway/processes/set_runner.py",
+    "gateway/recording/ingest.py",
     "gateway/recording/recorder.py",
     "gateway/proxy/front_gate.py",
     "gateway/proxy/proxy.py",

@@ -22,7 +22,7 @@ class Unpacker:
         self.window = self.windows.pop(0)
         self.stream = zlib.decompressobj(self.window)
         self.left = LIMIT_BYTES
-        self.begun = False
+        self.begun = self.ended = False
 
     @staticmethod
     def knows(encoding: str) -> bool:
@@ -33,11 +33,11 @@ class Unpacker:
         out = []
         for at in range(0, len(data), SLICE_BYTES):  # each member that ends copies all that is left
             rest = data[at : at + SLICE_BYTES]
-            while rest:
+            while rest and not self.ended:
                 out.append(self._fed(rest))
                 rest = self.stream.unused_data
-                if rest and not self._begin_member(rest):
-                    break
+                if rest:
+                    self._begin_member(rest)
         return b"".join(out)
 
     def _fed(self, data: bytes) -> bytes:
@@ -55,12 +55,11 @@ class Unpacker:
             raise Damaged(f"it unpacks to more than {LIMIT_BYTES >> 20} MiB")
         return out
 
-    def _begin_member(self, data: bytes) -> bool:
+    def _begin_member(self, data: bytes) -> None:
         """gzip may go on with another member (RFC 1952, 2.2); anything else after the end is no part of it."""
-        if not data.startswith(GZIP[: len(data)]):
-            return False
-        self.stream = zlib.decompressobj(self.window)
-        return True
+        self.ended = not data.startswith(GZIP[: len(data)])
+        if not self.ended:
+            self.stream = zlib.decompressobj(self.window)
 
 
 def unpack(data: bytes, encoding: str) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from gateway.content.json_text import long_strings, outside_long_strings
+from gateway.content.json_text import Outline
 
 Edit = tuple[int, int, str | bytes]
 Path = tuple[str | int, ...]
@@ -65,33 +65,23 @@ def _place(text: bytes, piece: bytes, start: int) -> int:
     return -1
 
 
-def has_string_value(body: bytes, key: str) -> bool:
+def has_string_value(outline: Outline, key: str) -> bool:
     """Whether `key` stands anywhere with a string as its value. Costs one search; parses nothing."""
-    body = outside_long_strings(body)
-    return any(body[start : start + 1] == b'"' for start in _value_starts(body, key))
+    text = outline.text
+    return any(text[start : start + 1] == b'"' for start in _value_starts(text, key))
 
 
-def edit_of_only(body: bytes, key: str, change: Callable[[str], str]) -> Edit | None:
-    """The edit of the string under `key` in a body that is large, and holds the key once; None when that is not plain.
+def edit_of_only(outline: Outline, key: str, change: Callable[[str], str]) -> Edit | None:
+    """The edit of the string under `key` in a body that holds the key once; None when that is not plain.
 
     Nothing is parsed: a key that is written with escapes might be another one, so a body with such is left alone.
     """
-    outside = outside_long_strings(body)
-    starts = list(islice(_value_starts(outside, key), 2))
-    match = STRING.match(outside, starts[0]) if len(starts) == 1 and b"\\u" not in outside else None
+    starts = list(islice(_value_starts(outline.text, key), 2))
+    match = STRING.match(outline.text, starts[0]) if len(starts) == 1 and b"\\u" not in outline.text else None
     if match is None:
         return None
-    at = _place_in_whole(body, match.start())
+    at = outline.place_in_whole(match.start())
     return at, at + len(match[0]), change(match[0].decode())
-
-
-def _place_in_whole(body: bytes, at: int) -> int:
-    """The place in a body of a place outside its long strings."""
-    for start, end in long_strings(body):
-        if at <= start:
-            break
-        at += end - start
-    return at
 
 
 def edits_for(

@@ -33,7 +33,7 @@ def parse(text: bytes) -> Any:
     Raises:
         ValueError: it is not JSON, or nested too deeply. TooManyValues: what it would take has no bound.
     """
-    if len(text) > MOST_VALUES and values_in(text) > MOST_VALUES:
+    if is_too_much(text):
         raise TooManyValues
     try:
         return msgspec.json.decode(text)
@@ -53,19 +53,38 @@ def parsed_words(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def values_in(text: bytes) -> int:
-    """About how many values a JSON text holds: what separates and opens them is counted, outside of long strings."""
-    outside = outside_long_strings(text)
-    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A JSON text without the insides of its long strings, for a quick look at its keys. `strings` are where those lay."""
+
+    text: bytes
+    strings: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, body: bytes) -> Outline:
+        pieces, done, strings = [], 0, long_strings(body)
+        for start, end in strings:
+            pieces.append(body[done:start])
+            done = end
+        return cls(b"".join([*pieces, body[done:]]) if pieces else body, strings)
+
+    @property
+    def values(self) -> int:
+        """About how many values there are: what separates and opens them is counted."""
+        return self.text.count(b",") + self.text.count(b"[") + self.text.count(b"{")
+
+    def place_in_whole(self, at: int) -> int:
+        """Where in the whole text a place of the outline is."""
+        for start, end in self.strings:
+            if at <= start:
+                break
+            at += end - start
+        return at
 
 
-def outside_long_strings(body: bytes) -> bytes:
-    """A JSON text without the insides of its long strings, for a quick look at its keys."""
-    pieces, done = [], 0
-    for start, end in long_strings(body):
-        pieces.append(body[done:start])
-        done = end
-    return b"".join([*pieces, body[done:]]) if pieces else body
+def is_too_much(text: bytes) -> bool:
+    """Whether a JSON text would take many times its size, and far too long, to be read."""
+    return len(text) > MOST_VALUES and Outline.of(text).values > MOST_VALUES
 
 
 def long_strings(body: bytes) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote
 
-from gateway.content.json_text import outside_long_strings, parsed_or_none, words
+from gateway.content.json_text import Outline, parsed_or_none, words
 from gateway.content.scrubber import SHORTEST_IN_ERRORS, Scrubber
 
 KEPT_REQUEST_HEADERS = frozenset(
@@ -112,7 +112,7 @@ def masked_fields(body: bytes) -> bytes:
     """A JSON body with the values of `api_key`, `authorization` and the like starred out, however their names are
     spelled; length kept so that offsets stay true.
     """
-    names = outside_long_strings(body).lower()
+    names = Outline.of(body).text.lower()
     if not any(hint in names for hint in NAME_HINTS):
         return body
     return FIELD.sub(_masked_field, body)

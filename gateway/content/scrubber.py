@@ -47,6 +47,12 @@ class _Secret:
         return [_spellings(character) for character in self.text]
 
     @cached_property
+    def heads(self) -> frozenset[int]:
+        """The bytes that a spelling begins with."""
+        first = self.text[:1]
+        return frozenset([*b"%\\", *first.encode("utf-8", "surrogateescape")[:1], *first.encode("latin-1", "replace")])
+
+    @cached_property
     def pattern(self) -> re.Pattern[bytes]:
         return re.compile(b"".join(self.steps))
 
@@ -68,19 +74,26 @@ class _Secret:
         tail = data[-LONGEST_SPELLING * len(self.plain) :]
         if not any(mark[:1] in tail for mark in self.marks):
             return longest
-        starts = (len(tail) - at for at in range(len(tail)) if self._goes_on(tail, at))
+        starts = (len(tail) - at for at in range(len(tail)) if tail[at] in self.heads and self._goes_on(tail, at))
         return max(longest, next(starts, 0))
 
     def _goes_on(self, tail: bytes, at: int) -> bool:
         """Whether all that stands from here to the end is the beginning of a spelling."""
-        for step in self.compiled_steps:
-            found = step.match(tail, at)
-            if HALF_ESCAPE.fullmatch(tail, at) or (found and found.end() == len(tail)):
+        reached = {at}
+        for number in range(len(self.text)):
+            if any(HALF_ESCAPE.fullmatch(tail, at) for at in reached):
                 return True
-            if found is None:
-                return False
-            at = found.end()
+            reached = {end for at in reached for end in self._ends(number, tail, at)}
+            if not reached or len(tail) in reached:
+                return bool(reached)
         return False
+
+    def _ends(self, number: int, tail: bytes, at: int) -> set[int]:
+        """Where a character that is written here may end; of a backslash, how many are its own cannot be told yet."""
+        found = self.compiled_steps[number].match(tail, at)
+        ends = {found.end()} if found else set()
+        run = len(tail) - at - len(tail[at:].lstrip(b"\\"))
+        return ends | set(range(at + 1, at + min(run, 8) + 1)) if self.text[number] == "\\" else ends
 
 
 HALF_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?|\\{1,8}(?:u[0-9A-Fa-f]{0,3})?")
@@ -140,7 +153,9 @@ def _spellings(character: str) -> bytes:
     ways = [escape, b"".join(b"%" + _hex(bytes([byte])) for byte in plain), re.escape(plain)]
     if "\x7f" < character <= "\xff":
         ways.append(re.escape(character.encode("latin-1")))
-    return b"(?:" + b"|".join([*ways, *([ESCAPES[character]] if character in ESCAPES else [])]) + b")"
+    if character in ESCAPES:  # before itself: a backslash alone is the beginning of several
+        ways.insert(2, ESCAPES[character])
+    return b"(?:" + b"|".join(ways) + b")"
 
 
 def _hex(data: bytes) -> bytes:

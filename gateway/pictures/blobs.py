@@ -46,10 +46,13 @@ def sweep() -> int:
     """Remove what writes that were killed left behind, an hour later; answers how many."""
     root: Path = settings.BLOB_ROOT
     late = time.time() - ABANDONED_SECONDS
-    left = [path for path in root.glob("??/??/.*") if path.stat().st_mtime < late]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
+    removed = 0
+    for path in root.glob("??/??/.*"):
+        with contextlib.suppress(FileNotFoundError):  # it has got its name since
+            if path.stat().st_mtime < late:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _path(sha256: str) -> Path:

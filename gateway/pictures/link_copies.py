@@ -37,11 +37,12 @@ class LinkCopies:
 
     def step(self) -> bool:
         """Begin fetches where there is room, keep what has come; answers whether there was anything to do."""
-        for place in _waiting():
+        waiting = _waiting()
+        for place in waiting:
             if place not in self.under_way and self.places.take(1, place[0]):
                 self.under_way[place] = self.threads.submit(self._fetch, place)
         if not self.under_way:
-            return False
+            return bool(waiting)
         done = wait(self.under_way.values(), WAIT_SECONDS, FIRST_COMPLETED).done
         ended = [place for place, one in self.under_way.items() if one in done]
         one_by_one(ended, self._end, _put_aside)

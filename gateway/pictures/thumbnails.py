@@ -20,6 +20,7 @@ from gateway.shares import Shares
 log = logging.getLogger(__name__)
 
 CHILDREN, LOOKED_AT, WAIT_SECONDS = 2, 256, 0.2
+LOOK_SECONDS = 1.0
 FIRST_TRY_SECONDS = 1.0
 PATIENCE = timedelta(minutes=10)  # a slow picture waits no longer for quick ones
 
@@ -36,21 +37,31 @@ class Thumbnails:
         self.threads = ThreadPoolExecutor(CHILDREN, "thumbnails")
         self.children = Shares(CHILDREN)
         self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
+        self.queue: list[tuple[Image, int]] = []
+        self.look_at = 0.0
         self.spent: Counter[int] = Counter()
         self.slow: set[str] = set()
 
     def step(self) -> bool:
         """Begin where there is room, keep what is done; answers whether there was anything to do."""
-        for image, workspace in self._waiting():
-            if image not in self.under_way and self.children.take(1, workspace):
-                seconds = SECONDS if image.sha256 in self.slow else FIRST_TRY_SECONDS
-                self.under_way[image] = workspace, self.threads.submit(self._seen, image.sha256, seconds)
+        if not (self.queue or self.under_way) or time.monotonic() >= self.look_at:
+            self.queue = self._waiting()
+            self.look_at = time.monotonic() + LOOK_SECONDS
+        self.queue = [(image, workspace) for image, workspace in self.queue if not self._has_begun(image, workspace)]
         if not self.under_way:
             return False
         done = wait([one for _, one in self.under_way.values()], WAIT_SECONDS, FIRST_COMPLETED).done
         ended = [image for image, (_, one) in self.under_way.items() if one in done]
         one_by_one(ended, self._end, _put_aside)
         blocks.queue_showing(image.sha256 for image in ended)
+        return True
+
+    def _has_begun(self, image: Image, workspace: int) -> bool:
+        """Begin it, if a child is free for its workspace."""
+        if image in self.under_way or not self.children.take(1, workspace):
+            return image in self.under_way
+        seconds = SECONDS if image.sha256 in self.slow else FIRST_TRY_SECONDS
+        self.under_way[image] = workspace, self.threads.submit(self._seen, image.sha256, seconds)
         return True
 
     def close(self) -> None:

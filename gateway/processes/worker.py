@@ -37,6 +37,7 @@ IDLE_SECONDS = 1.0
 INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
 RUNS_SECONDS = 0.4
 SWEEP_SECONDS = 3600
+BLOBS_SECONDS = 86_400  # it looks into every folder
 NICENESS = 10
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -86,7 +87,7 @@ class Worker:
     def __init__(self, gateway: str) -> None:
         self.lock = _sole_worker(settings.JOURNAL_ROOT)
         self.stopping = threading.Event()
-        self.sweep_at = self.look_at = 0.0
+        self.sweep_at = self.look_at = self.blobs_at = 0.0
         self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
@@ -150,8 +151,10 @@ class Worker:
             self.look_at = time.monotonic() + MEASURE_SECONDS
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
-            blobs.sweep()
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
+        if time.monotonic() >= self.blobs_at:
+            blobs.sweep()
+            self.blobs_at = time.monotonic() + BLOBS_SECONDS
         return False
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -13,7 +14,7 @@ import msgspec
 from gateway import dialects
 from gateway.content import multipart, redaction
 from gateway.content.json_edit import Edit, Path, apply, edit_of_only, edits_for, has_string_value
-from gateway.content.json_text import TooManyValues, parse, values_in
+from gateway.content.json_text import Outline, TooManyValues, parse
 from gateway.content.plain_text import clean_text
 from gateway.dialects import OPENAI
 from gateway.errors import BadRequest, NotFound, UnsupportedType
@@ -143,7 +144,11 @@ class Inbound:
     @property
     def takes_long(self) -> bool:
         """Whether reading the body would hold up other calls."""
-        return len(self.body) > LARGE_BYTES and values_in(self.body) > MANY_VALUES
+        return len(self.body) > LARGE_BYTES and self.outline.values > MANY_VALUES
+
+    @cached_property
+    def outline(self) -> Outline:
+        return Outline.of(self.body)
 
     def refused(self) -> Call:
         return self._call(Route(LOUPE, "", self.model), [], b"")
@@ -240,11 +245,11 @@ class Inbound:
         wrap = (
             self.endpoint == "/chat/completions"
             and self.dialect is not None
-            and has_string_value(self.body, "image_url")
+            and has_string_value(self.outline, "image_url")
         )
         if not rename and not wrap:
             return []
-        if rename and not wrap and (only := edit_of_only(self.body, "model", lambda _: _literal(model))):
+        if rename and not wrap and (only := edit_of_only(self.outline, "model", lambda _: _literal(model))):
             return [only]
         try:
             doc = parse(self.body)
@@ -260,7 +265,7 @@ class Inbound:
 
     def _edits_unread(self, model: str, error: TooManyValues) -> list[Edit]:
         """The model's name alone, in a body that is too large to be read."""
-        only = edit_of_only(self.body, "model", lambda _: _literal(model))
+        only = edit_of_only(self.outline, "model", lambda _: _literal(model))
         if only is None:
             raise BadRequest(
                 f"The body cannot be sent on: {error}, and the key model stands in it more than once. "

@@ -20,7 +20,7 @@ from gateway.content.json_text import parse
 from gateway.content.plain_text import clean_text
 from gateway.errors import BadRequest, NotFound, TooLarge
 from gateway.keys.in_memory import KeysInMemory
-from prompts.language.budget import Budget, TooMuch
+from prompts.language.budget import QUICK_CHARACTERS, Budget, TooMuch
 from prompts.language.rendering import Pictures, PromptProblem, render_messages
 from prompts.library.lookup import Library, NoSuchPrompt, Served
 
@@ -72,13 +72,13 @@ class PromptCalls:
         Raises:
             NotFound: no such prompt, version or label. BadRequest: it cannot be rendered with these variables.
         """
-        given = read_body(body)
+        given, is_quick = read_body(body), len(body) <= QUICK_CHARACTERS
         try:
             try:
-                made = await self._made(call, given, workspace)
+                made = await self._made(call, given, workspace, is_quick=is_quick)
             except NoSuchPrompt:
                 await look()
-                made = await self._made(call, given, workspace)
+                made = await self._made(call, given, workspace, is_quick=is_quick)
         except NoSuchPrompt as error:
             raise NotFound(str(error), code="prompt_not_found") from None
         except PromptProblem as error:
@@ -97,8 +97,10 @@ class PromptCalls:
         except TooMuch:
             raise NeedsThread from None
 
-    async def _made(self, call: PromptCall, given: dict[str, Any], workspace: int) -> Made:
+    async def _made(self, call: PromptCall, given: dict[str, Any], workspace: int, *, is_quick: bool) -> Made:
         try:
+            if not is_quick:  # so many variables take long whatever the template does with them
+                raise NeedsThread
             return self.from_memory(call, given, workspace)
         except NeedsThread:
             library = self.keys.library_of(workspace)

@@ -7,7 +7,7 @@ import zlib
 from gateway.content.cutting import MOST_FILES, Cut, Cutting, rebuild
 from gateway.content.encodings import unpack
 from gateway.content.json_edit import apply
-from gateway.content.json_text import MOST_VALUES, values_in
+from gateway.content.json_text import MOST_VALUES, is_too_much
 from gateway.models import Payload
 from gateway.pictures import blobs
 
@@ -28,7 +28,7 @@ def unread(body: Cutting, name: str) -> list[str]:
         found.append(
             f"the {name} is larger than {SHOWN_BYTES >> 20} MiB: its beginning is shown, the download has it all"
         )
-    if len(body.text) > MOST_VALUES and values_in(body.text) > MOST_VALUES:
+    if is_too_much(body.text):
         found.append(f"the {name} holds more than {MOST_VALUES:,} JSON values: it is kept, but was not read")
     return found
 

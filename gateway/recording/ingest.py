@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DataError, IntegrityError
 
+from gateway.faults import will_pass
 from gateway.recording import journal, recorder
 from gateway.recording.journal import Kind, Record
 from gateway.recording.recorder import Flow
@@ -141,8 +141,10 @@ class Ingest:
         log.error("request %s could not be read (%s); it is kept in %s", path.name, reason, path.parent)
         try:
             recorder.record_unreadable(flow, f"{reason}; kept in quarantine/{path.name}")
-        except (DataError, IntegrityError, ValueError) as error:
-            log.error("the database takes no row for it either: %s", error)
+        except Exception as error:
+            if isinstance(error, OSError) or will_pass(error):
+                raise
+            log.exception("the database takes no row for it either")
 
     def _close(self, folder: _Folder) -> None:
         """The process is dead and its journal is read: what never ended was interrupted."""

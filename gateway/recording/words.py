@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from gateway.faults import one_by_one
 from gateway.index import full_text
 from gateway.models import LogText, RequestLog
 from gateway.recording.reading import answer_of, question_of
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 200
 VERSION = "1"
@@ -32,7 +29,7 @@ class WordFiller:
         """Answers whether there is more to do."""
         if self.is_done:
             return False
-        ids = list(self._older()[:AT_ONCE])
+        ids = self._older()
         if not ids:
             self.done.write_text(VERSION)
             self.is_done = True

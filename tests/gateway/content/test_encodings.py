@@ -40,6 +40,10 @@ def test_very_many_members_are_read_in_a_moment() -> None:
     assert unpacked("gzip", gzip.compress(b"a") * 50_000, 1 << 20) == b"a" * 50_000
 
 
+def test_what_follows_the_end_takes_no_time_however_long_it_is() -> None:
+    assert unpacked("gzip", gzip.compress(b"a") + bytes(60 << 20), 65_536) == b"a"
+
+
 def test_a_bomb_is_stopped() -> None:
     with pytest.raises(Damaged, match="more than 64 MiB"):
         unpacked("gzip", gzip.compress(bytes(100 << 20)), 4096)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.content.json_edit import apply, difference, edit_of_only, edits_for, has_string_value
-from gateway.content.json_text import outside_long_strings, parse
+from gateway.content.json_text import Outline, parse
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(
@@ -34,7 +34,7 @@ def test_exactly_the_values_of_the_key_change(doc: dict[str, Any], indent: Any, 
     body = json.dumps(doc, indent=indent, ensure_ascii=ascii_only).encode()
     edits = edits_for(body, doc, "model", lambda path, value: lambda text: '"NEW"')
     assert json.loads(apply(body, edits)) == rewritten(doc)
-    assert has_string_value(body, "model") == bool(edits)
+    assert has_string_value(Outline.of(body), "model") == bool(edits)
     for start, end, _ in edits:
         assert body[start:end].startswith(b'"')
 
@@ -56,7 +56,7 @@ def test_a_key_given_twice_or_in_escapes_is_refused(body: bytes) -> None:
 def test_long_strings_hide_no_key(document: dict[str, Any], pictures: int) -> None:
     document["images"] = ["A" * 30_000] * pictures
     body = json.dumps(document).encode()
-    short = outside_long_strings(body)
+    short = Outline.of(body).text
     assert len(short) <= len(body)
     assert all(json.dumps(key).encode() in short for key in document)
 
@@ -89,7 +89,7 @@ def test_the_only_one_of_a_key_is_changed_without_reading_the_body(
 ) -> None:
     doc = {"before": "B" * 20_000 * pictures, **doc, "images": ["A" * 30_000] * pictures}
     body = json.dumps(doc, indent=indent, ensure_ascii=ascii_only).encode()
-    edit = edit_of_only(body, "model", lambda text: '"NEW"')
+    edit = edit_of_only(Outline.of(body), "model", lambda text: '"NEW"')
     if edit is None:
         assert body.count(b'"model"') != 1 or b"\\u" in body or not isinstance(doc.get("model"), str)
     else:
@@ -100,4 +100,4 @@ def test_the_only_one_of_a_key_is_changed_without_reading_the_body(
     "body", [b'{"model": "a", "model": "b"}', b'{"mod\\u0065l": "a", "x": {"model": "a"}}', b'{"model": 1}', b'"model"']
 )
 def test_a_key_that_is_not_plain_is_left_to_those_who_read(body: bytes) -> None:
-    assert edit_of_only(body, "model", lambda text: text) is None
+    assert edit_of_only(Outline.of(body), "model", lambda text: text) is None

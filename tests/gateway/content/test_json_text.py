@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gateway.content.json_text import MOST_TOKENS, MOST_VALUES, TooManyValues, parse, strings, values_in
+from gateway.content.json_text import MOST_TOKENS, MOST_VALUES, Outline, TooManyValues, parse, strings
 
 PIECES = ["[],", "{},", '"a",', "1,", '"\\"",', '{"a":', "[", "[[],", '{"k":1},']
 
@@ -23,7 +23,7 @@ def test_a_body_of_many_values_is_refused_in_a_moment(piece: str) -> None:
 
 def test_long_texts_and_pictures_are_no_values() -> None:
     body = json.dumps({"text": "a, b [c] {d} " * 200_000, "picture": "A" * 5_000_000}).encode()
-    assert values_in(body) < 10
+    assert Outline.of(body).values < 10
     assert parse(body)["picture"]
 
 

@@ -20,6 +20,21 @@ def longest_health(stage: Stage, stop: threading.Event) -> float:
     return longest
 
 
+def test_very_many_variables_hold_up_nobody(stage: Stage) -> None:
+    writer = stage.loupe.manage("apikey", "create", f"w-{uuid.uuid4().hex[:6]}", "--scope", "prompts.write")
+    prompt = {"name": "plain", "string": '[{"role": "user", "content": "hello"}]', "model": "@sandbox/vision"}
+    slug = json.loads(stage.loupe.call("/v1/prompts", prompt, headers={"x-portkey-api-key": writer})[2])["slug"]
+    body = b'{"variables": {"a": [' + b'{"b": 1}, ' * 300_000 + b"0]}}"
+    stop, longest = threading.Event(), list[float]()
+    watcher = threading.Thread(target=lambda: longest.append(longest_health(stage, stop)))
+    watcher.start()
+    status = stage.loupe.call(f"/v1/prompts/{slug}/render", body)[0]
+    stop.set()
+    watcher.join()
+    assert status == 200
+    assert longest[0] < 1
+
+
 def test_a_template_that_would_never_end_is_refused_while_others_are_answered(stage: Stage) -> None:
     writer = stage.loupe.manage("apikey", "create", f"w-{uuid.uuid4().hex[:6]}", "--scope", "prompts.write")
     text = "{{#a}}" * 4 + "{{x}}" + "{{/a}}" * 4
