@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -22,6 +23,7 @@ from gateway.ids import time_of
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.network.request_head import HeaderList
 from gateway.providers.base import Provider
+from gateway.proxy.answer_headers import HOP_HEADERS
 from gateway.proxy.call_options import CallOptions
 from gateway.proxy.model_path import ModelPath
 from gateway.proxy.routing import check_model, route
@@ -46,7 +48,7 @@ FORWARDED = frozenset(
         "anthropic-beta",
     ]
 )
-NEVER_FORWARDED = frozenset(
+NEVER_FORWARDED = HOP_HEADERS | frozenset(
     [
         "authorization",
         "x-api-key",
@@ -54,15 +56,7 @@ NEVER_FORWARDED = frozenset(
         "api-key",
         "host",
         "content-length",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
         "cookie",
-        "proxy-authorization",
-        "proxy-authenticate",
         "expect",
         "accept-encoding",
     ]
@@ -70,6 +64,7 @@ NEVER_FORWARDED = frozenset(
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 USER_AGENT = "loupe/0.1"
 LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
+HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 HOPS, MOST_HOPS = "x-loupe-hops", 1
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
@@ -220,8 +215,17 @@ class Inbound:
         """For what msgspec does not take: odd but valid JSON passes, everything else is refused with the reason."""
         try:
             return msgspec.convert({k: v for k, v in parse(self.body).items() if k in Head.__struct_fields__}, Head)
+        except TooManyValues:
+            return self._read_without_halves()
         except (ValueError, AttributeError) as error:
             raise BadRequest(f"The body is not a JSON object: {str(error).rstrip('.')}.", code="invalid_json") from None
+
+    def _read_without_halves(self) -> Head:
+        """The few fields of a body that is too large to be parsed and holds halves of characters, which msgspec takes not."""
+        try:
+            return msgspec.json.decode(HALF_CHARACTER.sub(b"\\\\ufffd", self.body), type=Head)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise BadRequest(f"The body is not a JSON object: {error}.", code="invalid_json") from None
 
     def _read_form(self, boundary: bytes) -> None:
         fields = {

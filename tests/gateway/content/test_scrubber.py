@@ -66,7 +66,9 @@ def test_pieces_give_what_the_whole_gives(secret: str, spelling: str, cuts: list
         clean = scrubber(held + data[at:end])
         kept = 0 if end == len(data) else scrubber.begun(clean)
         held, out, at = clean[len(clean) - kept :], out + clean[: len(clean) - kept], end
-    assert scrubber(out) == out  # of a secret like 0000 in many zeros, other zeros may be left than from the whole
+    assert scrubber(out) == out
+    if not any(secret.startswith(secret[at:]) for at in range(1, len(secret))):
+        assert out == scrubber(data)  # of a secret like 0000 in many zeros, other zeros may be left than from the whole
     assert b"***" in out
     assert len(out) == len(data)
 

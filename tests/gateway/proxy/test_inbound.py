@@ -36,6 +36,17 @@ def test_a_body_of_very_many_values_passes_unread(
     assert Browser(stage.loupe).get(f"/w/default/logs/{log['id']}/body/request").body == body
 
 
+def test_so_does_one_with_half_a_character_in_it_and_one_that_is_no_json_is_refused_for_that(stage: Stage) -> None:
+    body = b'{"model": "@%s/m", "messages": [], "y": "\\ud800", "x": [%s0]}' % (stage.slug.encode(), b"[]," * 1_100_000)
+    assert stage.post("/v1/chat/completions", body, x_portkey_virtual_key=stage.slug)[0] == 400  # the slug stays
+    plain = body.replace(b"@%s/" % stage.slug.encode(), b"")
+    assert stage.post("/v1/chat/completions", plain, x_portkey_virtual_key=stage.slug)[0] == 200
+    assert stage.case.requests[0].body == plain
+    status, _, answer = stage.post("/v1/chat/completions", plain + b"}")
+    assert status == 400
+    assert b"trailing characters" in answer
+
+
 def test_of_very_many_pictures_the_first_are_kept_apart(stage: Stage) -> None:
     data = [picture()[:-1] + bytes([n % 256, n // 256]) for n in range(1200)]
     parts = [{"type": "image_url", "image_url": {"url": data_url(one)}} for one in data]
