@@ -46,10 +46,12 @@ reader, editor = member(), member(Membership.Role.EDITOR)
 
 
 def may_edit(request: HttpRequest, workspace: Workspace) -> bool:
-    held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
-    return held.filter(role__in=(Membership.Role.EDITOR, Membership.Role.OWNER)).exists()
+    return _holds(request, workspace, Membership.Role.EDITOR, Membership.Role.OWNER)
 
 
 def is_owner(request: HttpRequest, workspace: Workspace) -> bool:
-    held = Membership.objects.filter(workspace=workspace, user=request.user.pk)
-    return held.filter(role=Membership.Role.OWNER).exists()
+    return _holds(request, workspace, Membership.Role.OWNER)
+
+
+def _holds(request: HttpRequest, workspace: Workspace, *roles: Membership.Role) -> bool:
+    return Membership.objects.filter(workspace=workspace, user=request.user.pk, role__in=roles).exists()

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 RESOLVE_SECONDS = 3.0
 MOST_ADDRESSES = 4
 LONGEST_URL = 8192
+ANSWER_BYTES = 1024 * 1024
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 SocketOptions = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]] | None
 Reply = tuple[int, dict[str, str], bytes]
@@ -94,15 +95,27 @@ def request(method: str, url: str, *, guard: Guard, headers: Mapping[str, str], 
     backend.deadline = time.monotonic() + seconds
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
     try:
-        with httpcore2.ConnectionPool(network_backend=backend, max_keepalive_connections=0) as pool:
-            answer = pool.request(
+        with (
+            httpcore2.ConnectionPool(network_backend=backend, max_keepalive_connections=0) as pool,
+            pool.stream(
                 method, url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
-            )
+            ) as answer,
+        ):
+            content = _limited(answer.iter_stream())
     except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:
         log.info("%s was not reached: %s", url.partition("?")[0], error)
         raise NotReached(type(error).__name__) from None
     named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-    return answer.status, named, answer.content
+    return answer.status, named, content
+
+
+def _limited(pieces: Iterable[bytes]) -> bytes:
+    read = b""
+    for piece in pieces:
+        read += piece
+        if len(read) > ANSWER_BYTES:
+            raise NotReached("the answer is larger than any token")
+    return read
 
 
 class GuardedBackend(httpcore2.NetworkBackend):

@@ -155,9 +155,8 @@ class Outbound:
 
     async def _inline(self, call: Call) -> None:
         """The same body with the bytes in the place of each link."""
-        places = await asyncio.get_running_loop().run_in_executor(
-            self.readers, linked_images, call.sent_body
-        )  # megabytes of quotes take seconds
+        loop = asyncio.get_running_loop()  # megabytes of quotes take seconds
+        places = await loop.run_in_executor(self.readers, linked_images, call.sent_body)
         places = [place for place in places if place.path.startswith(("messages[", "input["))]
         if not places:
             return

@@ -11,7 +11,7 @@ import pytest
 from gateway.network.addresses import is_link_local
 from gateway.network.guard import Guard, NotReached, request
 from tests.conftest import Stage
-from tests.fake_upstream import FakeUpstream
+from tests.fake_upstream import FakeUpstream, response
 from tests.loupe import Loupe, until
 
 INNER = [
@@ -54,6 +54,13 @@ def test_metadata_services_are_known_in_any_notation() -> None:
     hosts = ["169.254.169.254", "2852039166", "0xa9fea9fe", "169.254.43518", "[::ffff:169.254.169.254]", "fe80::1"]
     assert all(map(is_link_local, hosts))
     assert not any(map(is_link_local, ["93.184.216.34", "example.com", "1"]))
+
+
+def test_an_answer_larger_than_any_token_is_not_read(upstream: FakeUpstream) -> None:
+    upstream.on("endless-token").will(response(body=bytes(3 << 20)))
+    url = upstream.url("endless-token")
+    with pytest.raises(NotReached, match="larger than any token"):
+        request("POST", url, guard=Guard.of(["loopback"]), headers={}, body=b"x", seconds=5)
 
 
 def test_a_virtual_key_for_an_inner_address_tells_no_ports_apart(own_loupe: Callable[..., Loupe]) -> None:

@@ -122,7 +122,7 @@ def button_of(browser: Browser, slug: str) -> str:
 def test_a_key_made_on_the_page_works_and_revoked_there_stops(loupe: Loupe, browser: Browser) -> None:
     name = f"page-{uuid.uuid4().hex[:6]}"
     page = browser.post("/w/default/keys/create", page="/w/default/keys", name=name)
-    key = re.findall(r'id="new-key">(lp_\w+)<', page.text)[0]
+    key = re.findall(r'id="new-key">(lp_[\w-]+)<', page.text)[0]
     until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 200, "the key works")
     row = re.search(rf"<tr><td>{name}</td>.*?/keys/(\d+)/revoke", browser.get("/w/default/keys").text, re.S)
     assert row is not None

@@ -70,8 +70,8 @@ def test_a_terminal_is_shown_link_and_key(tmp_path: Path) -> None:
         while b"curl " not in said:
             said += os.read(ours, 4096)
         process.terminate()
-        assert re.search(rb"/login/\w+", said)
-        assert re.search(rb"first API key \(shown only now\): +lp_\w+", said)
+        assert re.search(rb"/login/[\w-]+", said)
+        assert re.search(rb"first API key \(shown only now\): +lp_[\w-]+", said)
         process.wait(60)
     os.close(ours)
     assert not (tmp_path / "first-api-key").exists()
