@@ -1,13 +1,15 @@
-"""Cuts a stream of bytes into its messages, however the bytes are split on the way."""
+"""Cuts a stream of bytes into its messages: however the bytes are split on the way, or whole, after the fact."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.content.json_text import parse
 
 LONGEST_MESSAGE = 256 * 1024 * 1024
+DONE = b"[DONE]"
+MOST_LINES = 2_000_000
 
 
 class BadStream(Exception):
@@ -57,8 +59,8 @@ class ServerSentEvents:
         elif not line and self.data:
             text = b"\n".join(self.data)
             self.data, self.size = [], 0
-            self.done = self.done or text.strip() == b"[DONE]"
-            if text.strip() not in (b"[DONE]", b""):
+            self.done = self.done or text.strip() == DONE
+            if text.strip() not in (DONE, b""):
                 yield _parsed(text)
 
 
@@ -99,3 +101,38 @@ def _parsed(text: bytes) -> Any:
         return parse(text)
     except ValueError:
         raise BadStream(f"an event of the stream is no JSON: {text[:100].decode('utf-8', 'replace')!r}") from None
+
+
+class Event(NamedTuple):
+    """One event's data: its offsets in the stream, so that pictures in it can be placed."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+def events(stream: bytes) -> Iterator[Event]:
+    """Each `data:` line of a stream of server-sent events, up to a number. Providers of this dialect send one JSON object a line."""
+    at = lines = 0
+    while at < len(stream) and lines < MOST_LINES:
+        lines += 1
+        line_end = stream.find(b"\n", at)
+        line_end = len(stream) if line_end < 0 else line_end
+        if stream.startswith(b"data:", at):
+            start = at + 5 + (stream[at + 5 : at + 6] == b" ")
+            data = stream[start:line_end].rstrip(b"\r")
+            yield Event(start, start + len(data), data)
+        at = line_end + 1
+
+
+def documents(stream: bytes) -> tuple[list[Any], int]:
+    """The parsed events, and how many could not be parsed."""
+    found, bad = [], 0
+    for event in events(stream):
+        if event.data.strip() in (DONE, b""):
+            continue
+        try:
+            found.append(parse(event.data))
+        except ValueError:
+            bad += 1
+    return found, bad

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gateway.content import sse
+from gateway.content import framing
 from gateway.content.framing import AwsEventStream, BadStream
 from gateway.content.json_text import parsed_or_none
 from gateway.dialects.base import Answer, Dialect
@@ -90,7 +90,7 @@ def read_response(dialect: Dialect, body: bytes, content_type: str) -> tuple[Ans
     if is_framed(content_type):
         return _read_frames(dialect, body)
     if content_type.startswith("text/event-stream"):
-        documents, bad = sse.documents(body)
+        documents, bad = framing.documents(body)
         return dialect.read_stream(documents), bad
     return dialect.read_answer(parsed_or_none(body)), 0
 

@@ -244,7 +244,7 @@ class LogImage(models.Model):
     def is_mistyped(self) -> bool:
         """Whether the caller said another type than the bytes are; `image/jpg` is a common way to say JPEG."""
         declared = self.declared_type.lower().replace("image/jpg", "image/jpeg")
-        return bool(self.image and declared and declared not in (self.image.media_type, "application/octet-stream"))
+        return bool(self.image and declared and declared != self.image.media_type)
 
     @property
     def is_input(self) -> bool:

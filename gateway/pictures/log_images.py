@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from gateway.content import json_text, multipart, sse
+from gateway.content import framing, json_text, multipart
 from gateway.content.cutting import Cutting, Find
 from gateway.content.image_places import LINK, linked_images
 from gateway.content.plain_text import clean_text
@@ -70,7 +70,7 @@ def _places(text: bytes, content_type: str) -> list[json_text.Text]:
     if content_type.startswith("text/event-stream"):
         return [
             json_text.Text(f"event[{index}].{place.path}", place.start, place.end)
-            for index, event in enumerate(sse.events(text))
+            for index, event in enumerate(framing.events(text))
             for place in json_text.strings(text, event.start, event.end)
         ]
     return list(json_text.strings(text))

@@ -22,7 +22,7 @@ import httpx2
 from django.conf import settings
 from django.db import connection
 
-from gateway.content import sse
+from gateway.content import framing
 from gateway.content.json_text import encoded, items, obj, parsed_or_none, words
 from gateway.content.plain_text import clean_text
 from gateway.faults import one_by_one
@@ -241,7 +241,7 @@ async def _read(answer: httpx2.Response, asking: Asking) -> str:
 
 def _take(asking: Asking, lines: bytes) -> str:
     """Add the words of whole lines; the answer is the problem that one of them tells."""
-    for event in sse.events(lines):
+    for event in framing.events(lines):
         document = obj(parsed_or_none(event.data))
         if len(asking.text) < runs.LONGEST_ANSWER:
             asking.text += _words(document, "delta")

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 FORWARDED = frozenset(
     [
         "content-type",
+        "content-encoding",
         "accept",
         "openai-organization",
         "openai-project",

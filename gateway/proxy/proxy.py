@@ -10,7 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import GatewayError, NotFound, Overloaded, TooLarge, TooSlow, Unauthorized, unexpected
+from gateway.content.encodings import KNOWN, Damaged, Unpacker, unpack_whole
+from gateway.errors import (
+    BadRequest,
+    GatewayError,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    TooSlow,
+    Unauthorized,
+    UnsupportedType,
+    unexpected,
+)
 from gateway.ids import uuid7
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
 from gateway.proxy.admission import Strangers
@@ -89,6 +100,9 @@ class Proxy:
         try:
             body = await self._read_body(receive, clock, sharing)
             draft = Inbound(uuid7(), path, scope, headers, options, holder, body, arrived)
+            if headers.get("content-encoding") and (draft.dialect or prompt_call):
+                draft.body = await self._unpacked(headers.pop("content-encoding"), body)
+                self._reserve(len(draft.body), clock, sharing)
             if prompt_call:
                 await self._call_prompt(prompt_call, draft, receive, send)
             else:
@@ -118,7 +132,6 @@ class Proxy:
             except NotFound:
                 await self._next_look()  # a virtual key made a moment ago
                 call = await self._read(draft)
-            self.outbound.look_at_pictures(call)
         except GatewayError as error:
             await refuse(self._exchange(draft.refused()), error, send)
             return
@@ -132,10 +145,15 @@ class Proxy:
         await relay.run(upstream, prepare)
 
     async def _read(self, draft: Inbound) -> Call:
-        """The call that a request is; in a thread where reading takes long."""
+        """The call that a request is, its pictures looked at; in a thread where reading takes long."""
         if not draft.takes_long:
-            return draft.call(self.keys, self.limits.custom_hosts)
-        return await self.loop.run_in_executor(self.readers, draft.call, self.keys, self.limits.custom_hosts)
+            return self._looked_at(draft)
+        return await self.loop.run_in_executor(self.readers, self._looked_at, draft)
+
+    def _looked_at(self, draft: Inbound) -> Call:
+        call = draft.call(self.keys, self.limits.custom_hosts)
+        self.outbound.look_at_pictures(call)
+        return call
 
     async def _authenticate(self, options: CallOptions, scope: str, address: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
@@ -195,7 +213,7 @@ class Proxy:
                 clock.heard(len(pieces[-1]))
                 if clock.size > self.limits.body_bytes:
                     raise _too_large(self.limits.body_bytes)
-                self._reserve_more(clock, sharing)
+                self._reserve(clock.size, clock, sharing)
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except asyncio.CancelledError:
@@ -209,9 +227,24 @@ class Proxy:
         finally:
             del self.reading[task]
 
-    def _reserve_more(self, clock: _BodyClock, sharing: Sharing) -> None:
-        """A body without a declared length is counted as it comes."""
-        more = clock.size - clock.reserved
+    async def _unpacked(self, encoding: str, body: bytes) -> bytes:
+        """A body that is read here and came compressed. Raises GatewayError."""
+        if not Unpacker.knows(encoding):
+            raise UnsupportedType(
+                f"The body comes in content-encoding {encoding[:80]!r}. Known are {', '.join(KNOWN)}; or send it as it is."
+            )
+        most = self.limits.body_bytes
+        try:
+            return await self.loop.run_in_executor(self.readers, unpack_whole, body, encoding, most)
+        except Damaged as error:
+            raise BadRequest(
+                f"The body cannot be unpacked from {encoding}: {error}. The limit is {most >> 20} MiB.",
+                code="invalid_encoding",
+            ) from None
+
+    def _reserve(self, size: int, clock: _BodyClock, sharing: Sharing) -> None:
+        """Room for a body that turns out larger than it was said to be: it is counted as it comes, or as it is unpacked."""
+        more = size - clock.reserved
         if more <= 0:
             return
         if not self.bytes.take(more, *sharing, alone=self.calls.used == 1):

@@ -121,6 +121,13 @@ class Request:
     settings: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The position of each message or result with each of its texts."""
+        for message in self.messages:
+            for part in message.parts:
+                inner = part.parts if isinstance(part, ToolResult) else (part,)
+                yield from ((message.position, one.text) for one in inner if isinstance(one, Text))
+
     def media(self) -> Iterator[Media]:
         for message in self.messages:
             for part in message.parts:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.content import multipart
 from gateway.content.image_places import linked_images
 from gateway.content.json_edit import Edit, apply, difference
 from gateway.content.json_text import encoded
@@ -102,7 +103,8 @@ class Outbound:
         """Warn of the pictures of a body that goes out in the caller's own format. Raises BadRequest, see `lint`."""
         if call.request is None and not call.native:
             lint.check_size(len(call.sent_body), call)
-            call.warnings += lint.check(lint.pictures_in(call.sent_body), call)
+            boundary = multipart.boundary_of(call.begin_meta["content_type"])
+            call.warnings += lint.check(lint.pictures_in(call.sent_body, boundary), call)
             call.begin_meta["warnings"] = call.warnings
 
     def is_ready(self, call: Call) -> bool:
@@ -137,6 +139,7 @@ class Outbound:
         call.warnings += lint.check(
             [lint.picture_of(media) for media in request.media() if media.kind == "image"], call
         )
+        call.warnings += lint.texts_in(list(request.texts()))
         written = WRITE[wire.dialect](request)
         body = _final(written.body, call)
         call.warnings += written.warnings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from gateway.content import sse
+from gateway.content import framing
 from gateway.content.json_text import encoded, items, obj, parsed_or_none, words
 
 SHOWN_BYTES = 4096
@@ -43,7 +43,7 @@ def retold(status: int, body: bytes, headers: dict[str, str], provider: str) -> 
     """The same error in OpenAI's shape."""
     doc: Any = parsed_or_none(body)
     if doc is None and body.lstrip().startswith((b"event:", b"data:")):
-        doc = next(iter(sse.documents(body)[0]), None)
+        doc = next(iter(framing.documents(body)[0]), None)
     readable = doc is not None
     doc = obj(doc[0]) if isinstance(doc, list) and doc else obj(doc)
     error = doc.get("error")

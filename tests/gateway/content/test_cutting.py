@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.content import cutting
+from gateway.content import base64_text, cutting
 from gateway.content.cutting import Cut, Cutter, cut, rebuild
 from gateway.content.json_text import strings
 from gateway.content.sniff import sniff
@@ -141,10 +142,88 @@ def test_json_nested_in_strings_is_looked_into() -> None:
 
 
 def test_a_run_that_cannot_be_written_again_is_found_but_left_in_place() -> None:
-    broken_over_lines = encode(PICTURES[0])[:80] + "\\n" + encode(PICTURES[0])[80:]
-    made = cut(b'{"x": "data:image/png;base64,' + broken_over_lines.encode() + b'"}')
+    two_ways = encode(PICTURES[0]).replace("A", "\\u0041", 1)
+    made = cut(b'{"x": "data:image/png;base64,' + two_ways.encode() + b'"}')
     assert [find.data for find in made.finds] == [PICTURES[0]]
     assert made.cuts == []
+
+
+def spelled(char: str, how: str) -> str:
+    """One character as JSON may write it; `how` is one of the names in `SPELLINGS`."""
+    code = f"u{ord(char):04x}"
+    return {"plain": char, "code": f"\\{code}", "upper": f"\\u{ord(char):04X}", "slash": f"\\{char}"}[how]
+
+
+SPELLINGS = st.sampled_from(["plain", "code", "upper"])
+SLASHES = st.sampled_from(["plain", "code", "upper", "slash"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(PICTURES),
+    st.sampled_from(["data:image/png;base64,", ""]),
+    st.randoms(),
+    st.integers(0, 3),
+    st.data(),
+)
+def test_any_spelling_that_json_allows_gives_the_whole_picture(
+    data: bytes, head: str, chance: random.Random, levels: int, draw: st.DataObject
+) -> None:
+    """`levels` are how often JSON was put into JSON around it."""
+    if not head and data.startswith(b"<svg"):
+        return
+    wanted = head + encode(data)
+    fixed = {char: draw.draw(SLASHES if char == "/" else SPELLINGS) for char in set(wanted)}
+    regular = draw.draw(st.booleans())
+    pick = (lambda char: fixed[char]) if regular else (lambda char: chance.choice(["plain", "code", "upper"]))
+    text = '"' + "".join(spelled(char, pick(char)) for char in wanted) + '"'
+    for _ in range(levels):
+        text = json.dumps(f'{{"in": {text}}}')
+    body = text.encode()
+    made = cut(body)
+    assert [find.data for find in made.finds] == [data]
+    assert put_back(body)[0] == body
+    assert not regular or made.cuts
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("data:image/png;name=a,b.png;base64,", ""),
+        ('data:image/png;name=\\"a,b.png\\";base64,', ""),
+        ("data:image\\u002Fpng\\u003Bbase64\\u002C", ""),
+        ("![shot](data:image/png;base64,", ") what is it?"),
+        ("data:image/png;base64,", " and what is it?"),
+        ("data:image/png;base64, ", ""),
+    ],
+)
+def test_a_picture_ends_where_its_base64_ends(before: str, after: str) -> None:
+    body = f'{{"x": "{before}{encode(PICTURES[1])}{after}"}}'.encode()
+    assert [find.data for find in cut(body).finds] == [PICTURES[1]]
+    assert put_back(body)[0] == body
+
+
+@pytest.mark.parametrize("per_line", [60, 64, 76, 500])
+@pytest.mark.parametrize("ending", ["\\n", "\\r\\n", "\\\\n", "%0A", "\\u000a"])
+def test_base64_over_lines_is_cut_whole(per_line: int, ending: str) -> None:
+    run = encode(picture("PNG", (90, 90)), slashes=1)
+    lines = encode(picture("PNG", (90, 90)))
+    wrapped = ending.join(lines[at : at + per_line].replace("/", "\\/") for at in range(0, len(lines), per_line))
+    body = f'{{"x": "data:image/png;base64,{wrapped}"}}'.encode()
+    made = cut(body)
+    assert [find.data for find in made.finds] == [picture("PNG", (90, 90))]
+    assert made.cuts
+    assert len(made.text) < len(run) // 2
+    assert put_back(body)[0] == body
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_an_svg_that_is_not_encoded_is_found_whole(levels: int) -> None:
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' width=\"9\"><text>a, b 50%25 ü</text></svg>"
+    text = json.dumps({"url": f"data:image/svg+xml;utf8,{svg}", "more": "x"})
+    for _ in range(levels):
+        text = json.dumps({"in": text})
+    assert [find.data.decode() for find in cut(text.encode()).finds] == [svg.replace("%25", "%")]
 
 
 def test_equal_pictures_have_one_hash_and_two_places() -> None:
@@ -242,8 +321,8 @@ def test_a_picture_that_stands_in_two_bodies_is_decoded_once_and_cut_from_both(m
     run = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400)
     asked, sent = b'{"url":"data:image/png;base64,' + run + b'"}', b'{"data":"' + run + b'","mimeType":"image/png"}'
     decoded: list[int] = []
-    decode = cutting._decode
-    monkeypatch.setattr(cutting, "_decode", lambda run: (decoded.append(len(run)), decode(run))[1])
+    decode = cutting.base64_text.decode
+    monkeypatch.setattr(base64_text, "decode", lambda run: (decoded.append(len(run)), decode(run))[1])
     cutter = cutting.Cutter()
     one, other = cutter.cut(asked), cutter.cut(sent)
     assert decoded == [len(run)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
+import brotli
 import pytest
+from backports import zstd
 
 from tests.conftest import Stage
 from tests.fake_upstream import COMPLETION, Script, event, raw, response, stream
@@ -17,6 +20,9 @@ from tests.logsui.browser import Browser
 from tests.loupe import Loupe
 
 GZIP = {"content-encoding": "gzip"}
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstd.compress,
+}  # fmt: skip
 
 
 def answer_with(text: str) -> bytes:
@@ -84,10 +90,10 @@ def test_a_quoted_key_reaches_nobody(stage: Stage, behaviour: str) -> None:
             assert stage.secret.encode() not in readable
 
 
-def test_a_compressed_error_is_readable(stage: Stage) -> None:
-    stage.case.will(
-        response(429, gzip.compress(b'{"error": {"message": "slow down", "type": "t", "code": "c"}}'), GZIP)
-    )
+@pytest.mark.parametrize("encoding", PACKED)
+def test_a_compressed_error_is_readable(stage: Stage, encoding: str) -> None:
+    error = b'{"error": {"message": "slow down", "type": "t", "code": "c"}}'
+    stage.case.will(response(429, PACKED[encoding](error), {"content-encoding": encoding}))
     status, headers, body = stage.chat()
     assert (status, json.loads(body)["error"]["message"]) == (429, "slow down")
     assert "content-encoding" not in headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from gateway.errors import BadRequest
 from gateway.providers.base import USUAL_IMAGES, Limits
 from gateway.translation.media import read_media
 from gateway.upstream.call import Call
-from gateway.upstream.lint import Picture, check, check_size, picture_of, pictures_in
+from gateway.upstream.lint import Picture, check, check_size, picture_of, pictures_in, texts_in
 from tests.pictures import data_url, picture
 
 FRAMES = [Image.new("RGB", (20, 20), (shade, 0, 0)) for shade in (0, 90, 180)]
@@ -213,3 +214,71 @@ def test_in_a_crowd_of_pictures_each_must_be_smaller() -> None:
     large = seen(picture(size=(2001, 10)))
     assert check([large] * 2, call(crowd=(2, 2000))) == []
     assert len(check([large] * 3, call(crowd=(2, 2000)))) == 3
+
+
+PNG = picture("PNG", (40, 30))
+BASE64 = base64.b64encode(PNG).decode()
+
+
+def told(part: dict[str, Any]) -> list[str]:
+    return check(pictures_in(json.dumps({"messages": [{"role": "user", "content": [part]}]}).encode()), call())
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        (
+            {"image_url": {"url": f"data:application/octet-stream;base64,{BASE64}"}},
+            "declared as application/octet-stream",
+        ),
+        (
+            {"image_url": {"url": f"data:image/jpeg;base64,{BASE64}"}},
+            "declared as image/jpeg, but the bytes are image/png",
+        ),
+        ({"image_url": {"url": f"data:;base64,{BASE64}"}}, "begin with data:image/png;base64,"),
+        ({"image_url": {"url": BASE64}}, "no type is declared, but the bytes are image/png"),
+        ({"type": "input_image", "image_url": BASE64}, "no type is declared"),
+        ({"type": "text", "text": f"look: ![](data:image/png;base64,{BASE64}) nice"}, f"gets {len(BASE64)} characters"),
+        ({"type": "text", "text": json.dumps([{"type": "image", "data": BASE64}])}, "stands in a text"),
+        ({"type": "text", "text": BASE64}, "stands in a text"),
+        ({"type": "text", "text": f"data:image/png;base64,{BASE64}"}, "stands in a text"),
+    ],
+)
+def test_a_small_picture_is_looked_at_in_every_form(part: dict[str, Any], says: str) -> None:
+    (line,) = told(part)
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"image_url": {"url": f"data:image/png;base64,{BASE64}"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}},
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjQKJSVFT0Y="}},
+        {
+            "type": "input_audio",
+            "input_audio": {"data": "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA" * 2},
+        },
+        {"type": "text", "text": "data: base64, and iVBORw0KGgo are words"},
+    ],
+)
+def test_what_is_as_it_should_be_is_not_told_of(part: dict[str, Any]) -> None:
+    assert told(part) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["PNG", "JPEG", "GIF"]), st.randoms(), st.booleans())
+def test_a_picture_is_seen_in_any_spelling_of_json(form: str, chance: random.Random, regular: bool) -> None:
+    """The same function reads the base64 for the log, which has a test of every spelling."""
+    data = picture(form)
+    url = data_url(data, f"image/{form.lower()}")
+    spelled = {char: chance.choice([char, f"\\u{ord(char):04x}", f"\\u{ord(char):04X}"]) for char in set(url)}
+    text = "".join(spelled[char] if regular or chance.random() < 0.1 else char for char in url)
+    (one,) = pictures_in(f'{{"content": [{{"image_url": {{"url": "{text}"}}}}]}}'.encode())
+    assert (one.header, one.declared, one.characters) == (seen(data).header, f"image/{form.lower()}", 0)
+
+
+def test_a_picture_in_a_text_of_a_translated_request_is_told() -> None:
+    assert texts_in([("messages[0]", f"see data:image/png;base64,{BASE64}")])[0].startswith(
+        "messages[0]: stands in a text"
+    )
