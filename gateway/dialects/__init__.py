@@ -95,12 +95,26 @@ def read_response(dialect: Dialect, body: bytes, content_type: str) -> tuple[Ans
     return dialect.read_answer(parsed_or_none(body)), 0
 
 
+def documents_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
+    """The JSON of a whole answer, or of every event of a stream that can be read; and whether it is a stream."""
+    if is_framed(content_type):
+        return _frames(body)[0], True
+    if content_type.startswith("text/event-stream"):
+        return framing.documents(body)[0], True
+    return [parsed_or_none(body)], False
+
+
 def _read_frames(dialect: Dialect, body: bytes) -> tuple[Answer, int]:
+    documents, bad = _frames(body)
+    return dialect.read_stream(documents), bad
+
+
+def _frames(body: bytes) -> tuple[list[Any], int]:
     documents: list[Any] = []
     try:
-        framing = AwsEventStream()
+        stream = AwsEventStream()
         for at in range(0, len(body), FED_BYTES):  # each frame that is taken copies all that is left
-            documents.extend(framing.feed(body[at : at + FED_BYTES]))
+            documents.extend(stream.feed(body[at : at + FED_BYTES]))
     except (BadStream, ImportError):
-        return dialect.read_stream(documents), 1
-    return dialect.read_stream(documents), int(framing.rest())
+        return documents, 1
+    return documents, int(stream.rest())

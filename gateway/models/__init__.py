@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.models.index import IndexBlock, IndexColumn, LogText, Unindexed
 from gateway.models.keys import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
-from gateway.models.logs import Feedback, LogImage, Payload, RequestLog, SavedView
+from gateway.models.logs import Feedback, KeptTurn, LogImage, Payload, RequestLog, SavedView
 from gateway.models.pictures import Image
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Image",
     "IndexBlock",
     "IndexColumn",
+    "KeptTurn",
     "LogImage",
     "LogText",
     "LoginLink",

@@ -182,6 +182,22 @@ class Payload(models.Model):
         return f"payload of {self.pk}"
 
 
+class KeptTurn(models.Model):
+    """What a vendor wants back with a call, picture or text of its model's (see `dialects.kept_turns`), for other processes."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
+    log = models.ForeignKey(RequestLog, models.CASCADE, related_name="kept_turns")
+    key = models.CharField(max_length=128)
+    state = models.JSONField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "key"], name="kept_turn_by_key")]
+        constraints = [models.UniqueConstraint(fields=["log", "key"], name="one_kept_turn_a_log")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.log_id}"
+
+
 class LogImageQuerySet(models.QuerySet["LogImage"]):
     def of_log(self, workspace: Workspace, log_id: uuid.UUID) -> Self:
         return self.filter(workspace=workspace, log_id=log_id).select_related("image")
@@ -204,6 +220,8 @@ class LogImage(models.Model):
         DATA = "data", "in the body"
         FILE = "file", "uploaded file"
         LINK = "link", "link"
+        TEXT = "text", "in a text"
+        ID = "id", "by file id"
 
     class Snapshot(models.TextChoices):
         PENDING = "pending"

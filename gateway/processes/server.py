@@ -14,6 +14,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -28,11 +29,13 @@ from gateway.pictures.decoder import Decoder
 from gateway.proxy.front_gate import Asgi, FrontGate
 from gateway.proxy.prompt_calls import PromptCalls
 from gateway.proxy.proxy import Limits, Proxy
+from gateway.recording import kept_turns
 from gateway.recording.journal import MEASURE_SECONDS, Journal
 from gateway.upstream.call import Message, Receive, Send
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.outbound import Fetching, Outbound
 from gateway.upstream.sandbox import Sandbox
+from gateway.upstream.turn_memory import TurnMemory
 from prompts.library import loading
 
 log = logging.getLogger(__name__)
@@ -112,6 +115,7 @@ class Server:
                     settings.MAX_BODY_BYTES,
                 ),
                 Credentials(settings.CUSTOM_HOSTS, settings.PROVIDER_GUARD),
+                TurnMemory(_in_thread("turns", _from_database(kept_turns.find))),
             ),
             prompts=PromptCalls(
                 self.keys,
@@ -174,10 +178,10 @@ def _from_database(read: Callable[P, T]) -> Callable[P, T]:
     return reading
 
 
-def _in_thread(name: str, read: Callable[[str], T]) -> Callable[[str], Awaitable[T]]:
+def _in_thread(name: str, read: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     """In a thread of its own, so that nothing else that threads do can hold it up."""
     thread, loop = ThreadPoolExecutor(1, name), asyncio.get_running_loop()
-    return lambda text: loop.run_in_executor(thread, read, text)
+    return lambda *args, **kwargs: loop.run_in_executor(thread, partial(read, *args, **kwargs))
 
 
 async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

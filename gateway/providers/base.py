@@ -69,6 +69,7 @@ class Wire:
     caller's own endpoint is the path. `opens` are the kinds of links that the vendor opens itself (where it
     `asks_type`, only if the link's ending or the caller tells the type), `own_hosts` those whose links it always opens:
     what is behind any other link is fetched by the gateway and sent inline. `constants` are put into every body.
+    `reasoning_as` is how its own reasoning goes back to it with the next turn.
     """
 
     dialect: str = "chat"
@@ -80,6 +81,7 @@ class Wire:
     limits: Limits = Limits()
     constants: Mapping[str, str] = field(default_factory=dict)
     names_model: bool = True
+    reasoning_as: Literal["", "reasoning_content", "thinking"] = ""
 
 
 @dataclass(frozen=True, slots=True)

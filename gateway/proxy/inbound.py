@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import uuid
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -18,6 +17,7 @@ from gateway.content.json_edit import Edit, Path, apply, edit_of_only, edits_for
 from gateway.content.json_text import Outline, TooManyValues, parse
 from gateway.content.plain_text import clean_text
 from gateway.dialects import OPENAI
+from gateway.dialects.head import Head, head_of_form, head_of_json
 from gateway.errors import BadRequest, NotFound, UnsupportedType
 from gateway.ids import time_of
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
@@ -63,21 +63,13 @@ NEVER_FORWARDED = HOP_HEADERS | frozenset(
     ]
 )
 MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
+MODEL_OPTIONAL = MULTIPART_ENDPOINTS | {"/images/generations"}
 USER_AGENT = "loupe/0.1"
 LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
-HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 HOPS, MOST_HOPS = "x-loupe-hops", 1
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
-
-
-class Head(msgspec.Struct):
-    """The few fields of a JSON body that the gateway acts on; msgspec passes over the rest without building it."""
-
-    model: str | None = None
-    stream: bool | None = None
-    user: Any = None
 
 
 class Inbound:
@@ -101,6 +93,7 @@ class Inbound:
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
+        self.stored_prompt = False
         self.boundary: bytes | None = None
         self.named_in_path = ModelPath.of(endpoint)
         self.prompt: dict[str, Any] = {}
@@ -126,9 +119,11 @@ class Inbound:
                 code="loop",
             )
         self._read_head()
-        if self.endpoint in OPENAI and self.endpoint not in MULTIPART_ENDPOINTS | {"/images/generations"}:
+        if self._needs_model and not (self.options.provider or self.options.virtual_key):
             check_model(self.model, self.endpoint)
         way = self._route(keys, custom_hosts)
+        if self._needs_model and not way.setting("deployment_id"):
+            check_model(self.model, self.endpoint)
         if self.named_in_path:
             self.endpoint = self.named_in_path.renamed(way.model)
         request = self._request(way)
@@ -136,6 +131,12 @@ class Inbound:
             return self._call(way, [], b"", request=request)
         edits = self._edits(way)
         return self._call(way, edits, apply(self.body, edits))
+
+    @property
+    def _needs_model(self) -> bool:
+        """A stored prompt has a model of its own, and drawing a default; so has a virtual key of one Azure deployment."""
+        asks = self.method == "POST" and self.endpoint in OPENAI and self.endpoint not in MODEL_OPTIONAL
+        return asks and not self.stored_prompt
 
     @property
     def takes_long(self) -> bool:
@@ -179,18 +180,18 @@ class Inbound:
         content_type = self.headers.get("content-type", "")
         self.boundary = multipart.boundary_of(content_type)
         if self.boundary and (not self.dialect or self.endpoint in MULTIPART_ENDPOINTS):
-            self._read_form(self.boundary)
+            self._take(head_of_form(self.body, self.boundary))
         elif self.dialect:
             if "json" not in content_type.lower():
                 raise UnsupportedType(
                     f"POST /v1{self.endpoint} takes content-type application/json"
                     f"{' or multipart/form-data' if self.endpoint in MULTIPART_ENDPOINTS else ''}, not {content_type[:80]!r}."
                 )
-            self._read_json()
+            self._take(head_of_json(self.body))
             self._read_path()
         elif self.body and "json" in content_type.lower():
             try:
-                self._read_json()
+                self._take(head_of_json(self.body))
             except BadRequest as error:
                 log.debug("passed on as it is: %s", error)
 
@@ -200,42 +201,9 @@ class Inbound:
             self.model = clean_text(self.named_in_path.model, 200)
             self.stream = self.stream or self.named_in_path.method.startswith("stream") or "-stream" in self.endpoint
 
-    def _read_json(self) -> None:
-        try:
-            head = msgspec.json.decode(self.body, type=Head)
-        except msgspec.ValidationError as error:
-            raise BadRequest(f"The body is JSON, but {_lower_first(str(error))}.", code="invalid_body") from None
-        except (msgspec.DecodeError, RecursionError):
-            head = self._read_slowly()
-        self.model, self.stream = clean_text(head.model or "", 200), head.stream is True
-        self.user = clean_text(head.user, 1024) if isinstance(head.user, str) else ""
-        if self.model != (head.model or ""):
-            raise BadRequest("The model's name is too long or holds characters that no name has.", code="invalid_model")
-
-    def _read_slowly(self) -> Head:
-        """For what msgspec does not take: odd but valid JSON passes, everything else is refused with the reason."""
-        try:
-            return msgspec.convert({k: v for k, v in parse(self.body).items() if k in Head.__struct_fields__}, Head)
-        except TooManyValues:
-            return self._read_without_halves()
-        except (ValueError, AttributeError) as error:
-            raise BadRequest(f"The body is not a JSON object: {str(error).rstrip('.')}.", code="invalid_json") from None
-
-    def _read_without_halves(self) -> Head:
-        """The few fields of a body that is too large to be parsed and holds halves of characters, which msgspec takes not."""
-        try:
-            return msgspec.json.decode(HALF_CHARACTER.sub(b"\\\\ufffd", self.body), type=Head)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise BadRequest(f"The body is not a JSON object: {error}.", code="invalid_json") from None
-
-    def _read_form(self, boundary: bytes) -> None:
-        fields = {
-            part.name: self.body[part.start : part.end]
-            for part in multipart.parts(self.body, boundary)
-            if part.filename is None and part.end - part.start < 1000
-        }
-        self.model = clean_text(fields.get("model", b"").decode("utf-8", "replace"), 200)
-        self.stream = fields.get("stream") == b"true"
+    def _take(self, head: Head) -> None:
+        self.model, self.stream, self.user = head.model or "", head.stream is True, head.user_name
+        self.stored_prompt = self.endpoint == "/responses" and isinstance(head.prompt, dict)
 
     def _edits(self, way: Route) -> list[Edit]:
         """The two changes that are ever made to a body: our slug leaves the model, a bare image link becomes an object."""
@@ -393,7 +361,3 @@ def _wrapped(path: Path, _: str) -> Callable[[str], str] | None:
         case ("messages", int(), "content", int()):
             return lambda text: f'{{"url":{text}}}'
     return None
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:].rstrip(".")

@@ -28,7 +28,7 @@ def route(options: CallOptions, model: str, targets: dict[str, Target], custom_h
     Raises:
         BadRequest, Unauthorized, Forbidden, NotFound: with the cause and the cure.
     """
-    slug, bare_model = _slug_and_model(options, model)
+    slug, bare_model = _slug_and_model(options, model, targets)
     if slug:
         return _through(targets, slug, bare_model, options, custom_hosts)
     if options.provider:
@@ -56,12 +56,19 @@ def check_model(model: str | None, endpoint: str) -> str:
     return model
 
 
-def _slug_and_model(options: CallOptions, model: str) -> tuple[str, str]:
+def _slug_and_model(options: CallOptions, model: str, targets: Collection[str]) -> tuple[str, str]:
+    """Where a header says who answers, `@` begins a slug only if there is one of that name: Cloudflare's models are `@cf/…`."""
     prefix, _, rest = model[1:].partition("/") if model.startswith("@") else ("", "", "")
-    bare = rest if prefix else model
+    named = (
+        options.provider.removeprefix("@")
+        if options.provider.startswith("@")
+        else options.virtual_key.removeprefix("@")
+    )
+    elsewhere = options.provider or options.virtual_key
+    bare = rest if prefix and (not elsewhere or prefix == named or prefix in targets) else model
     if options.provider:
-        return options.provider.removeprefix("@") if options.provider.startswith("@") else "", bare
-    return options.virtual_key.removeprefix("@") or prefix, bare
+        return named if options.provider.startswith("@") else "", bare
+    return named or prefix, bare
 
 
 def _through(

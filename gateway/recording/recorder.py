@@ -27,11 +27,11 @@ from gateway.faults import will_pass
 from gateway.index import blocks
 from gateway.index.full_text import Texts
 from gateway.index.full_text import write as write_words
-from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog
+from gateway.models import ApiKey, Image, KeptTurn, LogImage, Payload, RequestLog
 from gateway.pictures import image_tokens
 from gateway.pictures.log_images import form_document, keep_files, read_images
 from gateway.providers import by_name
-from gateway.recording import bodies, pricing
+from gateway.recording import bodies, kept_turns, pricing
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ class Rows:
     images: dict[str, Image] = field(default_factory=dict)
     log_images: list[LogImage] = field(default_factory=list)
     texts: Texts | None = None
+    kept_turns: list[KeptTurn] = field(default_factory=list)
 
 
 class Unreadable(Exception):
@@ -210,6 +211,7 @@ def _read(flow: Flow) -> Rows:
         _note_inlined(asked, outgoing.inlined, rows.images)
         _note_image_tokens(row, asked, rows.images, answer.usage)
         said = all_text(answer.turns) or answer.error or row.failure_message
+        rows.kept_turns = kept_turns.rows_of(row, readable, answer_type)
         rows.texts = Texts(row.pk, row.workspace_id, all_text(question.turns), said)
     else:
         row.prompt_preview = row.answer_preview = ""
@@ -360,6 +362,7 @@ def _write(rows: Sequence[Rows], *, final: bool) -> None:
             )
             _note_key_use(logs)
             write_words(row.texts for row in rows if row.texts)
+            kept_turns.write(one for row in rows for one in row.kept_turns)
         else:
             RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
             Payload.objects.bulk_create(payloads, ignore_conflicts=True)

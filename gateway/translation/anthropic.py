@@ -13,8 +13,6 @@ from typing import Any
 
 from gateway.content.json_text import items, number, obj, words
 from gateway.content.openai_fields import Usage
-from gateway.errors import BadRequest
-from gateway.translation.chat_request import parsed_arguments
 from gateway.translation.neutral import (
     AnswerReader,
     CallDelta,
@@ -37,8 +35,24 @@ from gateway.translation.neutral import (
     Written,
     refuse,
 )
-from gateway.translation.turns import merged, put, signed, split_system, take_settings, warn_of_detail
+from gateway.translation.rules.claude import ClaudeSettings
+from gateway.translation.rules.models import claude
+from gateway.translation.rules.schemas import Adapted, for_anthropic, typed
+from gateway.translation.turns import (
+    asked_for_json,
+    is_blank,
+    merged,
+    parsed_arguments,
+    plain_id,
+    put,
+    signed,
+    split_system,
+    take_settings,
+    warn_of_detail,
+    warn_of_members,
+)
 
+DOCUMENT_MEMBERS = frozenset({"citations", "context"})
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # The API wants a limit in every request. This one is within that of every model since Claude 3.
 MAX_TOKENS = 4096
@@ -47,7 +61,6 @@ SETTINGS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "stop": "stop_sequences",
-    "reasoning_effort": "output_config.effort",
     "user": "metadata.user_id",
 }
 NO_PLACE = frozenset(
@@ -70,17 +83,19 @@ def write(request: Request) -> Written:
     Raises:
         BadRequest: a part, tool or setting that this API cannot take; names it.
     """
+    settled = ClaudeSettings.of(request)
+    request, warnings = settled.request, settled.warnings
     system, messages = split_system(request)
-    warnings: list[str] = []
     messages = signed(messages, "Anthropic", warnings)
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [_turn(role, parts) for role, parts in merged(messages)],
     }
+    format = structured_format(request, "Anthropic", system, warnings)
     if system:
         body["system"] = [_text(part) for part in system]
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, warnings) for tool in request.tools]
     choice = _tool_choice(request)
     if choice:
         body["tool_choice"] = choice
@@ -92,15 +107,35 @@ def write(request: Request) -> Written:
         request = replace(request, settings={**request.settings, "metadata": None})
         written.warnings.append("metadata: Anthropic takes only a user_id there; the tags were not sent")
     take_settings(written, request, provider="Anthropic", names=SETTINGS, no_place=NO_PLACE)
-    if obj(body.get("output_config")).get("effort") in ("minimal", "none"):
-        body["output_config"]["effort"] = "low"
-    if request.format:
-        put(body, "output_config.format", _format(request))
+    if settled.thinking:
+        body["thinking"] = settled.thinking
+    if settled.effort:
+        put(body, "output_config.effort", settled.effort)
+    if format:
+        put(body, "output_config.format", {"type": "json_schema", "schema": format.schema})
     warn_of_detail(written, request, "Anthropic")
+    warn_of_members(written, request, "Anthropic", DOCUMENT_MEMBERS)
     if "max_tokens" not in body:
-        body["max_tokens"] = MAX_TOKENS
-        written.warnings.append(f"max_tokens: Anthropic needs one and the request has none; {MAX_TOKENS} was sent")
+        body["max_tokens"] = MAX_TOKENS + settled.budget
+        written.warnings.append(
+            f"max_tokens: Anthropic needs one and the request has none; {body['max_tokens']} was sent"
+        )
     return written
+
+
+def structured_format(request: Request, provider: str, system: list[Text], warnings: list[str]) -> Adapted | None:
+    """The schema that the answer is held to; for a model or a mode without one, an instruction to the model instead."""
+    if request.format is None:
+        return None
+    rules = claude(request.model)
+    if request.format.schema is None or (rules and not rules.structured):
+        mode = "json_object mode" if request.format.schema is None else "structured output for this model"
+        warnings.append(f"response_format: {provider} has no {mode}; the model was asked in words for JSON")
+        system.append(Text(asked_for_json(request.format)))
+        return None
+    adapted = for_anthropic(request.format.schema)
+    warnings += adapted.warning("response_format", provider)
+    return adapted
 
 
 def _turn(role: str, parts: list[Part]) -> dict[str, Any]:
@@ -108,7 +143,7 @@ def _turn(role: str, parts: list[Part]) -> dict[str, Any]:
     parts = sorted(parts, key=lambda part: not isinstance(part, ToolResult)) if role == "user" else parts
     return {
         "role": role,
-        "content": [_block(part, role) for part in parts if not (isinstance(part, Text) and not part.text)],
+        "content": [_block(part, role) for part in parts if not is_blank(part)],
     }
 
 
@@ -122,15 +157,16 @@ def _block(part: Part, role: str) -> dict[str, Any]:
             )
         return _media(part)
     if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": parsed_arguments(part)}
+        call = {"type": "tool_use", "id": plain_id(part.id), "name": part.name, "input": parsed_arguments(part)}
+        return _cached(call, part.cache_control)
     if isinstance(part, Thought):
         if part.sealed:
             return {"type": "redacted_thinking", "data": part.sealed}
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
-    spoken = [inner for inner in part.parts if not (isinstance(inner, Text) and not inner.text)]
+    spoken = [inner for inner in part.parts if not is_blank(inner)]
     content = [_text(inner) if isinstance(inner, Text) else _media(inner) for inner in spoken]
-    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.id, "content": content}
-    return result | ({"is_error": True} if part.is_error else {})
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": plain_id(part.id), "content": content}
+    return _cached(result | ({"is_error": True} if part.is_error else {}), part.cache_control)
 
 
 def _text(part: Text) -> dict[str, Any]:
@@ -162,6 +198,8 @@ def _media(media: Media) -> dict[str, Any]:
     block: dict[str, Any] = {"type": media.kind, "source": _source(media)}
     if media.kind == "document" and media.name:
         block["title"] = media.name
+    if media.kind == "document":
+        block |= {name: value for name, value in media.beside.items() if name in DOCUMENT_MEMBERS}
     return _cached(block, media.cache_control)
 
 
@@ -176,12 +214,14 @@ def _source(media: Media) -> dict[str, Any]:
     return {"type": "base64", "media_type": media.media_type, "data": media.base64}
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name, "input_schema": tool.schema or {"type": "object", "properties": {}}}
+def _tool(tool: Tool, warnings: list[str]) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": tool.name, "input_schema": typed(tool.schema)}
     if tool.description:
         written["description"] = tool.description
     if tool.strict:
-        written["strict"] = True
+        adapted = for_anthropic(written["input_schema"])
+        warnings += adapted.warning(f"tools.{tool.name}", "Anthropic")
+        written |= {"strict": True, "input_schema": adapted.schema}
     return _cached(written, tool.cache_control)
 
 
@@ -195,16 +235,6 @@ def _tool_choice(request: Request) -> dict[str, Any]:
     if request.parallel_tools is False and choice["type"] != "none":
         choice["disable_parallel_tool_use"] = True
     return choice
-
-
-def _format(request: Request) -> dict[str, Any]:
-    if request.format is None or request.format.schema is None:
-        raise BadRequest(
-            "response_format: Anthropic has no json_object mode. Send json_schema with a schema instead.",
-            code="unsupported_response_format",
-            param="response_format",
-        )
-    return {"type": "json_schema", "schema": request.format.schema}
 
 
 class Reader(AnswerReader):
@@ -241,7 +271,7 @@ class Reader(AnswerReader):
         elif kind == "content_block_stop":
             yield from self._stop(number(doc.get("index")) or 0)
         elif kind == "message_delta":
-            self.usage |= {key: value for key, value in obj(doc.get("usage")).items() if value is not None}
+            self.usage |= _grown(self.usage, obj(doc.get("usage")))
             yield from self._finish(obj(doc.get("delta")).get("stop_reason"))
         elif kind == "message_stop":
             self.finished = True
@@ -287,6 +317,15 @@ class Reader(AnswerReader):
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):
             yield Finish(FINISHES.get(reason, "stop"), reason)
+
+
+def _grown(counted: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """What a later event counts. Some servers say zero at the end of what they had counted at the beginning."""
+    return {
+        key: value
+        for key, value in said.items()
+        if value is not None and not (value == 0 and counted.get(key) and key != "output_tokens")
+    }
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:

@@ -7,7 +7,7 @@ switched strict mode off. Reasoning comes as `reasoning_content`, with what must
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.content.json_text import encoded, items, number, obj, parsed_or_none, words
@@ -52,6 +52,7 @@ class _Choice:
     images: list[dict[str, Any]] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
+    signature: str = ""
     finish: Finish | None = None
 
 
@@ -105,6 +106,7 @@ class Writer:
 
     def _choice(self, index: int, choice: _Choice) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.texts) or None, "refusal": None}
+        message |= handed_out(choice.signature)
         if choice.thoughts:
             message["reasoning_content"] = "".join(thought.text for thought in choice.thoughts)
             message["reasoning_details"] = _reasoning(choice.thoughts)
@@ -134,6 +136,7 @@ class Writer:
             delta |= {"role": "assistant", "content": ""}
         if isinstance(event, TextDelta):
             delta["content"] = event.text
+            delta |= handed_out(event.signature)
         elif isinstance(event, ThoughtDelta):
             delta |= {"reasoning_content": event.text, "reasoning_details": _reasoning([event])}
         elif isinstance(event, CallDelta):
@@ -163,6 +166,7 @@ class Writer:
 def _gather(choice: _Choice, event: TextDelta | ThoughtDelta | CallDelta | ImageDelta | LogprobsDelta | Finish) -> None:
     if isinstance(event, TextDelta):
         choice.texts.append(event.text)
+        choice.signature = event.signature or choice.signature
         choice.blocks.append(_block(event))
     elif isinstance(event, ThoughtDelta):
         choice.thoughts.append(event)
@@ -183,8 +187,12 @@ def _gather_call(calls: dict[int, dict[str, Any]], event: CallDelta) -> None:
     call["id"] = call["id"] or event.id
     call["function"]["name"] += event.name
     call["function"]["arguments"] += event.arguments
-    if event.signature:
-        call["extra_content"] = {"google": {"thought_signature": event.signature}}
+    call |= handed_out(event.signature)
+
+
+def handed_out(signature: str) -> dict[str, Any]:
+    """Gemini's signature, where Google's own OpenAI endpoint puts it; to be sent back with what it belongs to."""
+    return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
 
 
 def _call_piece(event: CallDelta) -> dict[str, Any]:
@@ -192,9 +200,7 @@ def _call_piece(event: CallDelta) -> dict[str, Any]:
     if event.name:
         piece |= {"id": event.id, "type": "function"}
         piece["function"]["name"] = event.name
-    if event.signature:
-        piece["extra_content"] = {"google": {"thought_signature": event.signature}}
-    return piece
+    return piece | handed_out(event.signature)
 
 
 def _reasoning(thoughts: list[ThoughtDelta]) -> list[dict[str, Any]]:
@@ -213,15 +219,16 @@ def _reasoning(thoughts: list[ThoughtDelta]) -> list[dict[str, Any]]:
 
 def image_part(image: ImageDelta, index: int) -> dict[str, Any]:
     url = f"data:{image.media_type};base64,{image.base64}"
-    return {"type": "image_url", "image_url": {"url": url}, "index": index}
+    return {"type": "image_url", "image_url": {"url": url}, "index": index} | handed_out(image.signature)
 
 
 def _block(event: TextDelta | ThoughtDelta | ImageDelta) -> dict[str, Any]:
     if isinstance(event, TextDelta):
-        return {"type": "text", "text": event.text}
+        return {"type": "text", "text": event.text} | handed_out(event.signature)
     if isinstance(event, ThoughtDelta):
         return {"type": "thinking", "thinking": event.text, "signature": event.signature}
-    return {"type": "image_url", "image_url": {"url": f"data:{event.media_type};base64,{event.base64}"}}
+    url = f"data:{event.media_type};base64,{event.base64}"
+    return {"type": "image_url", "image_url": {"url": url}} | handed_out(event.signature)
 
 
 def failure_document(failure: Failure) -> dict[str, Any]:
@@ -255,6 +262,7 @@ class Reader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self.started = False
+        self.calls = Calls()
 
     def whole(self, doc: Any) -> Iterator[Event]:
         for choice in items(obj(doc).get("choices")):
@@ -282,22 +290,95 @@ class Reader(AnswerReader):
         reasoning = words(delta.get("reasoning_content")) or words(delta.get("reasoning"))
         if reasoning:
             yield ThoughtDelta(reasoning, choice=index)
-        text = delta.get("content")
-        if isinstance(text, list):
-            text = "".join(words(obj(part).get("text")) for part in text)
-        if text or delta.get("refusal"):
-            yield TextDelta(text or words(delta.get("refusal")), index)
+        yield from self._content(delta, index)
         for at, call in enumerate(items(delta.get("tool_calls"))):
-            call, function = obj(call), obj(obj(call).get("function"))
-            slot = number(call.get("index"))
-            name, arguments = words(function.get("name")), words(function.get("arguments"))
-            yield CallDelta(at if slot is None else slot, words(call.get("id")), name, arguments, choice=index)
+            yield from self._call(at, obj(call), index)
         for image in items(delta.get("images")):
             yield from _read_image(image, index)
         reason = words(choice.get("finish_reason"))
         if reason:
             self.finished = True
+            yield from self.calls.rest()
             yield Finish(FINISHES.get(reason.lower(), "stop"), reason, index)
+
+    def _content(self, delta: dict[str, Any], choice: int) -> Iterator[Event]:
+        """A text, or Mistral's list of parts, of which some are thoughts."""
+        content = delta.get("content")
+        for part in content if isinstance(content, list) else ():
+            if obj(part).get("type") == "thinking":
+                yield ThoughtDelta(_words_of(part), choice=choice)
+            elif words(obj(part).get("text")):
+                yield TextDelta(part["text"], choice)
+        text = words(content) or words(delta.get("refusal"))
+        if text:
+            yield TextDelta(text, choice)
+
+    def _call(self, at: int, call: dict[str, Any], choice: int) -> Iterator[CallDelta]:
+        function, told = obj(call.get("function")), number(call.get("index"))
+        google = obj(obj(call.get("extra_content")).get("google"))
+        piece = CallDelta(
+            0,
+            words(call.get("id")),
+            words(function.get("name")),
+            words(function.get("arguments")),
+            words(google.get("thought_signature")),
+            choice,
+        )
+        yield from self.calls.piece(at if told is None else told, piece)
+
+
+class Calls:
+    """Puts the pieces of a stream's calls in order: several under one index that differ by id, a name that comes late or with
+    every piece.
+    """
+
+    def __init__(self) -> None:
+        self.slots: dict[tuple[int, int, str], int] = {}
+        self.last: dict[tuple[int, int], str] = {}
+        self.used: dict[int, int] = {}
+        self.named: set[tuple[int, int]] = set()
+        self.nameless: dict[tuple[int, int], CallDelta] = {}
+
+    def piece(self, index: int, piece: CallDelta) -> Iterator[CallDelta]:
+        """What of the call under this index can be told now: nothing before its name is known."""
+        slot = self._slot(piece.choice, index, piece.id)
+        at = piece.choice, slot
+        if at in self.named:
+            yield replace(piece, slot=slot, id="", name="")
+            return
+        held = self.nameless.pop(at, CallDelta(slot, choice=piece.choice))
+        piece = CallDelta(
+            slot,
+            piece.id or held.id,
+            piece.name,
+            held.arguments + piece.arguments,
+            piece.signature or held.signature,
+            piece.choice,
+        )
+        if piece.name:
+            self.named.add(at)
+            yield piece
+        else:
+            self.nameless[at] = piece
+
+    def rest(self) -> Iterator[CallDelta]:
+        """Those whose name never came."""
+        yield from self.nameless.values()
+        self.nameless = {}
+
+    def _slot(self, choice: int, index: int, id: str) -> int:
+        """The number of the call among those of its choice."""
+        id = id or self.last.get((choice, index), "")
+        self.last[choice, index] = id
+        if (choice, index, id) not in self.slots:
+            self.slots[choice, index, id] = self.used.get(choice, 0)
+            self.used[choice] = self.used.get(choice, 0) + 1
+        return self.slots[choice, index, id]
+
+
+def _words_of(part: dict[str, Any]) -> str:
+    thinking = part.get("thinking")
+    return words(thinking) or "".join(words(obj(one).get("text")) for one in items(thinking))
 
 
 def _read_image(image: Any, choice: int) -> Iterator[Event]:

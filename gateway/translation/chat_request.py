@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gateway.content.json_text import items, obj, parsed_words, words
+from gateway.content.json_text import encoded, items, obj, words
 from gateway.errors import BadRequest
-from gateway.translation.media import read_media
+from gateway.translation.media import members_beside, read_media, signature_of
 from gateway.translation.neutral import (
     Media,
     Message,
@@ -21,7 +21,6 @@ from gateway.translation.neutral import (
     Tool,
     ToolCall,
     ToolResult,
-    Written,
     refuse,
 )
 
@@ -51,6 +50,15 @@ FIELDS = frozenset(
         "stop",
     ]
 )
+
+MEMBERS = frozenset(
+    [
+        "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "reasoning_content",
+        "reasoning", "reasoning_details", "images", "content_blocks", "cache_control", "extra_content", "thinking_blocks",
+    ]
+)  # fmt: skip
+TEXT_MEMBERS = frozenset({"type", "text", "cache_control", "thoughtSignature", "extra_content"})
+CALL_MEMBERS = frozenset({"id", "type", "function", "index", "cache_control", "extra_content", "thoughtSignature"})
 
 
 def read(doc: Any, model: str) -> Request:
@@ -109,56 +117,100 @@ def _message(message: Any, position: str, names: dict[str, str]) -> Message:
             param=f"{position}.role",
         )
     content = tuple(_content(message.get("content"), f"{position}.content"))
+    beside = members_beside(message, MEMBERS)
     if role == "tool":
-        id = words(message.get("tool_call_id"))
+        id = words(message.get("tool_call_id")) or _legacy_id(words(message.get("name")), names)
         name = words(message.get("name")) or names.get(id, "")
         inner = tuple(part for part in content if isinstance(part, Text | Media))
-        return Message(role, (ToolResult(id, name, inner),), position)
+        return Message(
+            role, (ToolResult(id, name, inner, cache_control=message.get("cache_control")),), position, beside
+        )
     if role != "assistant":
-        return Message(role, content, position)
+        return _marked(Message(role, content, position, beside), message)
     if words(message.get("refusal")):
         content = (*content, Text(message["refusal"]))
-    calls = tuple(_calls(message, position))
+    calls = tuple(_calls(message, position, names))
     names.update({call.id: call.name for call in calls})
-    return Message(role, (*_thoughts(message), *content, *_earlier_images(message, position), *calls), position)
+    parts = (*_thoughts(message), *content, *_earlier_images(message, position), *calls)
+    return _marked(Message(role, parts, position, beside), message)
+
+
+def _marked(message: Message, given: dict[str, Any]) -> Message:
+    """A mark for the cache on a whole message (LiteLLM's form) is one on its last part."""
+    marked = [at for at, part in enumerate(message.parts) if isinstance(part, Text | Media | ToolCall)]
+    if not given.get("cache_control") or not marked:
+        return message
+    parts = list(message.parts)
+    parts[marked[-1]] = replace(parts[marked[-1]], cache_control=given["cache_control"])
+    return replace(message, parts=tuple(parts))
+
+
+def _legacy_id(name: str, names: dict[str, str]) -> str:
+    """The last call of a function, for a result that only names it: `role: function`."""
+    return next((id for id, known in reversed(names.items()) if known == name), name)
 
 
 def _content(content: Any, position: str) -> Iterator[Part]:
     if isinstance(content, str):
-        yield Text(content)
+        yield Text(content, position=position)
     elif isinstance(content, list):
         for at, part in enumerate(content):
-            yield _part(part, f"{position}[{at}]")
+            yield from _part(part, f"{position}[{at}]")
     elif content is not None:
         raise BadRequest(f"{position} must be text or a list of parts.", code="invalid_content", param=position)
 
 
-def _part(part: Any, position: str) -> Part:
+def _part(part: Any, position: str) -> Iterator[Part]:
     if isinstance(part, str):
-        return Text(part)
+        yield Text(part, position=position)
+        return
     part = obj(part)
     media = read_media(part, position)
     if media is not None:
-        return media
-    if isinstance(part.get("text"), str):
-        return Text(part["text"], part.get("cache_control"))
-    if part.get("type") == "refusal":
-        return Text(words(part.get("refusal")))
-    if part.get("type") in ("thinking", "redacted_thinking"):
-        return Thought(words(part.get("thinking")), words(part.get("signature")), words(part.get("data")))
-    raise refuse(
+        yield media
+    elif isinstance(part.get("text"), str):
+        beside = members_beside(part, TEXT_MEMBERS)
+        yield Text(part["text"], part.get("cache_control"), signature_of(part), beside, position)
+    elif part.get("type") == "refusal":
+        yield Text(words(part.get("refusal")), position=position)
+    elif part.get("type") in ("thinking", "redacted_thinking"):
+        yield from _thinking(part)
+    else:
+        raise _unknown_part(part, position)
+
+
+def _thinking(part: dict[str, Any]) -> Iterator[Thought]:
+    """Anthropic's block, or Mistral's, whose `thinking` is a list of texts."""
+    text = part.get("thinking")
+    if isinstance(text, list):
+        text = "".join(words(obj(one).get("text")) for one in text)
+    yield Thought(words(text), words(part.get("signature")), words(part.get("data")))
+
+
+def _unknown_part(part: dict[str, Any], position: str) -> BadRequest:
+    if part.get("type") in ("file", "input_file", "image", "document", "image_url", "input_audio", "video_url"):
+        reason = f"the part of type {part['type']!r} holds nothing under that name"
+    else:
+        reason = f"a part of type {part.get('type')!r} is not known here"
+    return refuse(
         position,
-        f"a part of type {part.get('type')!r} is not known here",
+        reason,
         "Known are text, image_url, input_audio, file and video_url, and the image parts of Anthropic and Gemini",
     )
 
 
 def _thoughts(message: dict[str, Any]) -> Iterator[Thought]:
-    """Reasoning given back as it was handed out: see `chat_answer`."""
+    """Reasoning given back as it was handed out: see `chat_answer`; where only its words came back, those."""
+    found = False
     for one in items(message.get("reasoning_details")):
         one = obj(one)
-        if words(one.get("text")) or words(one.get("data")):
-            yield Thought(words(one.get("text")), words(one.get("signature")), words(one.get("data")))
+        text = words(one.get("text")) or words(one.get("summary"))
+        if text or words(one.get("data")):
+            found = True
+            yield Thought(text, words(one.get("signature")), words(one.get("data")))
+    text = words(message.get("reasoning_content")) or words(message.get("reasoning"))
+    if text and not found:
+        yield Thought(text)
 
 
 def _earlier_images(message: dict[str, Any], position: str) -> Iterator[Media]:
@@ -168,22 +220,39 @@ def _earlier_images(message: dict[str, Any], position: str) -> Iterator[Media]:
             yield media
 
 
-def _calls(message: dict[str, Any], position: str) -> Iterator[ToolCall]:
+def _calls(message: dict[str, Any], position: str, names: dict[str, str]) -> Iterator[ToolCall]:
     for at, call in enumerate(items(message.get("tool_calls"))):
-        call = obj(call)
+        call, place = obj(call), f"{position}.tool_calls[{at}]"
         function = obj(call.get("function"))
-        google = obj(obj(call.get("extra_content")).get("google"))
         yield ToolCall(
             words(call.get("id")),
             words(function.get("name")),
-            words(function.get("arguments")) or "{}",
-            words(google.get("thought_signature")),
-            f"{position}.tool_calls[{at}]",
+            arguments_of(function.get("arguments"), f"{place}.function.arguments"),
+            signature_of(call) or signature_of(function),
+            place,
+            call.get("cache_control"),
+            members_beside(call, CALL_MEMBERS),
         )
     legacy = obj(message.get("function_call"))
     if legacy:
-        name = words(legacy.get("name"))
-        yield ToolCall(name, name, words(legacy.get("arguments")) or "{}", "", f"{position}.function_call")
+        name, place = words(legacy.get("name")), f"{position}.function_call"
+        earlier = sum(known == name for known in names.values())
+        id = f"{name}_{earlier + 1}" if earlier else name
+        yield ToolCall(id, name, arguments_of(legacy.get("arguments"), f"{place}.arguments"), "", place)
+
+
+def arguments_of(given: Any, position: str) -> str:
+    """The arguments of a call as JSON text; some clients send the object itself."""
+    if given is None or isinstance(given, str):
+        return given or "{}"
+    if isinstance(given, dict):
+        return encoded(given).decode()
+    raise refuse(
+        position,
+        "the arguments of a tool call must be JSON text, or an object",
+        "Send back the arguments as the model wrote them",
+        code="invalid_tool_arguments",
+    )
 
 
 def _tools(doc: dict[str, Any]) -> Iterator[Tool]:
@@ -238,124 +307,3 @@ def _format(format: Any) -> Schema | None:
         code="invalid_response_format",
         param="response_format",
     )
-
-
-def write(request: Request) -> Written:
-    """The chat body of a neutral request, for providers that speak chat."""
-    body: dict[str, Any] = {"model": request.model, "messages": list(_messages(request))}
-    if request.tools:
-        body["tools"] = [_written_tool(tool) for tool in request.tools]
-    if request.tool_choice.startswith("="):
-        body["tool_choice"] = {"type": "function", "function": {"name": request.tool_choice[1:]}}
-    elif request.tool_choice:
-        body["tool_choice"] = request.tool_choice
-    if request.parallel_tools is not None:
-        body["parallel_tool_calls"] = request.parallel_tools
-    if request.format:
-        body["response_format"] = _written_format(request.format)
-    if request.stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return Written(body | request.settings)
-
-
-def _messages(request: Request) -> Iterator[dict[str, Any]]:
-    """Chat takes only text in a tool message: pictures of results follow, in a user message behind the last result."""
-    waiting: list[Media] = []
-    for message in _joined(request.messages):
-        if waiting and message.role != "tool":
-            yield {"role": "user", "content": [_written_media(part) for part in waiting]}
-            waiting = []
-        for result in [part for part in message.parts if isinstance(part, ToolResult)]:
-            text = " ".join(part.text for part in result.parts if isinstance(part, Text))
-            yield {"role": "tool", "tool_call_id": result.id, "content": text or "See the following message."}
-            waiting += [part for part in result.parts if isinstance(part, Media)]
-        if message.role != "tool":
-            yield _written_message(message)
-    if waiting:
-        yield {"role": "user", "content": [_written_media(part) for part in waiting]}
-
-
-def _joined(messages: Iterable[Message]) -> list[Message]:
-    """The assistant's thoughts, words and calls in one message: Responses sends an item each, chat wants them together."""
-    joined: list[Message] = []
-    for message in messages:
-        last = joined[-1] if joined else message
-        if last.role == message.role == "assistant" and joined and not (_speaks(last) and _speaks(message)):
-            joined[-1] = replace(last, parts=(*last.parts, *message.parts))
-        else:
-            joined.append(message)
-    return joined
-
-
-def _speaks(message: Message) -> bool:
-    return any(isinstance(part, Text | Media) for part in message.parts)
-
-
-def _written_message(message: Message) -> dict[str, Any]:
-    parts = [part for part in message.parts if isinstance(part, Text | Media)]
-    texts = [part.text for part in parts if isinstance(part, Text)]
-    content: Any = [_written_media(part) if isinstance(part, Media) else _written_text(part) for part in parts]
-    written: dict[str, Any] = {"role": message.role, "content": content}
-    if len(texts) == len(parts) and (len(parts) == 1 or message.role != "user"):
-        written["content"] = "".join(texts) if parts else None
-    calls = [part for part in message.parts if isinstance(part, ToolCall)]
-    if calls:
-        written["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in calls
-        ]
-    return written
-
-
-def _written_text(part: Text) -> dict[str, Any]:
-    return {"type": "text", "text": part.text}
-
-
-def _written_media(media: Media) -> dict[str, Any]:
-    url = media.url or media.data_url
-    if media.kind == "image" and not media.file_id:
-        return {"type": "image_url", "image_url": {"url": url} | ({"detail": media.detail} if media.detail else {})}
-    if media.kind == "audio" and media.base64:
-        return {
-            "type": "input_audio",
-            "input_audio": {"data": media.base64, "format": "wav" if "wav" in media.media_type else "mp3"},
-        }
-    if media.kind == "document":
-        held = {"file_id": media.file_id} if media.file_id else {"file_data": media.data_url}
-        if not media.url:
-            return {"type": "file", "file": held | ({"filename": media.name} if media.name else {})}
-    raise refuse(media.position, f"a chat provider takes no {media.kind} in this form", "Send it as base64")
-
-
-def _written_tool(tool: Tool) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "parameters": tool.schema}
-    if tool.description:
-        function["description"] = tool.description
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    return {"type": "function", "function": function}
-
-
-def _written_format(format: Schema) -> dict[str, Any]:
-    if format.schema is None:
-        return {"type": "json_object"}
-    schema: dict[str, Any] = {"name": format.name, "schema": format.schema}
-    if format.strict is not None:
-        schema["strict"] = format.strict
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def parsed_arguments(call: ToolCall) -> dict[str, Any]:
-    """A tool call's arguments, for the formats that want them as an object."""
-    try:
-        found = parsed_words(call.arguments or "{}")
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise refuse(
-            f"{call.position}.function.arguments",
-            "this provider takes the arguments of a tool call as a JSON object, and these are not one",
-            "Send back the arguments as the model wrote them",
-            code="invalid_tool_arguments",
-        )
-    return found

@@ -6,44 +6,43 @@ Source: docs.aws.amazon.com, Bedrock runtime API, Converse and ConverseStream; t
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from gateway.content.json_text import items, number, obj, words
-from gateway.content.openai_fields import Usage
+from gateway.content.json_text import obj
 from gateway.errors import BadRequest
-from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.anthropic import DOCUMENT_MEMBERS, structured_format
 from gateway.translation.media import type_by_ending
 from gateway.translation.neutral import (
-    AnswerReader,
-    CallDelta,
-    Event,
-    Failure,
-    Finish,
-    FinishReason,
-    ImageDelta,
     Media,
     Part,
     Request,
-    Start,
     Text,
-    TextDelta,
     Thought,
-    ThoughtDelta,
     Tool,
     ToolCall,
     ToolResult,
-    UsageDelta,
     Written,
     refuse,
 )
+from gateway.translation.rules.claude import ROOM_FOR_WORDS, ClaudeSettings
+from gateway.translation.rules.models import UP_TO_HIGH, nearest
+from gateway.translation.rules.schemas import for_anthropic, typed
 from gateway.translation.turns import (
+    has_tool_history,
+    is_blank,
     merged,
+    parsed_arguments,
+    plain_id,
     signed,
     split_system,
     take_settings,
     warn_of_caching,
     warn_of_detail,
+    warn_of_members,
     warn_of_parallel_tools,
 )
 
@@ -66,7 +65,6 @@ SETTINGS = {
     "performanceConfig": "performanceConfig",
     "requestMetadata": "requestMetadata",
     "additionalModelRequestFields": "additionalModelRequestFields",
-    "reasoning_effort": "outputConfig.effort",
 }
 NO_PLACE = frozenset(
     [
@@ -74,15 +72,9 @@ NO_PLACE = frozenset(
         "service_tier", "verbosity",
     ]
 )  # fmt: skip
-FINISHES: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-}
+# Makers whose models take marks for the cache (AWS, prompt caching for faster model inference).
+CACHING = ("claude", "nova")
+NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9 \-()\[\]]")
 # These models take no picture in a tool's result (seen in recordings); it follows in a user turn of its own.
 TEXT_RESULTS = ("mistral", "pixtral")
 
@@ -93,22 +85,34 @@ def write(request: Request) -> Written:
     Raises:
         BadRequest: a part, tool or setting that this API cannot take; names it.
     """
+    model, effort, warnings = request.model.lower(), request.settings.get("reasoning_effort"), list[str]()
+    extra: dict[str, Any] = {}
+    if "claude" in model:
+        request, extra = _claude(request, warnings)
+    else:
+        request, extra = _other_model(request, effort, warnings)
     system, messages = split_system(request)
-    warnings: list[str] = []
-    if "claude" in request.model:
+    if "claude" in model:
         messages = signed(messages, "Claude", warnings)
     turns = merged(messages)
     if any(name in request.model for name in TEXT_RESULTS):
         turns = list(_results_as_text(turns))
-    body: dict[str, Any] = {"messages": [_turn(role, parts) for role, parts in turns]}
+    caches = any(name in model for name in CACHING)
+    body: dict[str, Any] = {"messages": [_turn(role, parts, caches=caches) for role, parts in turns]}
     _tell_documents_apart(body["messages"])
+    format = structured_format(request, "Bedrock", system, warnings)
     if system:
-        body["system"] = [{"text": part.text} for part in system]
-    config = _tool_config(request)
+        body["system"] = [
+            block for part in system for block in ({"text": part.text}, *_cache_point(part, caches=caches))
+        ]
+    config = _tool_config(request, warnings, caches=caches)
     if config:
         body["toolConfig"] = config
-    if request.format:
-        body["outputConfig"] = {"textFormat": _format(request)}
+    if format and request.format:
+        schema = {"schema": json.dumps(format.schema), "name": request.format.name}
+        body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
+    if extra:
+        body["additionalModelRequestFields"] = extra
     written = Written(body, warnings)
     take_settings(
         written,
@@ -120,8 +124,41 @@ def write(request: Request) -> Written:
     )
     warn_of_detail(written, request, "Bedrock")
     warn_of_parallel_tools(written, request, "Bedrock")
-    warn_of_caching(written, request, "Bedrock")
+    warn_of_members(written, request, "Bedrock", DOCUMENT_MEMBERS)
+    if not caches:
+        warn_of_caching(written, request, "Bedrock")
     return written
+
+
+def _claude(request: Request, warnings: list[str]) -> tuple[Request, dict[str, Any]]:
+    """Thinking and effort go beside Converse's own fields, in Anthropic's names."""
+    settled = ClaudeSettings.of(request)
+    warnings += settled.warnings
+    extra: dict[str, Any] = {"thinking": settled.thinking} if settled.thinking else {}
+    if settled.effort:
+        extra["output_config"] = {"effort": settled.effort}
+    request, limit = settled.request, settled.request.settings.get("max_tokens")
+    if settled.budget and limit is None:
+        request = replace(request, settings={**request.settings, "max_tokens": settled.budget + ROOM_FOR_WORDS})
+    return request, extra
+
+
+def _other_model(request: Request, effort: Any, warnings: list[str]) -> tuple[Request, dict[str, Any]]:
+    """Effort in the names of the other makers that have it."""
+    settings = {name: value for name, value in request.settings.items() if name != "reasoning_effort"}
+    request, model = replace(request, settings=settings), request.model.lower()
+    if not isinstance(effort, str):
+        return request, {}
+    level = nearest(effort, UP_TO_HIGH)
+    if "nova-2" in model:
+        if effort == "none":
+            return request, {}
+        return request, {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": level}}
+    if "gpt-oss" in model:
+        return request, {"reasoning_effort": level}
+    if effort != "none":
+        warnings.append("reasoning_effort: Bedrock has no such setting for this model; it was not sent")
+    return request, {}
 
 
 def _results_as_text(turns: list[tuple[str, list[Part]]]) -> Iterator[tuple[str, list[Part]]]:
@@ -143,8 +180,18 @@ def _results_as_text(turns: list[tuple[str, list[Part]]]) -> Iterator[tuple[str,
         yield "user", list(media)
 
 
-def _turn(role: str, parts: list[Part]) -> dict[str, Any]:
-    content = [_block(part, role) for part in parts if not (isinstance(part, Text) and not part.text)]
+def _cache_point(part: Any, *, caches: bool) -> list[dict[str, Any]]:
+    """Converse marks the end of what is to be cached; Anthropic and LiteLLM mark the last part of it."""
+    mark = getattr(part, "cache_control", None)
+    if not caches or not mark:
+        return []
+    ttl = obj(mark).get("ttl")
+    return [{"cachePoint": {"type": "default"} | ({"ttl": ttl} if ttl in ("5m", "1h") else {})}]
+
+
+def _turn(role: str, parts: list[Part], *, caches: bool) -> dict[str, Any]:
+    spoken = [part for part in parts if not is_blank(part)]
+    content = [block for part in spoken for block in (_block(part, role), *_cache_point(part, caches=caches))]
     if any("document" in block for block in content) and not any("text" in block for block in content):
         content.append({"text": "The document is attached."})  # the API refuses a document without words
     return {"role": role, "content": content}
@@ -158,7 +205,7 @@ def _block(part: Part, role: str) -> dict[str, Any]:
             raise refuse(part.position, "Bedrock takes pictures in user messages only", "Move it to a user message")
         return _media(part)
     if isinstance(part, ToolCall):
-        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": parsed_arguments(part)}}
+        return {"toolUse": {"toolUseId": plain_id(part.id), "name": part.name, "input": parsed_arguments(part)}}
     if isinstance(part, Thought):
         if part.sealed:
             return {"reasoningContent": {"redactedContent": part.sealed}}
@@ -166,7 +213,7 @@ def _block(part: Part, role: str) -> dict[str, Any]:
         return {"reasoningContent": {"reasoningText": thought}}
     content = [{"text": inner.text} if isinstance(inner, Text) else _media(inner) for inner in part.parts]
     result = {
-        "toolUseId": part.id,
+        "toolUseId": plain_id(part.id),
         "content": content or [{"text": ""}],
         "status": "error" if part.is_error else "success",
     }
@@ -187,6 +234,7 @@ def _media(media: Media) -> dict[str, Any]:
     block: dict[str, Any] = {"format": known[media_type], "source": _source(media)}
     if media.kind == "document":
         block["name"] = _document_name(media)
+        block |= {name: value for name, value in media.beside.items() if name in DOCUMENT_MEMBERS}
     return {media.kind: block}
 
 
@@ -203,9 +251,11 @@ def _tell_documents_apart(messages: list[dict[str, Any]]) -> None:
 
 
 def _document_name(media: Media) -> str:
-    """Letters, digits, spaces, hyphens and brackets only (the API's rule)."""
-    stem = media.name.rpartition(".")[0] or media.name or "document"
-    return "".join(c if c.isalnum() or c in " -()[]" else "-" for c in stem)[:200]
+    """ASCII letters, digits, single spaces, hyphens and brackets only (the API's rule)."""
+    stem = unicodedata.normalize("NFKD", media.name.rpartition(".")[0] or media.name)
+    plain = "".join(c for c in stem if not unicodedata.combining(c))
+    plain = " ".join(NOT_IN_NAMES.sub("-", " ".join(plain.split())).split())[:200].strip()
+    return plain if any(c.isalnum() for c in plain) else "document"
 
 
 def _source(media: Media) -> dict[str, Any]:
@@ -216,13 +266,16 @@ def _source(media: Media) -> dict[str, Any]:
     raise refuse(media.position, "Bedrock opens no such link and knows no file ids", "Send the bytes or an s3:// link")
 
 
-def _tool_config(request: Request) -> dict[str, Any]:
-    if not request.tools:
+def _tool_config(request: Request, warnings: list[str], *, caches: bool) -> dict[str, Any]:
+    """The API wants the tools once the conversation holds calls; those that are not described are made of their names."""
+    history = has_tool_history(request)
+    tools = request.tools or (_tools_of_history(request, warnings) if history else ())
+    if not tools or (request.tool_choice == "none" and not history):
         return {}
-    history = any(isinstance(part, ToolCall | ToolResult) for message in request.messages for part in message.parts)
-    if request.tool_choice == "none" and not history:
-        return {}
-    config: dict[str, Any] = {"tools": [{"toolSpec": _tool(tool)} for tool in request.tools]}
+    blocks = [
+        block for tool in tools for block in ({"toolSpec": _tool(tool, warnings)}, *_cache_point(tool, caches=caches))
+    ]
+    config: dict[str, Any] = {"tools": blocks}
     if request.tool_choice.startswith("="):
         config["toolChoice"] = {"tool": {"name": request.tool_choice[1:]}}
     elif request.tool_choice == "required":
@@ -236,116 +289,23 @@ def _tool_config(request: Request) -> dict[str, Any]:
     return config
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
-    written: dict[str, Any] = {
-        "name": tool.name,
-        "inputSchema": {"json": tool.schema or {"type": "object", "properties": {}}},
-    }
-    if tool.description:
+def _tools_of_history(request: Request, warnings: list[str]) -> tuple[Tool, ...]:
+    parts = [part for message in request.messages for part in message.parts]
+    names = dict.fromkeys(part.name for part in parts if isinstance(part, ToolCall | ToolResult) and part.name)
+    warnings.append(
+        "tools: the conversation holds tool calls, and Bedrock wants the tools described; "
+        f"{', '.join(names) or 'tool'} was sent without a description"
+    )
+    return tuple(Tool(name) for name in names or ("tool",))
+
+
+def _tool(tool: Tool, warnings: list[str]) -> dict[str, Any]:
+    schema = typed(tool.schema)
+    if tool.strict:
+        adapted = for_anthropic(schema)
+        warnings += adapted.warning(f"tools.{tool.name}", "Bedrock")
+        schema = adapted.schema
+    written: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": schema}}
+    if tool.description.strip():
         written["description"] = tool.description
     return written | ({"strict": True} if tool.strict else {})
-
-
-def _format(request: Request) -> dict[str, Any]:
-    if request.format is None or request.format.schema is None:
-        raise BadRequest(
-            "response_format: Bedrock has no json_object mode. Send json_schema with a schema instead.",
-            code="unsupported_response_format",
-            param="response_format",
-        )
-    schema = {"schema": json.dumps(request.format.schema), "name": request.format.name}
-    return {"type": "json_schema", "structure": {"jsonSchema": schema}}
-
-
-class Reader(AnswerReader):
-    """An answer, whole or event by event; an event is `{<event type>: payload}`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slots: dict[int, int] = {}
-        self.silent: set[int] = set()
-        self.image_format = "png"
-
-    def whole(self, doc: Any) -> Iterator[Event]:
-        doc = obj(doc)
-        yield Start()
-        for at, block in enumerate(items(obj(obj(doc.get("output")).get("message")).get("content"))):
-            yield from self._block(at, obj(block))
-        yield from self._finish(doc.get("stopReason"))
-        yield UsageDelta(read_usage(obj(doc.get("usage"))))
-
-    def event(self, doc: Any) -> Iterator[Event]:
-        kind, payload = next(iter(obj(doc).items()), ("", {}))
-        payload = obj(payload)
-        at = number(payload.get("contentBlockIndex")) or 0
-        if kind == "messageStart":
-            yield Start()
-        elif kind == "contentBlockStart":
-            start = obj(payload.get("start"))
-            self.image_format = words(obj(start.get("image")).get("format")) or self.image_format
-            yield from self._call_start(at, obj(start.get("toolUse")))
-        elif kind == "contentBlockDelta":
-            yield from self._delta(at, obj(payload.get("delta")))
-        elif kind == "contentBlockStop" and at in self.silent:
-            self.silent.remove(at)
-            yield CallDelta(self.slots[at], arguments="{}")  # nothing came, and callers parse it
-        elif kind == "messageStop":
-            yield from self._finish(payload.get("stopReason"))
-        elif kind == "metadata":
-            self.finished = True
-            yield UsageDelta(read_usage(obj(payload.get("usage"))))
-        elif kind.lower().endswith(("exception", "error")):
-            self.finished = True
-            message = words(payload.get("message")) or words(payload.get("Message"))
-            yield Failure(message or kind, kind[:1].upper() + kind[1:])
-
-    def _block(self, at: int, block: dict[str, Any]) -> Iterator[Event]:
-        """One block of a whole answer."""
-        thought = obj(block.get("reasoningContent"))
-        if thought:
-            text = obj(thought.get("reasoningText"))
-            sealed = words(thought.get("redactedContent"))
-            yield ThoughtDelta(words(text.get("text")), words(text.get("signature")), sealed)
-        if words(block.get("text")):
-            yield TextDelta(block["text"])
-        if obj(block.get("image")):
-            image = block["image"]
-            yield ImageDelta(
-                f"image/{words(image.get('format')) or 'png'}", words(obj(image.get("source")).get("bytes"))
-            )
-        call = obj(block.get("toolUse"))
-        if call:
-            yield from self._call_start(at, call)
-            yield CallDelta(self.slots[at], arguments=json.dumps(obj(call.get("input")), ensure_ascii=False))
-
-    def _call_start(self, at: int, call: dict[str, Any]) -> Iterator[Event]:
-        if call:
-            slot = self.slots.setdefault(at, len(self.slots))
-            self.silent.add(at)
-            yield CallDelta(slot, words(call.get("toolUseId")), words(call.get("name")))
-
-    def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
-        thought, image = obj(delta.get("reasoningContent")), obj(obj(delta.get("image")).get("source"))
-        if words(delta.get("text")):
-            yield TextDelta(delta["text"])
-        if thought:
-            sealed = words(thought.get("redactedContent"))
-            yield ThoughtDelta(words(thought.get("text")), words(thought.get("signature")), sealed)
-        if words(image.get("bytes")):
-            yield ImageDelta(f"image/{self.image_format}", image["bytes"])
-        if obj(delta.get("toolUse")) and at in self.slots:
-            arguments = words(delta["toolUse"].get("input"))
-            self.silent -= {at} if arguments else set()
-            yield CallDelta(self.slots[at], arguments=arguments)
-
-    def _finish(self, reason: Any) -> Iterator[Event]:
-        if words(reason):
-            yield Finish(FINISHES.get(reason, "stop"), reason)
-
-
-def read_usage(usage: dict[str, Any]) -> Usage:
-    """Converse's `inputTokens` leave out the cache, as Anthropic's do."""
-    fresh, out = number(usage.get("inputTokens")), number(usage.get("outputTokens"))
-    read, written = number(usage.get("cacheReadInputTokens")), number(usage.get("cacheWriteInputTokens"))
-    prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written)

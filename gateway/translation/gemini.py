@@ -11,10 +11,33 @@ from typing import Any
 
 from gateway.content.json_text import obj, parsed_words
 from gateway.errors import BadRequest
-from gateway.translation.chat_request import parsed_arguments
+from gateway.translation.gemini_answer import is_made
 from gateway.translation.media import type_by_ending
-from gateway.translation.neutral import Media, Part, Request, Text, Tool, ToolCall, ToolResult, Written, refuse
-from gateway.translation.turns import merged, put, split_system, take_settings, warn_of_caching, warn_of_parallel_tools
+from gateway.translation.neutral import (
+    Media,
+    Part,
+    Request,
+    Text,
+    Thought,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Written,
+    refuse,
+)
+from gateway.translation.rules.models import GEMINI_BUDGETS, gemini, nearest
+from gateway.translation.rules.schemas import for_gemini
+from gateway.translation.turns import (
+    is_blank,
+    merged,
+    parsed_arguments,
+    put,
+    split_system,
+    take_settings,
+    warn_of_caching,
+    warn_of_members,
+    warn_of_parallel_tools,
+)
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 CONFIG = "generationConfig"
@@ -64,8 +87,9 @@ NO_PLACE = frozenset(
 # OpenAI's `detail` in Gemini's words.
 RESOLUTIONS = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "original": "ULTRA_HIGH"}
 RANKS = ("low", "medium", "high", "original")
-# The budgets that Google's own OpenAI endpoint uses for models before Gemini 3 (ai.google.dev, OpenAI compatibility).
-THINKING_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+# Google's documented stand-in for a signature that nobody has any more (ai.google.dev, thought signatures, FAQ).
+STAND_IN = "skip_thought_signature_validator"
+FILM, RESOLUTION = "videoMetadata", "mediaResolution"
 # Of these Google knows the type itself.
 OWN_LINK = re.compile(r"https://(?:generativelanguage\.googleapis\.com|(?:www\.)?youtube\.com|youtu\.be)/")
 VERSION = re.compile(r"gemini-(\d+)")
@@ -80,11 +104,15 @@ def write(request: Request) -> Written:
     system, messages = split_system(request)
     newest = _version(request.model) >= 3
     turns = [
-        (role, [block for part in parts for block in _blocks(part, newest=newest)]) for role, parts in merged(messages)
+        (role, [block for part in parts if not is_blank(part) for block in _blocks(part, newest=newest)])
+        for role, parts in merged(messages)
     ]
     body: dict[str, Any] = {
         "contents": [{"role": "model" if role == "assistant" else "user", "parts": parts} for role, parts in turns]
     }
+    written = Written(body)
+    if newest:
+        _stand_in(body["contents"], written, draws="image" in request.model)
     if system:
         body["systemInstruction"] = {"parts": [{"text": part.text} for part in system]}
     if request.tools:
@@ -94,13 +122,15 @@ def write(request: Request) -> Written:
     if request.format:
         put(body, f"{CONFIG}.responseMimeType", "application/json")
         if request.format.schema is not None:
-            put(body, f"{CONFIG}.responseJsonSchema", request.format.schema)
-    written = Written(body)
+            adapted = for_gemini(request.format.schema)
+            written.warnings += adapted.warning("response_format", "Gemini")
+            put(body, f"{CONFIG}.responseJsonSchema", adapted.schema)
     mapped = frozenset({"modalities", "reasoning_effort"})
     take_settings(written, request, provider="Gemini", names=SETTINGS, no_place=NO_PLACE, features=mapped)
     _tidy(written, request, newest=newest)
     warn_of_parallel_tools(written, request, "Gemini")
     warn_of_caching(written, request, "Gemini")
+    warn_of_members(written, request, "Gemini", (FILM, RESOLUTION))
     if any(tool.strict for tool in request.tools):
         written.warnings.append("tools: Gemini cannot be held to a strict schema of arguments; strict was not sent")
     return written
@@ -119,10 +149,10 @@ def _tidy(written: Written, request: Request, *, newest: bool) -> None:
         put(body, f"{CONFIG}.responseModalities", [str(one).upper() for one in modalities])
     effort = settings.get("reasoning_effort")
     if isinstance(effort, str):
-        thinking = {"thinkingLevel": effort.upper()} if newest else {"thinkingBudget": THINKING_BUDGETS.get(effort, -1)}
-        if effort == "none":
-            thinking = {"thinkingLevel": "MINIMAL"} if newest else {"thinkingBudget": 0}
-        put(body, f"{CONFIG}.thinkingConfig", thinking)
+        thinking = _thinking(request.model, effort, written)
+        if thinking:
+            put(body, f"{CONFIG}.thinkingConfig", thinking)
+    _check_count(request)
     image = obj(body.get(CONFIG)).get("imageConfig")
     if isinstance(image, dict):
         body[CONFIG]["imageConfig"] = {_camel(name): value for name, value in image.items()}
@@ -134,6 +164,74 @@ def _tidy(written: Written, request: Request, *, newest: bool) -> None:
         )
         if len(details) > 1:
             written.warnings.append(f"detail: this model takes one resolution for all pictures; {best} was sent")
+    _warn_of_detail(written, request)
+
+
+def _thinking(model: str, effort: str, written: Written) -> dict[str, Any]:
+    """The level or the budget that comes nearest to an effort, as this model takes it."""
+    rules, asked = gemini(model), f"reasoning_effort: {effort}"
+    if rules.is_newer:
+        written.warnings.append(
+            f"model: {model} is newer than what Loupe knows; the levels of its forerunners were used"
+        )
+    if rules.levels:
+        level = nearest(effort, rules.levels)
+        if level != effort:
+            written.warnings.append(f"{asked}: this model knows {', '.join(rules.levels)}; {level} was sent")
+        return {"thinkingLevel": level.upper()}
+    if rules.budget is None:
+        if effort != "none":
+            written.warnings.append(f"{asked}: this model does not think; it was not sent")
+        return {}
+    if effort == "none" and rules.can_be_off:
+        return {"thinkingBudget": 0}
+    least, most = rules.budget
+    if effort == "none":
+        written.warnings.append(
+            f"{asked}: this model cannot be kept from thinking; its least, {least} tokens, was sent"
+        )
+    return {"thinkingBudget": min(most, max(least, GEMINI_BUDGETS.get(effort, 0)))}
+
+
+def _check_count(request: Request) -> None:
+    count = request.settings.get("n")
+    if isinstance(count, int) and count > 1 and not gemini(request.model).candidates:
+        raise BadRequest(
+            f"n: {request.model} gives one answer a request; ask again for another.", code="unsupported_n", param="n"
+        )
+
+
+def _stand_in(contents: list[dict[str, Any]], written: Written, *, draws: bool) -> None:
+    """Gemini 3 refuses a call of its own without its signature; of parallel calls the first has one. Its image models refuse
+    a picture of their own, and the first part of a turn, without theirs.
+    """
+    bare = 0
+    for turn in contents:
+        if turn["role"] != "model":
+            continue
+        spoken = [part for part in turn["parts"] if not part.get("thought")]
+        wanted = [part for part in spoken if "functionCall" in part][:1]
+        if draws:
+            wanted += [part for at, part in enumerate(spoken) if at == 0 or "inlineData" in part]
+        for part in wanted:
+            if "thoughtSignature" not in part:
+                part["thoughtSignature"] = STAND_IN
+                bare += 1
+    if bare:
+        written.warnings.append(
+            f"signatures: {bare} of the model's own parts came back without theirs; Google's stand-in was sent. "
+            "Send back extra_content as it was given"
+        )
+
+
+def _warn_of_detail(written: Written, request: Request) -> None:
+    """Of a film's, and of a picture's in a tool's result, which has no place for it."""
+    results = [part for message in request.messages for part in message.parts if isinstance(part, ToolResult)]
+    inner = [one for result in results for one in result.parts if isinstance(one, Media)]
+    films = [media for media in request.media() if media.kind != "image"]
+    for media in (*inner, *films):
+        if media.detail not in ("", "auto"):
+            written.warnings.append(f"{media.position}.detail: Gemini has no place for it; it was not sent")
 
 
 def _camel(name: str) -> str:
@@ -143,17 +241,26 @@ def _camel(name: str) -> str:
 
 def _blocks(part: Part, *, newest: bool) -> Iterator[dict[str, Any]]:
     if isinstance(part, Text):
-        if part.text:
-            yield {"text": part.text}
+        if part.text or part.signature:
+            yield {"text": part.text} | _signed(part)
     elif isinstance(part, Media):
-        yield _media(part, newest=newest)
+        yield _media(part, newest=newest) | _signed(part)
     elif isinstance(part, ToolCall):
-        call = {"functionCall": {"name": part.name, "args": parsed_arguments(part)}}
-        yield call | ({"thoughtSignature": part.signature} if part.signature else {})
+        call: dict[str, Any] = {"name": part.name, "args": parsed_arguments(part)}
+        yield {"functionCall": call | _id_of(part, newest=newest)} | _signed(part)
     elif isinstance(part, ToolResult):
         yield from _result(part, newest=newest)
     elif part.text:
-        yield {"text": part.text, "thought": True} | ({"thoughtSignature": part.signature} if part.signature else {})
+        yield {"text": part.text, "thought": True} | _signed(part)
+
+
+def _id_of(part: ToolCall | ToolResult, *, newest: bool) -> dict[str, Any]:
+    """Gemini 3 gives its calls ids, and wants them back; older ones know none."""
+    return {"id": part.id} if newest and part.id and not is_made(part.id) else {}
+
+
+def _signed(part: Text | Media | ToolCall | Thought) -> dict[str, Any]:
+    return {"thoughtSignature": part.signature} if part.signature else {}
 
 
 def _result(result: ToolResult, *, newest: bool) -> Iterator[dict[str, Any]]:
@@ -161,6 +268,7 @@ def _result(result: ToolResult, *, newest: bool) -> Iterator[dict[str, Any]]:
     text = "".join(part.text for part in result.parts if isinstance(part, Text))
     media = [_media(part, newest=False) for part in result.parts if isinstance(part, Media)]
     response: dict[str, Any] = {"name": result.name or result.id, "response": _response(text)}
+    response |= _id_of(result, newest=newest)
     if newest and media:
         response["parts"] = media
     yield {"functionResponse": response}
@@ -189,8 +297,8 @@ def _media(media: Media, *, newest: bool) -> dict[str, Any]:
     else:
         part = {"fileData": _file(media)}
     if newest and media.kind == "image" and media.detail in RESOLUTIONS:
-        part["mediaResolution"] = {"level": f"MEDIA_RESOLUTION_{RESOLUTIONS[media.detail]}"}
-    return part
+        part[RESOLUTION] = {"level": f"MEDIA_RESOLUTION_{RESOLUTIONS[media.detail]}"}
+    return part | {name: value for name, value in media.beside.items() if name in (FILM, RESOLUTION)}
 
 
 def _file(media: Media) -> dict[str, Any]:

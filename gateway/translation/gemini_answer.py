@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from gateway.translation.neutral import (
     UsageDelta,
 )
 
+MADE_ID = re.compile(r"call_\d+_\d+_")
 FINISHES: dict[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -96,21 +98,30 @@ class Reader(AnswerReader):
         inline, call = obj(part.get("inlineData")), obj(part.get("functionCall"))
         text = words(part.get("text"))
         if part.get("thought") is True:
-            if text:
-                yield ThoughtDelta(text, choice=choice)  # a thought's pictures are drafts, and no answer
-        elif text:
-            yield TextDelta(text, choice)
+            if text or signature:
+                yield ThoughtDelta(text, signature, choice=choice)  # a thought's pictures are drafts, and no answer
         elif inline:
-            yield ImageDelta(words(inline.get("mimeType")), words(inline.get("data")), choice)
+            yield ImageDelta(words(inline.get("mimeType")), words(inline.get("data")), choice, signature)
         elif call:
             slot = self.slots.get(choice, 0)
             self.slots[choice] = slot + 1
             arguments = json.dumps(obj(call.get("args")), ensure_ascii=False)
-            # Of our own making, and never twice in a conversation: Anthropic refuses that.
-            id = words(call.get("id")) or f"call_{choice}_{slot}_{self.id or words(call.get('name'))}"[:40]
+            id = words(call.get("id")) or made_id(choice, slot, self.id or words(call.get("name")))
             yield CallDelta(slot, id, words(call.get("name")), arguments, signature, choice)
+        elif text or (signature and "text" in part):
+            yield TextDelta(text, choice, signature)
         elif part.get("executableCode") or part.get("codeExecutionResult"):
             yield ThoughtDelta(_code(part), choice=choice)  # Google ran it on the way to the answer
+
+
+def made_id(choice: int, slot: int, answer: str) -> str:
+    """An id for a call that came without one, never twice in a conversation: Anthropic refuses that."""
+    return f"call_{choice}_{slot}_{answer}"[:40]
+
+
+def is_made(id: str) -> bool:
+    """Whether Gemini never gave that id, and so must not see it."""
+    return MADE_ID.match(id) is not None
 
 
 def _code(part: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -23,6 +24,37 @@ DATA_URL = re.compile(r"data:([^,]{0,500}),", re.IGNORECASE)
 LINK = re.compile(r"(?:https?|gs|s3)://", re.IGNORECASE)
 BARE_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{16,}(?:={1,2}\s*)?")
 SPACES = re.compile(r"\s+")
+# The members that are read below, of a part and of the object in it that holds the file.
+MEMBERS = frozenset(
+    [
+        "type", "text", "image_url", "image", "detail", "mime_type", "mimeType", "media_type", "file_id", "data", "input_audio",
+        "video_url", "file", "filename", "file_name", "file_data", "file_url", "source", "title", "inlineData", "inline_data",
+        "fileData", "thoughtSignature", "extra_content", "cache_control", "thought",
+    ]
+)  # fmt: skip
+INNER_MEMBERS = frozenset(
+    [
+        "type", "url", "detail", "mime_type", "mimeType", "media_type", "format", "data", "file_id", "filename", "file_name",
+        "file_data", "file_url", "fileUri", "file_uri", "displayName", "display_name",
+    ]
+)  # fmt: skip
+HOLDERS = (
+    "image_url",
+    "video_url",
+    "file",
+    "source",
+    "inlineData",
+    "inline_data",
+    "fileData",
+    "file_data",
+    "input_audio",
+)
+RENAMED = {"video_metadata": "videoMetadata", "media_resolution": "mediaResolution"}
+FILM = {
+    "fps": "fps", "start_offset": "startOffset", "startOffset": "startOffset", "end_offset": "endOffset",
+    "endOffset": "endOffset",
+}  # fmt: skip
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 TYPES_BY_ENDING = {
     "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
     "heic": "image/heic", "heif": "image/heif", "pdf": "application/pdf", "mp3": "audio/mpeg", "wav": "audio/wav",
@@ -37,7 +69,33 @@ def read_media(part: dict[str, Any], position: str) -> Media | None:
         BadRequest: it is one, and cannot be read; names the position.
     """
     found = _openai(part, position) or _anthropic(part, position) or _gemini(part, position)
-    return replace(found, cache_control=part["cache_control"]) if found and part.get("cache_control") else found
+    if found is None:
+        return None
+    signature = signature_of(part)
+    return replace(found, cache_control=part.get("cache_control"), signature=signature, beside=_beside(part))
+
+
+def signature_of(part: dict[str, Any]) -> str:
+    """What Gemini wants back with a text or a picture of its own: in its own member, or in the one that Loupe hands out."""
+    google = obj(obj(part.get("extra_content")).get("google"))
+    return words(part.get("thoughtSignature")) or words(google.get("thought_signature"))
+
+
+def members_beside(part: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """What stands in a part beside the members that are known, and is not empty."""
+    return {RENAMED.get(name, name): value for name, value in part.items() if name not in known and value not in EMPTY}
+
+
+def _beside(part: dict[str, Any]) -> dict[str, Any]:
+    """Of the part, and of the object in it that holds the file; what is said of a film is gathered in one member."""
+    found = members_beside(part, MEMBERS)
+    for holder in HOLDERS:
+        inner = members_beside(obj(part.get(holder)), INNER_MEMBERS)
+        film = {FILM[name]: inner.pop(name) for name in list(inner) if name in FILM}
+        if film:
+            found["videoMetadata"] = {**film, **obj(found.get("videoMetadata"))}
+        found |= inner
+    return found
 
 
 def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
@@ -60,7 +118,9 @@ def from_text(text: str, position: str, *, kind: MediaKind = "image", declared: 
 
 
 def from_base64(text: str, position: str, *, kind: MediaKind = "image", declared: str = "", detail: str = "") -> Media:
-    """Base64 in any alphabet, padded or not, with or without line breaks."""
+    """Base64 in any alphabet, padded or not, with or without line breaks; a data URL, where base64 alone was asked for, too."""
+    if DATA_URL.match(text):
+        return from_text(text, position, kind=kind, declared=declared, detail=detail)
     text, declared = _standard(text), _plain_type(declared)
     if not text:
         raise refuse(position, "the part holds no data", "Encode the file's bytes again", code="empty_image")
@@ -112,7 +172,9 @@ def sniffed_type(text: str, position: str) -> str:
 
 
 def _openai(part: dict[str, Any], position: str) -> Media | None:
-    image = part.get("image_url", part.get("image") if part.get("type") == "image" else None)
+    image = part.get("image_url")
+    if image is None and part.get("type") == "image":
+        image = part.get("image")
     declared = words(part.get("mime_type")) or words(part.get("mimeType")) or words(part.get("media_type"))
     if isinstance(image, str):
         return from_text(image, position, declared=declared, detail=words(part.get("detail")))
@@ -123,13 +185,14 @@ def _openai(part: dict[str, Any], position: str) -> Media | None:
         return Media("image", position, file_id=words(part["file_id"]), detail=words(part.get("detail")))
     if part.get("type") == "image" and isinstance(part.get("data"), str):
         return from_base64(part["data"], position, declared=declared)
-    if part.get("type") == "input_audio" or "input_audio" in part:
+    if part.get("type") == "input_audio" or part.get("input_audio") is not None:
         audio = obj(part.get("input_audio"))
         kind = {"mp3": "audio/mpeg", "wav": "audio/wav"}.get(words(audio.get("format")), "")
         return from_base64(words(audio.get("data")), position, kind="audio", declared=kind)
-    if "video_url" in part:
-        video = part["video_url"]
-        return from_text(words(video) or words(obj(video).get("url")), position, kind="video", declared=declared)
+    video = part.get("video_url")
+    if video is not None:
+        url, detail = words(video) or words(obj(video).get("url")), words(obj(video).get("detail"))
+        return from_text(url, position, kind="video", declared=declared, detail=detail)
     return _openai_file(part, position)
 
 
@@ -162,11 +225,11 @@ def _anthropic(part: dict[str, Any], position: str) -> Media | None:
 
 
 def _gemini(part: dict[str, Any], position: str) -> Media | None:
-    inline = part.get("inlineData", part.get("inline_data"))
+    inline = part.get("inlineData") or part.get("inline_data")
     if isinstance(inline, dict):
         declared = words(inline.get("mimeType")) or words(inline.get("mime_type"))
         return from_base64(words(inline.get("data")), position, kind=_kind(declared, "image"), declared=declared)
-    file = part.get("fileData", part.get("file_data"))
+    file = part.get("fileData") or part.get("file_data")
     if isinstance(file, dict):
         declared = words(file.get("mimeType")) or words(file.get("mime_type"))
         uri = words(file.get("fileUri")) or words(file.get("file_uri"))

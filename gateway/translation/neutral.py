@@ -6,7 +6,7 @@ of small events; whoever writes it out decides whether they become one document 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,10 +18,17 @@ Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
+Members = Mapping[str, Any]
+"""What stood in a part beside what its neutral form has a place for: a writer takes what its format knows, and tells of the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     text: str
     cache_control: Any = None
+    signature: str = ""
+    beside: Members = field(default_factory=dict)
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Media:
     name: str = ""
     declared: str = ""
     cache_control: Any = None
+    signature: str = ""
+    beside: Members = field(default_factory=dict)
 
     @property
     def data_url(self) -> str:
@@ -56,6 +65,8 @@ class ToolCall:
     arguments: str
     signature: str = ""
     position: str = ""
+    cache_control: Any = None
+    beside: Members = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class ToolResult:
     name: str
     parts: tuple[Text | Media, ...]
     is_error: bool = False
+    cache_control: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,7 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     position: str
+    beside: Members = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,8 @@ class Schema:
 class Request:
     """`tool_choice` is auto, none, required or `=name`. `settings` hold the rest under OpenAI chat's names.
 
-    `warnings` tell what the caller said that has no neutral form, and so goes to no provider.
+    `warnings` tell what the caller said that has no neutral form, and so goes to no provider. `reasoning_as` is how a chat
+    provider takes its reasoning back: as a member `reasoning_content`, as a part `thinking`, or not at all.
     """
 
     model: str
@@ -120,6 +134,7 @@ class Request:
     include_usage: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    reasoning_as: str = ""
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """The position of each message or result with each of its texts."""
@@ -153,8 +168,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """`signature`, which may come without a text, belongs to the text before it."""
+
     text: str
     choice: int = 0
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,7 @@ class ImageDelta:
     media_type: str
     base64: str = field(repr=False)
     choice: int = 0
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.content.openai_fields import Usage
+from gateway.translation.chat_answer import handed_out
 from gateway.translation.neutral import (
     CallDelta,
     Event,
@@ -19,6 +20,8 @@ from gateway.translation.neutral import (
     ThoughtDelta,
     UsageDelta,
 )
+
+SEALED = "sealed:"
 
 
 @dataclass(slots=True)
@@ -90,9 +93,9 @@ class Writer:
         elif isinstance(event, Failure):
             self.failure = event
         elif isinstance(event, TextDelta) and event.choice == 0:
-            yield from self._text(event.text)
-        elif isinstance(event, ThoughtDelta) and event.text:
-            yield from self._thought(event.text)
+            yield from self._text(event)
+        elif isinstance(event, ThoughtDelta):
+            yield from self._thought(event)
         elif isinstance(event, CallDelta):
             yield from self._call(event)
         elif isinstance(event, ImageDelta):
@@ -119,7 +122,10 @@ class Writer:
     def _name(self, prefix: str) -> str:
         return f"{prefix}_{self.id[5:]}_{len(self.items)}"
 
-    def _text(self, text: str) -> Iterator[dict[str, Any]]:
+    def _text(self, event: TextDelta) -> Iterator[dict[str, Any]]:
+        text = event.text
+        if not text and self.open is None:
+            return
         if self.open is None or self.open.document["type"] != "message":
             yield from self._close()
             part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
@@ -133,10 +139,29 @@ class Writer:
             self.open, frame = self._add(message)
             yield frame
             yield self._frame("response.content_part.added", **self._at(self.open), content_index=0, part=dict(part))
-        self.open.text.append(text)
-        yield self._frame("response.output_text.delta", **self._at(self.open), content_index=0, delta=text, logprobs=[])
+        self.open.document |= handed_out(event.signature)
+        if text:
+            self.open.text.append(text)
+            yield self._frame(
+                "response.output_text.delta", **self._at(self.open), content_index=0, delta=text, logprobs=[]
+            )
 
-    def _thought(self, text: str) -> Iterator[dict[str, Any]]:
+    def _thought(self, event: ThoughtDelta) -> Iterator[dict[str, Any]]:
+        """What must go back to the model's vendor goes where OpenAI's own encrypted reasoning does, so that clients keep it."""
+        text = event.text
+        if event.sealed:
+            yield from self._close()
+            sealed = {
+                "id": self._name("rs"),
+                "type": "reasoning",
+                "summary": [],
+                "encrypted_content": SEALED + event.sealed,
+            }
+            item, frame = self._add(sealed)
+            yield frame
+            yield self._frame("response.output_item.done", output_index=item.index, item=sealed)
+        if not text and not event.signature:
+            return
         if self.open is None or self.open.document["type"] != "reasoning":
             yield from self._close()
             part = {"type": "summary_text", "text": ""}
@@ -145,8 +170,13 @@ class Writer:
             yield self._frame(
                 "response.reasoning_summary_part.added", **self._at(self.open), summary_index=0, part=dict(part)
             )
-        self.open.text.append(text)
-        yield self._frame("response.reasoning_summary_text.delta", **self._at(self.open), summary_index=0, delta=text)
+        if event.signature:
+            self.open.document["encrypted_content"] = event.signature
+        if text:
+            self.open.text.append(text)
+            yield self._frame(
+                "response.reasoning_summary_text.delta", **self._at(self.open), summary_index=0, delta=text
+            )
 
     def _call(self, event: CallDelta) -> Iterator[dict[str, Any]]:
         item = self.calls.get(event.slot)
@@ -156,8 +186,7 @@ class Writer:
                 "id": self._name("fc"), "type": "function_call", "status": "in_progress", "call_id": event.id,
                 "name": event.name, "arguments": "",
             }  # fmt: skip
-            if event.signature:
-                document["extra_content"] = {"google": {"thought_signature": event.signature}}
+            document |= handed_out(event.signature)
             item, frame = self._add(document)
             self.calls[event.slot] = item
             self.open_calls.append(item)
@@ -172,7 +201,7 @@ class Writer:
         document = {
             "id": self._name("ig"), "type": "image_generation_call", "status": "completed", "result": event.base64,
             "output_format": kind,
-        }  # fmt: skip
+        } | handed_out(event.signature)  # fmt: skip
         item, frame = self._add(document)
         yield frame
         yield self._frame("response.output_item.done", output_index=item.index, item=document)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from gateway.content.json_text import items, obj, words
 from gateway.errors import BadRequest
-from gateway.translation.chat_request import ROLES
-from gateway.translation.media import read_media
+from gateway.translation.chat_request import ROLES, arguments_of
+from gateway.translation.media import members_beside, read_media, signature_of
 from gateway.translation.neutral import (
     Media,
     Message,
@@ -22,6 +23,7 @@ from gateway.translation.neutral import (
     ToolResult,
     refuse,
 )
+from gateway.translation.responses_answer import SEALED
 
 FIELDS = frozenset(
     [
@@ -48,6 +50,14 @@ SERVER_STATE = {
     "conversation": "a stored conversation is known only to the provider that holds it",
     "prompt": "a stored prompt is known only to the provider that holds it",
 }
+
+MEMBERS = frozenset(
+    [
+        "type", "role", "content", "id", "status", "call_id", "name", "arguments", "output", "extra_content", "cache_control",
+        "phase",
+    ]
+)  # fmt: skip
+PART_MEMBERS = frozenset({"type", "text", "refusal", "annotations", "logprobs", "cache_control", "extra_content"})
 
 
 def read(doc: Any, model: str) -> Request:
@@ -120,23 +130,26 @@ def _item(item: dict[str, Any], position: str, names: dict[str, str]) -> Message
         role = ROLES.get(words(item.get("role")))
         if role is None:
             raise BadRequest(f"{position}.role is {item.get('role')!r}.", code="invalid_role", param=f"{position}.role")
-        return Message(role, tuple(_content(item.get("content"), f"{position}.content")), position)
+        parts = list(_content(item.get("content"), f"{position}.content"))
+        if signature_of(item) and parts and isinstance(parts[-1], Text):
+            parts[-1] = replace(parts[-1], signature=signature_of(item))
+        return Message(role, tuple(parts), position, members_beside(item, MEMBERS))
     if kind == "function_call":
         id, name = words(item.get("call_id")), words(item.get("name"))
         names[id] = name
-        signature = words(obj(obj(item.get("extra_content")).get("google")).get("thought_signature"))
-        call = ToolCall(id, name, words(item.get("arguments")) or "{}", signature, position)
-        return Message("assistant", (call,), position)
+        arguments = arguments_of(item.get("arguments"), f"{position}.arguments")
+        call = ToolCall(id, name, arguments, signature_of(item), position, item.get("cache_control"))
+        return Message("assistant", (call,), position, members_beside(item, MEMBERS))
     if kind == "function_call_output":
         id = words(item.get("call_id"))
-        parts = tuple(
+        inner = tuple(
             part for part in _content(item.get("output"), f"{position}.output") if isinstance(part, Text | Media)
         )
-        return Message("tool", (ToolResult(id, names.get(id, ""), parts),), position)
+        return Message("tool", (ToolResult(id, names.get(id, ""), inner),), position, members_beside(item, MEMBERS))
     if kind == "reasoning":
         return Message("assistant", tuple(_thoughts(item)), position)
     if kind == "image_generation_call" and isinstance(item.get("result"), str):
-        media = read_media({"type": "image", "data": item["result"]}, position)
+        media = read_media({"type": "image", "data": item["result"], "thoughtSignature": signature_of(item)}, position)
         return Message("assistant", (media,) if media else (), position)
     raise refuse(
         position, f"an item of type {kind!r} cannot be sent to this provider", "Leave it out", code="unsupported_item"
@@ -144,21 +157,27 @@ def _item(item: dict[str, Any], position: str, names: dict[str, str]) -> Message
 
 
 def _thoughts(item: dict[str, Any]) -> Iterator[Thought]:
-    for part in [*items(item.get("summary")), *items(item.get("content"))]:
-        if words(obj(part).get("text")):
-            yield Thought(obj(part)["text"])
+    """With what its vendor wants back, which stands where OpenAI's own servers put theirs (see `responses_answer`)."""
+    sealed = words(item.get("encrypted_content"))
+    texts = [words(obj(part).get("text")) for part in (*items(item.get("summary")), *items(item.get("content")))]
+    if sealed.startswith(SEALED):
+        yield Thought(sealed=sealed.removeprefix(SEALED))
+    elif sealed or any(texts):
+        yield Thought("".join(texts), sealed)
 
 
 def _content(content: Any, position: str) -> Iterator[Part]:
     if isinstance(content, str):
-        yield Text(content)
+        yield Text(content, position=position)
     for at, part in enumerate(items(content)):
         part = obj(part)
         media = read_media(part, f"{position}[{at}]")
         if media is not None:
             yield media
         elif isinstance(part.get("text"), str) or part.get("type") == "refusal":
-            yield Text(words(part.get("text")) or words(part.get("refusal")))
+            text = words(part.get("text")) or words(part.get("refusal"))
+            beside = members_beside(part, PART_MEMBERS)
+            yield Text(text, part.get("cache_control"), position=f"{position}[{at}]", beside=beside)
         else:
             raise refuse(
                 f"{position}[{at}]",

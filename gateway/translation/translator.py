@@ -14,7 +14,9 @@ from gateway.translation import (
     anthropic,
     chat_answer,
     chat_request,
+    chat_written,
     converse,
+    converse_answer,
     gemini,
     gemini_answer,
     images,
@@ -43,7 +45,7 @@ READ: dict[str, Callable[[Any, str], Request]] = {
 DRAWING = ("/images/generations", "/images/edits")
 DRAWING_WIRES = ("gemini", "imagen")
 WRITE: dict[str, Callable[[Request], Written]] = {
-    "chat": chat_request.write,
+    "chat": chat_written.write,
     "anthropic": anthropic.write,
     "gemini": gemini.write,
     "converse": converse.write,
@@ -55,7 +57,7 @@ READERS: dict[str, Callable[[], AnswerReader]] = {
     "chat": chat_answer.Reader,
     "anthropic": anthropic.Reader,
     "gemini": gemini_answer.Reader,
-    "converse": converse.Reader,
+    "converse": converse_answer.Reader,
     "imagen": images.ImagenReader,
 }
 
@@ -75,6 +77,7 @@ class Translator:
     Args:
         endpoint: the caller's, below /v1. `wire` is the provider's format, `id` and `created` are this call's.
         strict: the caller wants nothing but OpenAI's own fields, as far as that loses no picture.
+        heard: is told of every event of the answer.
     """
 
     endpoint: str
@@ -89,6 +92,7 @@ class Translator:
     chat: chat_answer.Writer = field(init=False)
     responses: responses_answer.Writer = field(init=False)
     failed: bool = False
+    heard: Callable[[Event], None] | None = None
 
     def __post_init__(self) -> None:
         self.reader = READERS[self.wire]()
@@ -130,6 +134,9 @@ class Translator:
         failure = next((event for event in events if isinstance(event, Failure)), None)
         if failure is not None:
             raise AnswerUnreadable(failure.message)
+        if self.heard is not None:
+            for event in events:
+                self.heard(event)
         if all(isinstance(event, Start | UsageDelta) for event in events):
             raise AnswerUnreadable(error_of(doc) or "the answer holds neither text nor anything else that is known")
         return events
@@ -152,6 +159,8 @@ class Translator:
         """Adds to `told`, so that what came before a damaged message is kept. Raises BadStream."""
         for doc in documents:
             for event in self.reader.event(doc):
+                if self.heard:
+                    self.heard(event)
                 told.append(self._told(event))
                 if self.failed:
                     return

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.content.json_text import parsed_words
 from gateway.errors import BadRequest
-from gateway.translation.neutral import Message, Part, Request, Text, Thought, Written, refuse
+from gateway.translation.neutral import (
+    Media,
+    Message,
+    Part,
+    Request,
+    Schema,
+    Text,
+    Thought,
+    ToolCall,
+    ToolResult,
+    Written,
+    refuse,
+)
+
+PLAIN_ID, NOT_PLAIN = re.compile(r"[a-zA-Z0-9_-]{1,64}"), re.compile(r"[^a-zA-Z0-9_-]")
 
 # Settings that only say what the answer looks like anyway.
 HARMLESS = {"n": 1, "logprobs": False, "modalities": ["text"], "store": False, "top_logprobs": 0}
@@ -28,6 +46,13 @@ FEATURES = {
 CONTENT = frozenset({"messages", "contents", "system", "systemInstruction", "system_instruction"})
 
 
+AS_JSON = "Answer with one JSON object and with nothing else: no words around it, no Markdown."
+# What says nothing that the answer could depend on.
+IDLE_MEMBERS = frozenset(
+    {"annotations", "logprobs", "status", "id", "index", "phase", "parsed", "provider_specific_fields"}
+)
+
+
 def split_system(request: Request) -> tuple[list[Text], list[Message]]:
     """The text of all system messages, and the other messages. A picture among the text is refused."""
     system: list[Text] = []
@@ -43,7 +68,7 @@ def split_system(request: Request) -> tuple[list[Text], list[Message]]:
                     "a system message can hold only text for this provider",
                     "Move the picture or file to a user message",
                 )
-            system += [part] if part.text else []
+            system += [part] if part.text.strip() else []
     return system, others
 
 
@@ -66,7 +91,7 @@ def merged(messages: list[Message]) -> list[tuple[str, list[Part]]]:
     """
     turns: list[tuple[str, list[Part]]] = []
     for message in messages:
-        if all(isinstance(part, Text) and not part.text for part in message.parts):
+        if all(is_blank(part) for part in message.parts):
             continue
         role = "assistant" if message.role == "assistant" else "user"
         if turns and turns[-1][0] == role:
@@ -74,6 +99,45 @@ def merged(messages: list[Message]) -> list[tuple[str, list[Part]]]:
         else:
             turns.append((role, list(message.parts)))
     return turns
+
+
+def is_blank(part: Part) -> bool:
+    """Text of nothing but white space, which providers refuse, beside a tool call too; with a signature it must go back."""
+    return isinstance(part, Text) and not part.text.strip() and not part.signature
+
+
+def has_tool_history(request: Request) -> bool:
+    return any(isinstance(part, ToolCall | ToolResult) for message in request.messages for part in message.parts)
+
+
+def plain_id(id: str) -> str:
+    """A tool call's id in the alphabet and length that Anthropic and Bedrock take; different ids stay different."""
+    if PLAIN_ID.fullmatch(id):
+        return id
+    return f"{NOT_PLAIN.sub('_', id)[:40]}_{hashlib.sha256(id.encode()).hexdigest()[:16]}"
+
+
+def asked_for_json(schema: Schema) -> str:
+    """The instruction for a model that has no mode for it."""
+    if schema.schema is None:
+        return AS_JSON
+    return f"{AS_JSON} It must match this JSON schema: {json.dumps(schema.schema, ensure_ascii=False)}"
+
+
+def warn_of_members(written: Written, request: Request, provider: str, takes: Collection[str] = ()) -> None:
+    """Of what stood beside a message's or a part's own members, and has no place in this format."""
+    for position, name in _members(request):
+        if name not in takes and name not in IDLE_MEMBERS:
+            written.warnings.append(f"{position}.{name}: {provider} has no place for it; it was not sent")
+
+
+def _members(request: Request) -> Iterator[tuple[str, str]]:
+    for message in request.messages:
+        yield from ((message.position, name) for name in message.beside)
+        for part in message.parts:
+            for one in (part, *part.parts) if isinstance(part, ToolResult) else (part,):
+                if isinstance(one, Text | Media | ToolCall):
+                    yield from ((one.position or message.position, name) for name in one.beside)
 
 
 def take_settings(
@@ -125,8 +189,9 @@ def warn_of_detail(written: Written, request: Request, provider: str) -> None:
 
 
 def warn_of_caching(written: Written, request: Request, provider: str) -> None:
-    results = (part for message in request.messages for part in message.parts)
-    marked = any(getattr(part, "cache_control", None) for part in (*results, *request.tools))
+    parts = [part for message in request.messages for part in message.parts]
+    inner = [one for part in parts if isinstance(part, ToolResult) for one in part.parts]
+    marked = any(getattr(part, "cache_control", None) for part in (*parts, *inner, *request.tools))
     if marked:
         written.warnings.append(f"cache_control: {provider} is told otherwise what to cache; it was not sent")
 
@@ -151,3 +216,19 @@ def _set(body: dict[str, Any], name: str, value: Any) -> None:
         body[name] |= value
     else:
         body[name] = value
+
+
+def parsed_arguments(call: ToolCall) -> dict[str, Any]:
+    """A tool call's arguments, for the formats that want them as an object."""
+    try:
+        found = parsed_words(call.arguments or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise refuse(
+            f"{call.position}.function.arguments",
+            "this provider takes the arguments of a tool call as a JSON object, and these are not one",
+            "Send back the arguments as the model wrote them",
+            code="invalid_tool_arguments",
+        )
+    return found

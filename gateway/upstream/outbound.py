@@ -9,12 +9,14 @@ import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from gateway.content import multipart
 from gateway.content.image_places import linked_images
 from gateway.content.json_edit import Edit, apply, difference
 from gateway.content.json_text import encoded
+from gateway.dialects.kept_turns import HeardTurn
 from gateway.errors import BadRequest, TooLarge
 from gateway.network.fetch import Fetcher, FetchFailed
 from gateway.network.guard import Guard
@@ -25,6 +27,7 @@ from gateway.translation.translator import WRITE, Translator
 from gateway.upstream import lint
 from gateway.upstream.call import Call
 from gateway.upstream.credentials import Credentials, plain_headers
+from gateway.upstream.turn_memory import TurnMemory
 
 FETCHES_AT_ONCE, FETCHES_A_REQUEST = 32, 8
 MOST_LINKS = 100
@@ -95,8 +98,8 @@ class Fetching:
 class Outbound:
     """One a process."""
 
-    def __init__(self, fetching: Fetching, credentials: Credentials) -> None:
-        self.fetching, self.credentials = fetching, credentials
+    def __init__(self, fetching: Fetching, credentials: Credentials, turns: TurnMemory) -> None:
+        self.fetching, self.credentials, self.turns = fetching, credentials, turns
         self.readers = ThreadPoolExecutor(READERS, "links")
 
     def look_at_pictures(self, call: Call) -> None:
@@ -131,6 +134,9 @@ class Outbound:
     async def _translate(self, call: Call, request: Request) -> None:
         wire = call.route.wire
         call.warnings += request.warnings
+        request = replace(request, reasoning_as=wire.reasoning_as)
+        workspace: int = call.begin_meta["workspace"]
+        request = await self.turns.restored(workspace, request, ask_log=_needs_turns(request, wire))
         fetchable = links_to_fetch(request, wire, always=call.always_inline)
         if fetchable:
             fetched = await self.fetching.all(fetchable)
@@ -154,6 +160,7 @@ class Outbound:
             model=call.route.model,
             include_usage=request.include_usage,
             strict=call.strict,
+            heard=HeardTurn(partial(self.turns.keep, workspace)).hear,
         )
 
     async def _inline(self, call: Call) -> None:
@@ -178,6 +185,14 @@ class Outbound:
         call.sent_edits = edits
         call.sent_body = apply(call.sent_body, edits)
         lint.check_size(len(call.sent_body), call)
+
+
+def _needs_turns(request: Request, wire: Wire) -> bool:
+    """Whether the vendor refuses a turn of its model's that came back without its signatures or its reasoning."""
+    if wire.dialect in ("anthropic", "converse"):
+        asked = (request.settings.get("thinking"), request.settings.get("reasoning_effort"))
+        return any(one and one != "none" for one in asked)
+    return wire.dialect == "gemini" or bool(wire.reasoning_as)
 
 
 def links_to_fetch(request: Request, wire: Wire, *, always: bool) -> dict[str, str]:

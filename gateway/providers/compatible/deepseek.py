@@ -8,7 +8,6 @@ DEEPSEEK = Provider(
     name="deepseek",
     title="DeepSeek",
     base_url="https://api.deepseek.com/v1",
-    wires=(("", Wire(limits=Limits(body_bytes=48 * MB))),),
-    speaks=frozenset({"/chat/completions"}),
+    wires=(("", Wire(limits=Limits(body_bytes=48 * MB), reasoning_as="reasoning_content")),),
     prices="deepseek",
 )

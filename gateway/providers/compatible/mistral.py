@@ -8,7 +8,7 @@ MISTRAL = Provider(
     name="mistral-ai",
     title="Mistral AI",
     base_url="https://api.mistral.ai/v1",
-    wires=(("", Wire(limits=Limits(images=8, image_bytes=10 * MB))),),
+    wires=(("", Wire(limits=Limits(images=8, image_bytes=10 * MB), reasoning_as="thinking")),),
     speaks=frozenset({"/chat/completions"}),
     aliases=("mistral",),
     prices="mistral",

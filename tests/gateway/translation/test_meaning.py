@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -178,9 +178,19 @@ def meant(asked: Asked, wire: str) -> list[Said]:
                 turn = Said("tool", turn.texts)
             ordered.append(turn)
         return merged(ordered[:-1], {"developer": "system"})
-    system = [turn for turn in asked.turns if turn.role in ("system", "developer")]
-    others = [turn for turn in asked.turns if turn.role not in ("system", "developer")]
+    spoken = [
+        turn
+        for turn in map(without_blanks, asked.turns)
+        if turn.texts or turn.calls or turn.pictures or turn.role == "tool"
+    ]
+    system = [turn for turn in spoken if turn.role in ("system", "developer")]
+    others = [turn for turn in spoken if turn.role not in ("system", "developer")]
     return merged(system + others, {"developer": "system", "tool": "user"})
+
+
+def without_blanks(turn: Said) -> Said:
+    """Text of white space alone is refused by these vendors, and says nothing."""
+    return replace(turn, texts=[text for text in turn.texts if text.strip()])
 
 
 def merged(turns: list[Said], names: dict[str, str]) -> list[Said]:

@@ -19,6 +19,7 @@ from gateway.upstream.connection_check import check
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.outbound import FETCHES_AT_ONCE, Fetching, Outbound
 from gateway.upstream.route import Route
+from gateway.upstream.turn_memory import TurnMemory
 from tests.fake_upstream import FakeUpstream, response
 
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ def test_only_pictures_of_the_conversation_are_opened() -> None:
     asked = b'{"metadata":{"source":{"url":"https://wiki.example/page"}},"messages":[]}'
     call = call_of("ollama", asked)
     call.inline = True
-    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard())).prepare(call))
+    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard()), TurnMemory()).prepare(call))
     assert call.sent_body == asked
 
 
@@ -78,7 +79,7 @@ def test_what_only_google_can_open_goes_to_gemini_as_a_link(url: str) -> None:
     parts = [{"type": "text", "text": "What happens?"}, {"type": "video_url", "video_url": {"url": url}}]
     call = call_of("google", b"{}")
     call.request = chat_request.read({"messages": [{"role": "user", "content": parts}]}, "gemini-2.5-flash")
-    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard())).prepare(call))
+    asyncio.run(Outbound(Fetching(MIB, 1, Guard(), MIB), Credentials((), Guard()), TurnMemory()).prepare(call))
     assert json.loads(call.sent_body)["contents"][0]["parts"][1] == {"fileData": {"fileUri": url}}
 
 
@@ -88,5 +89,5 @@ def call_of(provider: str, asked: bytes) -> Call:
     return Call(
         id=uuid7(), arrived=0, created=0, method="POST", endpoint="/chat/completions", url="http://x", headers=[],
         body=asked, edits=[], sent_body=asked, route=Route(vendor, "http://x", "m"), stream=False, end_marks=(),
-        timeout=None, keep_bodies=True, trace_id="t", begin_meta={},
+        timeout=None, keep_bodies=True, trace_id="t", begin_meta={"workspace": 1},
     )  # fmt: skip
