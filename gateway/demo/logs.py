@@ -258,6 +258,8 @@ def _rates(model: Model) -> tuple[Decimal, Decimal] | None:
     """Dollars for a token in and a token out; None where the price is not known."""
     provider, at = by_name(model.provider), datetime.now(UTC)
     million = 1_000_000
-    into = pricing.cost(Usage(prompt=million, completion=0), provider=provider, model=model.name, at=at)
-    both = pricing.cost(Usage(prompt=million, completion=million), provider=provider, model=model.name, at=at)
+    into = pricing.price(Usage(prompt=million, completion=0), provider=provider, models=[model.name], at=at).amount
+    both = pricing.price(
+        Usage(prompt=million, completion=million), provider=provider, models=[model.name], at=at
+    ).amount
     return None if into is None or both is None else (into / million, (both - into) / million)

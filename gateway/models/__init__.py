@@ -9,6 +9,7 @@ from gateway.models.index import IndexBlock, IndexColumn, LogText, Unindexed
 from gateway.models.keys import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
 from gateway.models.logs import Feedback, KeptTurn, LogImage, Payload, RequestLog, SavedView
 from gateway.models.pictures import Image
+from gateway.models.prices import ModelPrice
 
 __all__ = [
     "ApiKey",
@@ -21,6 +22,7 @@ __all__ = [
     "LogText",
     "LoginLink",
     "Membership",
+    "ModelPrice",
     "Payload",
     "RequestLog",
     "Revision",

@@ -18,6 +18,7 @@ from gateway.providers.compatible.deepseek import DEEPSEEK
 from gateway.providers.compatible.fireworks import FIREWORKS
 from gateway.providers.compatible.groq import GROQ
 from gateway.providers.compatible.mistral import MISTRAL
+from gateway.providers.compatible.moonshot import MOONSHOT
 from gateway.providers.compatible.ollama import OLLAMA
 from gateway.providers.compatible.openai_compatible import OPENAI_COMPATIBLE
 from gateway.providers.compatible.openrouter import OPENROUTER
@@ -45,6 +46,7 @@ PROVIDERS: tuple[Provider, ...] = (
     DEEPINFRA,
     COHERE,
     DEEPSEEK,
+    MOONSHOT,
     OLLAMA,
     VLLM,
     OPENAI_COMPATIBLE,

@@ -57,6 +57,18 @@ IMPORT = re.compile(r"/w/[^/]+/sets/[^/]+/import")  # where many come at once, w
 API = re.compile(r"/v1(?:beta1?)?/")  # the betas are Google's, whose SDKs name them
 DJANGO_V1 = re.compile(r"/v1/(logs|feedback|labels|collections|prompts(?!/[^/]+/(completions|render)/?$))(/|$)")
 
+# Well-known clients' own: /v1 added to a base URL that ends in it, and Azure's form of it.
+DOUBLED = re.compile(r"\A/v1(?=/v1(?:beta1?)?/)")
+AZURE_V1 = re.compile(r"\A/openai/v1(?=/)")
+AZURE_DEPLOYMENT = re.compile(
+    r"/openai/deployments/(?P<name>.+?)(?P<endpoint>/(?:chat/completions|completions|embeddings|responses|(?:images|audio)/\w+))/?"
+)
+PAGES = re.compile(r"/(?:w|static|login|logout|account)?(?:/|\Z)")
+CLIENT_HEADERS = (
+    "authorization", "x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key", "x-portkey-virtual-key",
+    "x-portkey-provider", "x-portkey-config", "x-stainless-lang",
+)  # fmt: skip
+
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -79,7 +91,7 @@ class FrontGate:
     discarding: int = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        path = SLASHES.sub("/", _raw_path(scope))
+        path = as_api(SLASHES.sub("/", _raw_path(scope)), scope)
         if path in ("/healthz", "/readyz"):  # whoever asks and by whatever name: a probe knows an address only
             await self._health(path, send)
             return
@@ -88,14 +100,7 @@ class FrontGate:
             headers = self._checked_headers(scope["headers"])
             if self.proxies or not scope.get("client"):
                 scope = {**scope, "client": (self._address(scope, headers), 0)}
-            if (version := API.match(path)) and not DJANGO_V1.match(path):
-                _check_segments(path)
-                _take_key_of_query(scope, headers)
-                await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, counted, send)
-            elif path == "/v1":
-                raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")
-            else:
-                await self._page(unquote(path), scope, headers, counted, send)
+            await self._answer(path, scope, headers, counted, send)
         except GatewayError as error:
             if "expect" not in headers_of(scope) or counted.begun:
                 await self._discard_rest(counted, error)
@@ -108,6 +113,23 @@ class FrontGate:
         except Exception as error:
             log.exception("unexpected failure on %s", path)
             await send_error(send, unexpected(error), own=_own({}))
+
+    async def _answer(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
+        version = API.match(path)
+        if version and not DJANGO_V1.match(path):
+            _check_segments(path)
+            _take_key_of_query(scope, headers)
+            await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, receive, send)
+        elif path == "/v1":
+            raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")
+        elif not version and asks_as_client(headers) and not PAGES.match(path):
+            raise NotFound(
+                f"{scope['method']} {path[:200]} is no path of Loupe's API. The base URL of an SDK ends in /v1, as in "
+                f"http://{headers.get('host', 'localhost')}/v1 (Google's and Anthropic's SDKs add it themselves).",
+                code="wrong_base_url",
+            )
+        else:
+            await self._page(unquote(path), scope, headers, receive, send)
 
     def _checked_headers(self, raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
         """Lower-case names to values; the first `host` must be the only one."""
@@ -215,6 +237,25 @@ class FrontGate:
         if IMPORT.fullmatch(path):
             return self.import_bytes
         return self.picture_bytes if PICTURES.fullmatch(path) else PAGE_BODY_BYTES
+
+
+def as_api(path: str, scope: Message) -> str:
+    """The path below /v1 that is meant by those of well-known clients: with the base URL's /v1 twice, or Azure's own.
+
+    Azure's classic client names the deployment in the path, which is noted in the scope, and a version in the query, which
+    the virtual key knows for itself.
+    """
+    if match := AZURE_DEPLOYMENT.fullmatch(path):
+        pairs = scope["query_string"].split(b"&")
+        scope["query_string"] = b"&".join(pair for pair in pairs if not pair.startswith(b"api-version="))
+        scope["deployment"] = unquote(match["name"])
+        return f"/v1{match['endpoint']}"
+    return AZURE_V1.sub("/v1", DOUBLED.sub("", path))
+
+
+def asks_as_client(headers: dict[str, str]) -> bool:
+    """Whether the request comes from an SDK: no browser sends these."""
+    return any(name in headers for name in CLIENT_HEADERS)
 
 
 def _raw_path(scope: Message) -> str:

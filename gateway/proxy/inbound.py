@@ -93,7 +93,8 @@ class Inbound:
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
-        self.stored_prompt = False
+        self.stored_prompt = self.is_named_outside = False
+        self.deployment = clean_text(scope.get("deployment", ""), 200)
         self.boundary: bytes | None = None
         self.named_in_path = ModelPath.of(endpoint)
         self.prompt: dict[str, Any] = {}
@@ -202,7 +203,8 @@ class Inbound:
             self.stream = self.stream or self.named_in_path.method.startswith("stream") or "-stream" in self.endpoint
 
     def _take(self, head: Head) -> None:
-        self.model, self.stream, self.user = head.model or "", head.stream is True, head.user_name
+        self.model, self.stream, self.user = head.model or self.deployment, head.stream is True, head.user_name
+        self.is_named_outside = not head.model and bool(self.deployment)
         self.stored_prompt = self.endpoint == "/responses" and isinstance(head.prompt, dict)
 
     def _edits(self, way: Route) -> list[Edit]:
@@ -214,6 +216,8 @@ class Inbound:
                 for part in multipart.parts(self.body, self.boundary)
                 if part.name == "model" and model != self.model
             ]
+        if self.is_named_outside:
+            return self._model_put_in(model)
         rename = bool(self.model) and model != self.model and not self.named_in_path
         wrap = (
             self.endpoint == "/chat/completions"
@@ -235,6 +239,12 @@ class Inbound:
                 f"The body cannot be sent on: {error}. Write each key once, without escapes.",
                 code="ambiguous_body",
             ) from None
+
+    def _model_put_in(self, model: str) -> list[Edit]:
+        """For a body without one, whose path named it: only Azure's own classic path says it for the provider too."""
+        brace = self.body.find(b"{") + 1
+        comma = "" if self.body[brace:].lstrip().startswith(b"}") else ","
+        return [(brace, brace, f'"model":{_literal(model)}{comma}')]
 
     def _edits_unread(self, model: str, error: TooManyValues) -> list[Edit]:
         """The model's name alone, in a body that is too large to be read."""

@@ -30,8 +30,7 @@ from gateway.index.full_text import write as write_words
 from gateway.models import ApiKey, Image, KeptTurn, LogImage, Payload, RequestLog
 from gateway.pictures import image_tokens
 from gateway.pictures.log_images import form_document, keep_files, read_images
-from gateway.providers import by_name
-from gateway.recording import bodies, kept_turns, pricing
+from gateway.recording import bodies, kept_turns, own_prices
 
 log = logging.getLogger(__name__)
 
@@ -297,8 +296,8 @@ def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: s
     row.cached_tokens, row.reasoning_tokens = usage.cached, usage.reasoning
     row.token_kinds = usage.kinds()
     row.provider_cost = None if usage.cost is None else Decimal(str(usage.cost)).quantize(Decimal("0.00000001"))
-    provider = by_name(row.provider)
-    row.cost = pricing.cost(usage, provider=provider, model=row.answer_model or row.model, at=row.started_at)
+    row.service_tier = usage.tier
+    own_prices.note_cost(row, usage)
     row.prompt_preview = clean_text(" ".join(text_of(question.turns, "user").split()), PREVIEW)
     row.answer_preview = clean_text(
         " ".join((text_of(answer.turns) or answer.error or row.failure_message).split()), PREVIEW

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.content.json_text import items, number, obj, words
-from gateway.content.openai_fields import Usage
+from gateway.content.openai_fields import Usage, tier_of
 from gateway.translation.neutral import (
     AnswerReader,
     CallDelta,
@@ -333,7 +333,9 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     fresh, out = number(usage.get("input_tokens")), number(usage.get("output_tokens"))
     read, written = number(usage.get("cache_read_input_tokens")), number(usage.get("cache_creation_input_tokens"))
     prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written)
+    hour = number(obj(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")) or None
+    tier = tier_of(usage.get("service_tier"))
+    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written, cache_write_1h=hour, tier=tier)
 
 
 def _json(value: Any) -> str:

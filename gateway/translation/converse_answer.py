@@ -127,4 +127,6 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     fresh, out = number(usage.get("inputTokens")), number(usage.get("outputTokens"))
     read, written = number(usage.get("cacheReadInputTokens")), number(usage.get("cacheWriteInputTokens"))
     prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written)
+    details = items(usage.get("cacheDetails"))
+    hour = sum(number(obj(one).get("inputTokens")) or 0 for one in details if obj(one).get("ttl") == "1h") or None
+    return Usage(prompt=prompt, completion=out, cached=read, cache_write=written, cache_write_1h=hour)

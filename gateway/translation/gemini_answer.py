@@ -65,7 +65,7 @@ class Reader(AnswerReader):
             return
         if not self.started:
             self.started, self.id = True, words(doc.get("responseId"))
-            yield Start(self.id, words(doc.get("modelVersion")))
+            yield Start(self.id, words(doc.get("modelVersion")).removeprefix("models/"))
         for at, candidate in enumerate(items(doc.get("candidates"))):
             yield from self._candidate(at, obj(candidate))
         blocked = words(obj(doc.get("promptFeedback")).get("blockReason"))

@@ -69,7 +69,7 @@ def test_a_body_without_a_key_is_not_read(stage: Stage) -> None:
 def test_a_page_takes_no_large_body_and_spools_none(stage: Stage) -> None:
     answer = exchange(
         stage.loupe,
-        head(stage.loupe, "content-length: 5000000", path="/nowhere"),
+        head(stage.loupe, "content-length: 5000000", path="/w/nowhere"),
         more=lambda connection: connection.sendall(b"x" * 5_000_000),
     )
     assert b"413 " in answer.partition(b"\r\n")[0]
