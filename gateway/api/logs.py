@@ -209,7 +209,8 @@ def _image(one: LogImage, request: HttpRequest) -> dict[str, Any]:
     where = {"log_id": one.log_id, "number": one.number}
     return {
         "sha256": image.sha256 if image else None,
-        "media_type": image.media_type if image else None,
+        "media_type": one.media_type or None,
+        "kind": "image" if one.is_picture else "document",
         "width": image.width if image else None,
         "height": image.height if image else None,
         "bytes": image.size if image else None,

@@ -12,6 +12,7 @@ from gateway.content import framing
 from gateway.content.framing import AwsEventStream, BadStream
 from gateway.content.json_text import parsed_or_none
 from gateway.dialects.base import Answer, Dialect
+from gateway.dialects.bedrock_invoke import BedrockInvoke
 from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN, anthropic_failure, gemini_failure
 from gateway.dialects.openai_chat import OpenAIChat, OpenAICompletions, OpenAIEmbeddings
 from gateway.dialects.openai_images import OpenAIImages
@@ -19,6 +20,7 @@ from gateway.dialects.openai_responses import OpenAIResponses
 
 FED_BYTES = 64 * 1024
 CHAT = OpenAIChat()
+INVOKE = BedrockInvoke()
 OPENAI: dict[str, Dialect] = {
     "/chat/completions": CHAT,
     "/completions": OpenAICompletions(),
@@ -34,6 +36,8 @@ NATIVE: dict[str, Dialect] = {
     "/streamGenerateContent": GEMINI,
     "/converse": CONVERSE,
     "/converse-stream": CONVERSE,
+    "/invoke": INVOKE,
+    "/invoke-with-response-stream": INVOKE,
     "/rawPredict": ANTHROPIC,
     "/streamRawPredict": ANTHROPIC,
 }
@@ -85,8 +89,10 @@ def is_framed(content_type: str) -> bool:
     return content_type.startswith("application/vnd.amazon.eventstream")
 
 
-def read_response(dialect: Dialect, body: bytes, content_type: str) -> tuple[Answer, int]:
-    """A whole response body, and how many events of it could not be read."""
+def read_response(dialect: Dialect, body: bytes, content_type: str, status: int = 200) -> tuple[Answer, int]:
+    """A whole response body, and how many events of it could not be read. Google's errors are JSON, said to be a stream."""
+    if status >= 400 and isinstance(document := parsed_or_none(body), dict | list):
+        return dialect.read_answer(document), 0
     if is_framed(content_type):
         return _read_frames(dialect, body)
     if content_type.startswith("text/event-stream"):

@@ -9,7 +9,10 @@ from typing import Any, Literal, Protocol
 from gateway.content.json_text import obj
 from gateway.content.openai_fields import Usage
 
-PartKind = Literal["text", "image", "file", "tool", "json"]
+PartKind = Literal["text", "image", "file", "tool", "json", "reasoning"]
+
+
+SAID = ("text", "tool", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,18 @@ class Dialect(Protocol):
 
 def text_of(turns: Iterable[Turn], role: str | None = None) -> str:
     """The words of the last turn that has any (of that role, if given)."""
-    said = (_words(turn) for turn in reversed(tuple(turns)) if role is None or turn.role == role)
-    return next((words for words in said if words), "")
+    asked = [turn for turn in reversed(tuple(turns)) if role is None or turn.role == role]
+    kinds = (("text", "tool"), ("json",), ("reasoning",))  # JSON and reasoning, where nothing else was said
+    return next((words for some in kinds for turn in asked if (words := _words(turn, some))), "")
 
 
 def all_text(turns: Iterable[Turn]) -> str:
-    """The words of every turn."""
-    return " ".join(words for turn in turns if (words := _words(turn)))
+    """The words of every turn, its reasoning too."""
+    return " ".join(words for turn in turns if (words := _words(turn, (*SAID, "reasoning"))))
 
 
-def _words(turn: Turn) -> str:
-    return " ".join(part.text for part in turn.parts if part.kind in ("text", "tool", "json") and part.text)
+def _words(turn: Turn, kinds: tuple[str, ...]) -> str:
+    return " ".join(part.text for part in turn.parts if part.kind in kinds and part.text)
 
 
 def settings_of(doc: Any, leave_out: frozenset[str]) -> dict[str, Any]:

@@ -7,14 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from gateway.content.json_text import compact, items, obj, words
 from gateway.content.openai_fields import Usage, error_of
-from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
-from gateway.translation.neutral import CallDelta, Event, Failure, Finish, Start, TextDelta, ThoughtDelta, UsageDelta
+from gateway.dialects.base import Answer, Part, PartKind, Question, Turn, settings_of
+from gateway.translation.neutral import (
+    CallDelta,
+    Event,
+    Failure,
+    Finish,
+    OtherDelta,
+    Start,
+    TextDelta,
+    ThoughtDelta,
+    UsageDelta,
+)
 from gateway.translation.translator import READERS
 
 BlockReader = Callable[[dict[str, Any], str], Iterator[Part]]
@@ -64,29 +75,54 @@ def gemini_failure(message: str, status: int) -> bytes:
 def _answer(events: Iterable[Event], *, complete: bool) -> Answer:
     model = finish = error = ""
     usage = Usage()
-    said: dict[tuple[str, int, int], list[str]] = {}
+    said = _Said()
     for event in events:
         if isinstance(event, Start):
             model = event.model
-        elif isinstance(event, TextDelta):
-            said.setdefault(("text", event.choice, 0), []).append(event.text)
-        elif isinstance(event, ThoughtDelta):
-            said.setdefault(("thought", event.choice, 0), []).append(event.text)
-        elif isinstance(event, CallDelta):
-            name = f"{event.name} " if event.name else ""
-            said.setdefault(("tool", event.choice, event.slot), []).append(name + event.arguments)
         elif isinstance(event, Finish):
             finish = event.native or event.reason
         elif isinstance(event, UsageDelta):
             usage = event.usage
         elif isinstance(event, Failure):
             error = event.message
-    turns = [
-        Turn("assistant", (Part("tool" if kind == "tool" else "text", "".join(texts)),))
-        for (kind, _, _), texts in said.items()
-        if any(texts)
-    ]
-    return Answer(tuple(turns), model, finish, usage, error, complete)
+        else:
+            said.add(event)
+    return Answer(said.turns(), model, finish, usage, error, complete)
+
+
+class _Said:
+    """The parts of an answer in the order in which they came: pieces of one kind that follow each other are one part."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, list[tuple[PartKind, int, list[str]]]] = {}
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, TextDelta):
+            self._add(event.choice, "text", -1, event.text)
+        elif isinstance(event, ThoughtDelta):
+            self._add(event.choice, "reasoning", -1, event.text)
+        elif isinstance(event, OtherDelta):
+            self._add(event.choice, "json", -2, compact(event.document))
+        elif isinstance(event, CallDelta):
+            self._add(event.choice, "tool", event.slot, (f"{event.name} " if event.name else "") + event.arguments)
+
+    def _add(self, choice: int, kind: PartKind, slot: int, text: str) -> None:
+        """Pieces of several calls may come in turns; `slot` tells them apart, -2 begins a part of its own."""
+        parts = self.parts.setdefault(choice, [])
+        last = next((one for one in reversed(parts) if one[:2] == (kind, slot)), None) if slot >= 0 else None
+        if slot == -1 and parts and parts[-1][:2] == (kind, slot):
+            last = parts[-1]
+        if last is None:
+            parts.append((kind, slot, [text]))
+        else:
+            last[2].append(text)
+
+    def turns(self) -> tuple[Turn, ...]:
+        turns = (
+            Turn("assistant", tuple(Part(kind, text) for kind, _, texts in parts if (text := "".join(texts))))
+            for _, parts in sorted(self.parts.items())
+        )
+        return tuple(turn for turn in turns if turn.parts)
 
 
 def message_turns(doc: dict[str, Any], block: BlockReader) -> Iterator[Turn]:
@@ -94,8 +130,10 @@ def message_turns(doc: dict[str, Any], block: BlockReader) -> Iterator[Turn]:
     if doc.get("system"):
         yield Turn("system", tuple(_blocks(doc["system"], "system", block)))
     for at, message in enumerate(items(doc.get("messages"))):
-        content = obj(message).get("content")
-        yield Turn(words(obj(message).get("role")) or "user", tuple(_blocks(content, f"messages[{at}].content", block)))
+        role = words(obj(message).get("role")) or "user"
+        yield from _turns(
+            role, obj(message).get("content"), f"messages[{at}].content", block, ("tool_result", "toolResult")
+        )
 
 
 def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
@@ -104,7 +142,23 @@ def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
         yield Turn("system", tuple(_blocks(system.get("parts"), "systemInstruction.parts", _gemini_block)))
     for at, content in enumerate(items(doc.get("contents"))):
         role = {"model": "assistant", "function": "tool"}.get(words(obj(content).get("role")), "user")
-        yield Turn(role, tuple(_blocks(obj(content).get("parts"), f"contents[{at}].parts", _gemini_block)))
+        results = ("functionResponse", "function_response")
+        yield from _turns(role, obj(content).get("parts"), f"contents[{at}].parts", _gemini_block, results)
+
+
+def _turns(role: str, content: Any, path: str, read: BlockReader, results: tuple[str, str]) -> Iterator[Turn]:
+    """The results of tools stand among the user's words; here they are turns of their own, for no user said them."""
+    if not isinstance(content, list):
+        yield Turn(role, tuple(_blocks(content, path, read)))
+        return
+    numbered = [(at, obj(block)) for at, block in enumerate(content)]
+    for is_result, group in groupby(numbered, key=lambda one: _is_result(one[1], results)):
+        parts = tuple(part for at, block in group for part in read(block, f"{path}[{at}]"))
+        yield Turn("tool" if is_result else role, parts)
+
+
+def _is_result(block: dict[str, Any], names: tuple[str, str]) -> bool:
+    return block.get("type") in names or any(isinstance(block.get(name), dict) for name in names)
 
 
 def _blocks(content: Any, path: str, read: BlockReader) -> Iterator[Part]:
@@ -119,14 +173,14 @@ def _anthropic_block(block: dict[str, Any], path: str) -> Iterator[Part]:
     if isinstance(block.get("text"), str):
         yield Part("text", block["text"])
     elif kind in ("image", "document"):
-        key = "url" if source.get("url") else "data"
+        key = next((name for name in ("url", "file_id") if source.get(name)), "data")
         yield Part("image" if kind == "image" else "file", words(source.get(key)), f"{path}.source.{key}")
     elif kind == "tool_use":
         yield Part("tool", f"{words(block.get('name'))} {compact(block.get('input'))}")
     elif kind == "tool_result":
         yield from _blocks(block.get("content"), f"{path}.content", _anthropic_block)
     elif kind == "thinking":
-        yield Part("text", words(block.get("thinking")))
+        yield Part("reasoning", words(block.get("thinking")))
     else:
         yield Part("json", compact(block))
 
@@ -147,7 +201,7 @@ def _gemini_block(part: dict[str, Any], path: str) -> Iterator[Part]:
         part.get("functionResponse", part.get("function_response")),
     )
     if isinstance(part.get("text"), str):
-        yield Part("text", part["text"])
+        yield Part("reasoning" if part.get("thought") is True else "text", part["text"])
     elif isinstance(call, dict):
         yield Part("tool", f"{words(call.get('name'))} {compact(call.get('args'))}")
     elif isinstance(result, dict):
@@ -159,6 +213,11 @@ def _gemini_block(part: dict[str, Any], path: str) -> Iterator[Part]:
 
 
 def _converse_block(block: dict[str, Any], path: str) -> Iterator[Part]:
+    cited = obj(block.get("citationsContent"))
+    if cited:
+        yield from (Part("text", words(obj(part).get("text"))) for part in items(cited.get("content")))
+        yield Part("json", compact({"citations": cited.get("citations")}))
+        return
     for kind in ("image", "document", "video", "audio"):
         if isinstance(block.get(kind), dict):
             source = obj(block[kind].get("source"))
@@ -177,7 +236,7 @@ def _converse_block(block: dict[str, Any], path: str) -> Iterator[Part]:
     elif result:
         yield from _blocks(result.get("content"), f"{path}.toolResult.content", _converse_block)
     elif thought:
-        yield Part("text", words(obj(thought.get("reasoningText")).get("text")))
+        yield Part("reasoning", words(obj(thought.get("reasoningText")).get("text")))
     else:
         yield Part("json", compact(block.get("json", block)))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gateway.content.json_text import compact, items, obj, words
+from gateway.content.json_text import compact, items, number, obj, words
 from gateway.content.openai_fields import Usage, error_of, openai_usage
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
+from gateway.translation.chat_answer import Calls
 
 # Where Anthropic's and Gemini's own parts hold a picture.
 IMAGE_PLACES = (
@@ -18,6 +19,14 @@ IMAGE_PLACES = (
     ("fileData", "fileUri"),
     ("file_data", "file_uri"),
 )
+# Members of a message that are read, or say nothing that was said.
+MEMBERS = frozenset(
+    [
+        "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "reasoning_content",
+        "reasoning", "reasoning_details", "images", "cache_control", "extra_content", "id", "index", "content_blocks",
+    ]
+)  # fmt: skip
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class OpenAIChat:
@@ -52,50 +61,142 @@ class OpenAIChat:
     def read_stream(self, events: Iterable[Any]) -> Answer:
         model = finish = error = ""
         usage = Usage()
-        spoken: dict[int, list[str]] = {}
-        calls: dict[tuple[int, int], list[str]] = {}
+        folded = FoldedStream()
         for event in events:
             model = words(obj(event).get("model")) or model
-            usage = openai_usage(event) if obj(event).get("usage") else usage
+            if obj(event).get("usage") or obj(obj(event).get("x_groq")).get("usage"):
+                usage = openai_usage(event)
             error = error_of(event) or error
             for choice in items(obj(event).get("choices")):
                 finish = words(obj(choice).get("finish_reason")) or finish
-                _follow(obj(choice), spoken, calls)
-        turns = [Turn("assistant", (Part("text", "".join(text)),)) for text in spoken.values() if any(text)]
-        turns += [Turn("assistant", (Part("tool", "".join(text)),)) for text in calls.values()]
-        return Answer(tuple(turns), model, finish, usage, error, complete=bool(finish or error))
+                folded.add(obj(choice))
+        turns = (
+            Turn("assistant", tuple(_message_parts(message, f"choices[{index}].message")))
+            for index, message in sorted(folded.messages.items())
+        )
+        return Answer(
+            tuple(turn for turn in turns if turn.parts), model, finish, usage, error, complete=bool(finish or error)
+        )
 
 
-def _follow(choice: dict[str, Any], spoken: dict[int, list[str]], calls: dict[tuple[int, int], list[str]]) -> None:
-    """Add one streamed choice to what was said so far."""
-    index = choice.get("index") if isinstance(choice.get("index"), int) else 0
-    delta = obj(choice.get("delta"))
-    spoken.setdefault(index or 0, []).append(
-        words(delta.get("content")) or words(delta.get("refusal")) or words(choice.get("text"))
-    )
-    for call in items(delta.get("tool_calls")):
-        function = obj(obj(call).get("function"))
-        number = obj(call).get("index")
-        line = calls.setdefault((index or 0, number if isinstance(number, int) else 0), [])
-        name = words(function.get("name"))
-        line.append((f"{name} " if name else "") + words(function.get("arguments")))
+class FoldedStream:
+    """The messages that a stream's deltas add up to, whatever members they have: texts are joined, lists are made longer."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, dict[str, Any]] = {}
+        self.calls = Calls()
+
+    def add(self, choice: dict[str, Any]) -> None:
+        index = number(choice.get("index")) or 0
+        message = self.messages.setdefault(index, {})
+        delta = obj(choice.get("delta"))
+        if words(choice.get("text")):
+            delta = {"content": choice["text"], **delta}
+        for name, value in delta.items():
+            if name == "tool_calls":
+                self._add_calls(message, items(value), index)
+            elif name not in ("role", "id", "type"):
+                message[name] = _joined(message.get(name), value)
+
+    def _add_calls(self, message: dict[str, Any], calls: list[Any], choice: int) -> None:
+        kept: list[dict[str, Any]] = message.setdefault("tool_calls", [])
+        for at, call in enumerate(calls):
+            call, told = obj(call), number(obj(call).get("index"))
+            slot = self.calls.slot(choice, at if told is None else told, words(call.get("id")))
+            if slot == len(kept):
+                kept.append({"type": call.get("type") or "function"})
+            for holder in ("function", "custom"):
+                if obj(call.get(holder)):
+                    kept[slot][holder] = _with_piece(obj(kept[slot].get(holder)), call[holder])
 
 
-def _message_parts(message: Any, path: str) -> Iterable[Part]:
+def _with_piece(held: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+    """A call's name comes once, or with every piece; its arguments in pieces."""
+    name = words(held.get("name")) or words(piece.get("name"))
+    key = "input" if "input" in piece or "input" in held else "arguments"
+    return {"name": name, key: words(held.get(key)) + words(piece.get(key))}
+
+
+def _joined(held: Any, value: Any) -> Any:
+    """A member's value so far with the next piece of it."""
+    if held is None or held == "":
+        return value if value is not None else held
+    if isinstance(held, str) and isinstance(value, str):
+        return held + value
+    if isinstance(held, dict) and isinstance(value, dict):
+        return held | {name: _joined(held.get(name), inner) for name, inner in value.items()}
+    if isinstance(held, list) or isinstance(value, list):
+        return _lengthened(_as_parts(held), _as_parts(value))
+    return value if value is not None else held
+
+
+def _as_parts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [{"type": "text", "text": value}] if value else []
+
+
+def _lengthened(held: list[Any], more: list[Any]) -> list[Any]:
+    """A list with the next piece of it: a text that goes on where the last part was a text is one part with it."""
+    parts = list(held)
+    for part in more:
+        last = obj(parts[-1]) if parts else {}
+        goes_on = set(obj(part)) == {"type", "text"} == set(last) and last["type"] == part["type"]
+        if goes_on and isinstance(part["text"], str) and isinstance(last["text"], str):
+            parts[-1] = {"type": part["type"], "text": last["text"] + part["text"]}
+        elif obj(part).get("type") == last.get("type") == "thinking":
+            parts[-1] = {"type": "thinking", "thinking": _thought(last) + _thought(part)}
+        else:
+            parts.append(part)
+    return parts
+
+
+def _thought(part: dict[str, Any]) -> str:
+    thought = part.get("thinking")
+    return words(thought) or "".join(words(obj(one).get("text")) for one in items(thought))
+
+
+def _message_parts(message: Any, path: str) -> Iterator[Part]:
+    """In the order in which a model says them: its reasoning, words and pictures, what it calls; and whatever is left."""
     message = obj(message)
+    thought = words(message.get("reasoning_content")) or words(message.get("reasoning")) or _details(message)
+    if thought:
+        yield Part("reasoning", thought)
     content = message.get("content")
-    if isinstance(content, str):
+    if words(content):
         yield Part("text", content)
     for index, part in enumerate(items(content)):
         yield _part(part, f"{path}.content[{index}]")
-    for name in ("reasoning_content", "refusal"):
-        if words(message.get(name)):
-            yield Part("text", words(message[name]))
+    if words(message.get("refusal")):
+        yield Part("text", message["refusal"])
     for index, image in enumerate(items(message.get("images"))):
         yield _part(image, f"{path}.images[{index}]")
-    for call in items(message.get("tool_calls")):
-        function = obj(obj(call).get("function"))
-        yield Part("tool", f"{words(function.get('name'))} {words(function.get('arguments'))}".strip())
+    audio = obj(message.get("audio"))
+    if words(audio.get("transcript")):
+        yield Part("text", audio["transcript"])
+    if words(audio.get("data")):
+        yield Part("file", audio["data"], f"{path}.audio.data")
+    yield from _calls(message)
+    left = {name: value for name, value in message.items() if name not in MEMBERS and value not in EMPTY}
+    if left:
+        yield Part("json", compact(left))
+
+
+def _details(message: dict[str, Any]) -> str:
+    """OpenRouter's list of reasoning, where it stands alone."""
+    details = [obj(one) for one in items(message.get("reasoning_details"))]
+    return "".join(words(one.get("text")) or words(one.get("summary")) for one in details)
+
+
+def _calls(message: dict[str, Any]) -> Iterator[Part]:
+    for call in [*items(message.get("tool_calls")), {"function": message.get("function_call")}]:
+        call = obj(call)
+        function = obj(call.get("function")) or obj(call.get("custom"))
+        given = function.get("arguments", function.get("input"))
+        if function:
+            yield Part(
+                "tool", f"{words(function.get('name'))} {given if isinstance(given, str) else compact(given)}".strip()
+            )
+        elif call.get("type"):
+            yield Part("json", compact(call))
 
 
 def _part(part: Any, path: str) -> Part:
@@ -105,6 +206,12 @@ def _part(part: Any, path: str) -> Part:
     part = obj(part)
     if isinstance(part.get("text"), str):
         return Part("text", part["text"])
+    if part.get("type") == "thinking":
+        return Part("reasoning", _thought(part))
+    return _picture(part, path) or _file(part, path) or Part("json", compact(part))
+
+
+def _picture(part: dict[str, Any], path: str) -> Part | None:
     image = part.get("image_url")
     if isinstance(image, str):
         return Part("image", image, f"{path}.image_url", words(part.get("detail")))
@@ -115,8 +222,13 @@ def _part(part: Any, path: str) -> Part:
             return Part("image", part[holder][key], f"{path}.{holder}.{key}")
     if part.get("type") == "image" and isinstance(part.get("data"), str):
         return Part("image", part["data"], f"{path}.data")
+    return None
+
+
+def _file(part: dict[str, Any], path: str) -> Part | None:
     for holder, key in (
         ("file", "file_data"),
+        ("file", "file_id"),
         ("input_audio", "data"),
         ("video_url", "url"),
         ("source", "data"),
@@ -124,7 +236,7 @@ def _part(part: Any, path: str) -> Part:
     ):
         if isinstance(obj(part.get(holder)).get(key), str):
             return Part("file", part[holder][key], f"{path}.{holder}.{key}")
-    return Part("json", compact(part))
+    return None
 
 
 class OpenAICompletions(OpenAIChat):

@@ -268,6 +268,21 @@ class LogImage(models.Model):
         return bool(self.image and declared and declared != self.image.media_type)
 
     @property
+    def media_type(self) -> str:
+        """By the bytes, else what was said; empty where neither is known."""
+        return self.image.media_type if self.image else self.declared_type
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture, as far as is known, and not a document, a sound or a film."""
+        family = self.media_type.partition("/")
+        return (
+            not family[1]
+            or family[0] == "image"
+            or (self.media_type == "application/octet-stream" and bool(self.image))
+        )
+
+    @property
     def is_input(self) -> bool:
         return self.direction == self.Direction.INPUT
 
@@ -280,6 +295,8 @@ class LogImage(models.Model):
     def origin(self) -> str:
         """How it was given, in words."""
         link = "from a link, kept" if self.snapshot == self.Snapshot.KEPT else "from a link"
+        if self.source == self.Source.TEXT and not self.is_input:
+            return "in the answer's text"
         return link if self.source == self.Source.LINK else self.get_source_display()
 
     @property

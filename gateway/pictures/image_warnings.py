@@ -40,6 +40,9 @@ def _of_the_file(image: Image) -> Iterator[str]:
 
 
 def _of_the_call(one: LogImage, image: Image) -> Iterator[str]:
+    if one.source == LogImage.Source.TEXT and one.is_input:
+        characters = -(-image.size // 3) * 4
+        yield f"Stands in a text: the model got {characters:,} characters of base64, not a picture."
     if one.is_mistyped:
         yield f"Declared as {one.declared_type}, but the bytes are {image.media_type}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,18 @@ from gateway.content.cutting import Cutting, Find
 from gateway.content.image_places import LINK, linked_images
 from gateway.content.plain_text import clean_text
 from gateway.content.sniff import DRAWN
+from gateway.dialects.base import Part
 from gateway.models import Image, LogImage, RequestLog
 from gateway.pictures import blobs
+from gateway.translation.media import type_by_ending
 
 MOST_LINKS, MOST_COPIES = 1000, 100
+CUT_LENGTH = len("sha256:") + 64
+UNTYPED = "no type"
+# What stands in front of a file that fills its string; where a string is one of words; and where a type must be told.
+OPENING = re.compile(rb"\s*(?:data:[^,]{0,400}?(?:,[^,]{0,200}?)?(?:,|u002[cC]))?(?:\s|\\[nrt])*", re.IGNORECASE)
+TEXT_PLACE = re.compile(r"(?:^|\.)(?:text|content|arguments|output|instructions|input)$")
+URL_PLACE = re.compile(r"(?:^|\.)(?:image_url(?:\.url)?|file_data)$")
 
 
 def form_document(text: bytes, boundary: bytes) -> dict[str, Any]:
@@ -39,18 +48,22 @@ def _named_parts(text: bytes, boundary: bytes) -> Iterator[tuple[str, multipart.
 
 
 def read_images(
-    log: RequestLog, body: Cutting, content_type: str, direction: LogImage.Direction, details: dict[str, str]
+    log: RequestLog, body: Cutting, content_type: str, direction: LogImage.Direction, parts: dict[str, Part]
 ) -> list[LogImage]:
-    """One row for each place in the body where a picture stands, in the order of the body."""
-    places = _places(body.text, content_type) if body.finds or LINK.search(body.text) else []
-    found = [(find.at, _log_image(find, _place_of(find.at, places), content_type)) for find in body.finds]
-    found += _links(body.text, places)
+    """One row for each place in the body where a picture stands, in the order of the body. `parts` are what the dialect
+    read, by their positions.
+    """
+    by_id = [part for part in parts.values() if part.kind == "image" and part.position.endswith("file_id")]
+    places = _places(body.text, content_type) if body.finds or by_id or LINK.search(body.text) else []
+    found = [(find.at, _log_image(find, body.text, _place_of(find.at, places), content_type)) for find in body.finds]
+    found += _links(body.text, places, parts)
+    found += _by_id(by_id, places)
     rows = [row for _, row in sorted(found, key=lambda pair: pair[0])]
     for index, row in enumerate(rows):
         row.workspace_id, row.log_id = log.workspace_id, log.pk
         row.direction, row.index = direction, index
         row.position = clean_text(row.position, 300)
-        row.detail = clean_text(details.get(row.position, ""), 10)
+        row.detail = clean_text(parts[row.position].detail if row.position in parts else "", 10)
     return rows
 
 
@@ -76,12 +89,36 @@ def _places(text: bytes, content_type: str) -> list[json_text.Text]:
     return list(json_text.strings(text))
 
 
-def _place_of(at: int, places: list[json_text.Text]) -> str:
+def _place_of(at: int, places: list[json_text.Text]) -> json_text.Text | None:
     index = bisect_right(places, at, key=lambda place: place.start) - 1
-    return places[index].path if index >= 0 and at <= places[index].end else ""
+    return places[index] if index >= 0 and at <= places[index].end else None
 
 
-def _links(text: bytes, places: list[json_text.Text]) -> Iterator[tuple[int, LogImage]]:
+def _is_in_text(find: Find, text: bytes, place: json_text.Text | None) -> bool:
+    """Whether the model gets its characters: it stands among words, or in the place of words."""
+    if place is None:
+        return False
+    rest = text[find.at + CUT_LENGTH : place.end] if find.cut else b""
+    fills = OPENING.fullmatch(text, place.start, find.at) and not rest.strip()
+    return not fills or TEXT_PLACE.search(place.path) is not None
+
+
+def _by_id(parts: list[Part], places: list[json_text.Text]) -> Iterator[tuple[int, LogImage]]:
+    starts = {place.path: place.start for place in places}
+    for part in parts:
+        yield (
+            starts.get(part.position, 0),
+            LogImage(
+                position=part.position,
+                source=LogImage.Source.ID,
+                url=clean_text(part.text, 8192),
+                snapshot=LogImage.Snapshot.OFF,
+                snapshot_reason="given by its id: only the provider has it",
+            ),
+        )
+
+
+def _links(text: bytes, places: list[json_text.Text], parts: dict[str, Part]) -> Iterator[tuple[int, LogImage]]:
     for count, link in enumerate(linked_images(text, places)[:MOST_LINKS]):
         is_copied = settings.SNAPSHOT == "on" and count < MOST_COPIES
         row = LogImage(
@@ -90,14 +127,22 @@ def _links(text: bytes, places: list[json_text.Text]) -> Iterator[tuple[int, Log
             url=clean_text(link.url, 8192),
             snapshot=LogImage.Snapshot.PENDING if is_copied else LogImage.Snapshot.OFF,
         )
+        if link.path in parts and parts[link.path].kind == "file":
+            row.declared_type = type_by_ending(link.url) or "application/octet-stream"
         if settings.SNAPSHOT == "on" and not is_copied:
             row.snapshot_reason = f"of one request, {MOST_COPIES} links are copied"
         yield link.start, row
 
 
-def _log_image(find: Find, position: str, content_type: str) -> LogImage:
+def _log_image(find: Find, text: bytes, place: json_text.Text | None, content_type: str) -> LogImage:
     source = LogImage.Source.FILE if multipart.boundary_of(content_type) else LogImage.Source.DATA
-    row = LogImage(position=position, source=source, declared_type=clean_text(find.declared, 100))
+    position = place.path if place else ""
+    declared = find.declared
+    if source == LogImage.Source.DATA and _is_in_text(find, text, place):
+        source = LogImage.Source.TEXT
+    elif not declared and URL_PLACE.search(position):
+        declared = UNTYPED
+    row = LogImage(position=position, source=source, declared_type=clean_text(declared, 100))
     if find.data:
         row.image_id = find.sha256
     else:

@@ -24,7 +24,7 @@ def answer_of(log: RequestLog, payload: Payload) -> Answer:
     content_type = payload.response_headers.get("content-type", "")
     framed = dialects.is_framed(content_type)
     body = bodies.response_body(payload) if framed else bodies.response_text(payload)
-    return dialects.read_response(dialect, body, content_type)[0]
+    return dialects.read_response(dialect, body, content_type, log.status or 0)[0]
 
 
 def _request_document(payload: Payload) -> Any:

@@ -201,12 +201,14 @@ def _read(flow: Flow) -> Rows:
         rows.payload.url = clean_text(outgoing.url, 1000) or rows.payload.url
         rows.payload.sent_body = bodies.stored(sent_cut.text)
         rows.payload.sent_cuts = sent_cut.cuts
-        details = {part.position: part.detail for turn in question.turns for part in turn.parts}
-        asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, details)
+        parts = {part.position: part for turn in question.turns for part in turn.parts if part.position}
+        asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, parts)
         answered = read_images(row, response_cut, answer_type, LogImage.Direction.OUTPUT, {})
-        row.input_images, row.output_images = min(len(asked), MOST_IMAGES), min(len(answered), MOST_IMAGES)
         rows.log_images = asked + answered
         rows.images = keep_files(request_cut) | keep_files(sent_cut) | keep_files(response_cut)
+        for one in rows.log_images:
+            one.image = rows.images.get(one.image_id or "")
+        row.input_images, row.output_images = _pictures(asked), _pictures(answered)
         _note_inlined(asked, outgoing.inlined, rows.images)
         _note_image_tokens(row, asked, rows.images, answer.usage)
         said = all_text(answer.turns) or answer.error or row.failure_message
@@ -215,6 +217,10 @@ def _read(flow: Flow) -> Rows:
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
+
+
+def _pictures(rows: list[LogImage]) -> int:
+    return min(sum(row.is_picture for row in rows), MOST_IMAGES)
 
 
 def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[str, Image]) -> None:
@@ -228,6 +234,7 @@ def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[s
 
 def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str, Image], usage: Usage) -> None:
     """Our estimate of each picture, and whether the provider's own count says otherwise."""
+    asked = [one for one in asked if one.source != LogImage.Source.TEXT and one.is_picture]
     for one in asked:
         image = images.get(one.image_id or "")
         if image and image.width and image.height and image.media_type.startswith("image/"):
@@ -318,13 +325,15 @@ def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: Reques
     if not dialects.is_stream(content_type):
         document = parsed_or_none(body)
         return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
-    answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type)
+    answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type, row.status or 0)
     if answer.error and row.state == RequestLog.State.OK:
         row.state = RequestLog.State.ERROR
         row.failure, row.failure_message = "stream_error", clean_text(answer.error, 1000)
     if bad:
         return answer, f"{bad} event{'' if bad == 1 else 's'} of the stream could not be read"
     marks = (dialect or dialects.CHAT).end_marks
+    if (row.status or 0) >= 400:
+        return answer, ""
     if dialect and not answer.complete and not any(mark in body for mark in marks):
         return answer, "the stream ended before its end mark"
     return answer, ""

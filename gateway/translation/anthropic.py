@@ -21,6 +21,7 @@ from gateway.translation.neutral import (
     Finish,
     FinishReason,
     Media,
+    OtherDelta,
     Part,
     Request,
     Start,
@@ -245,6 +246,8 @@ class Reader(AnswerReader):
         self.usage: dict[str, Any] = {}
         self.slots: dict[int, int] = {}
         self.silent: set[int] = set()
+        self.others: dict[int, dict[str, Any]] = {}
+        self.citations: dict[int, list[Any]] = {}
 
     def whole(self, doc: Any) -> Iterator[Event]:
         doc = obj(doc)
@@ -254,6 +257,7 @@ class Reader(AnswerReader):
         yield Start(words(doc.get("id")), words(doc.get("model")))
         for at, block in enumerate(items(doc.get("content"))):
             yield from self._block(at, obj(block), whole=True)
+            yield from self._stop(at, whole=True)
         yield from self._finish(doc.get("stop_reason"))
         yield UsageDelta(read_usage(obj(doc.get("usage"))))
 
@@ -294,6 +298,10 @@ class Reader(AnswerReader):
             arguments = _json(block.get("input")) if whole else ""
             self.silent.add(at)
             yield CallDelta(slot, words(block.get("id")), words(block.get("name")), arguments)
+        elif kind not in ("text", "thinking"):
+            self.others[at] = block
+        if block.get("citations"):
+            self.citations[at] = items(block["citations"])
 
     def _delta(self, at: int, delta: dict[str, Any]) -> Iterator[Event]:
         kind = delta.get("type")
@@ -307,12 +315,20 @@ class Reader(AnswerReader):
             yield ThoughtDelta(words(delta.get("thinking")))
         elif kind == "signature_delta":
             yield ThoughtDelta(signature=words(delta.get("signature")))
+        elif kind == "citations_delta":
+            self.citations.setdefault(at, []).append(delta.get("citation"))
+        elif kind == "input_json_delta" and at in self.others:
+            self.others[at]["input"] = words(self.others[at].get("input")) + words(delta.get("partial_json"))
 
-    def _stop(self, at: int) -> Iterator[Event]:
+    def _stop(self, at: int, *, whole: bool = False) -> Iterator[Event]:
         """A call of a tool that takes nothing streams no arguments; callers parse them, so they must be JSON."""
-        if at in self.silent:
+        if at in self.silent and not whole:
             self.silent.remove(at)
             yield CallDelta(self.slots[at], arguments="{}")
+        if at in self.others:
+            yield OtherDelta(self.others.pop(at))
+        if at in self.citations:
+            yield OtherDelta({"citations": self.citations.pop(at)})
 
     def _finish(self, reason: Any) -> Iterator[Event]:
         if words(reason):

@@ -22,6 +22,7 @@ from gateway.translation.neutral import (
     FinishReason,
     ImageDelta,
     LogprobsDelta,
+    OtherDelta,
     Start,
     TextDelta,
     ThoughtDelta,
@@ -74,7 +75,7 @@ class Writer:
                 self._start(event)
             elif isinstance(event, UsageDelta):
                 self.usage = event.usage
-            elif not isinstance(event, Failure):
+            elif not isinstance(event, Failure | OtherDelta):
                 _gather(choices.setdefault(event.choice, _Choice()), event)
         return {
             "id": self.id,
@@ -93,7 +94,7 @@ class Writer:
             self.usage = event.usage
         elif isinstance(event, Failure):
             yield failure_document(event)
-        else:
+        elif not isinstance(event, OtherDelta):
             yield self._chunk(event)
 
     def last(self) -> Iterator[dict[str, Any]]:
@@ -341,7 +342,7 @@ class Calls:
 
     def piece(self, index: int, piece: CallDelta) -> Iterator[CallDelta]:
         """What of the call under this index can be told now: nothing before its name is known."""
-        slot = self._slot(piece.choice, index, piece.id)
+        slot = self.slot(piece.choice, index, piece.id)
         at = piece.choice, slot
         if at in self.named:
             yield replace(piece, slot=slot, id="", name="")
@@ -366,7 +367,7 @@ class Calls:
         yield from self.nameless.values()
         self.nameless = {}
 
-    def _slot(self, choice: int, index: int, id: str) -> int:
+    def slot(self, choice: int, index: int, id: str) -> int:
         """The number of the call among those of its choice."""
         id = id or self.last.get((choice, index), "")
         self.last[choice, index] = id

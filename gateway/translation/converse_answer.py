@@ -19,12 +19,14 @@ from gateway.translation.neutral import (
     Finish,
     FinishReason,
     ImageDelta,
+    OtherDelta,
     Start,
     TextDelta,
     ThoughtDelta,
     UsageDelta,
 )
 
+KNOWN_BLOCKS = frozenset({"text", "image", "toolUse", "reasoningContent", "citationsContent"})
 FINISHES: dict[str, FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -92,10 +94,16 @@ class Reader(AnswerReader):
             yield ImageDelta(
                 f"image/{words(image.get('format')) or 'png'}", words(obj(image.get("source")).get("bytes"))
             )
-        call = obj(block.get("toolUse"))
+        call, cited = obj(block.get("toolUse")), obj(block.get("citationsContent"))
         if call:
             yield from self._call_start(at, call)
             yield CallDelta(self.slots[at], arguments=json.dumps(obj(call.get("input")), ensure_ascii=False))
+        for part in items(cited.get("content")):
+            yield TextDelta(words(obj(part).get("text")))
+        if items(cited.get("citations")):
+            yield OtherDelta({"citations": cited["citations"]})
+        if not KNOWN_BLOCKS & set(block):
+            yield OtherDelta(block)
 
     def _call_start(self, at: int, call: dict[str, Any]) -> Iterator[Event]:
         if call:
@@ -112,6 +120,8 @@ class Reader(AnswerReader):
             yield ThoughtDelta(words(thought.get("text")), words(thought.get("signature")), sealed)
         if words(image.get("bytes")):
             yield ImageDelta(f"image/{self.image_format}", image["bytes"])
+        if delta.get("citation") or delta.get("toolResult"):
+            yield OtherDelta(delta)
         if obj(delta.get("toolUse")) and at in self.slots:
             arguments = words(delta["toolUse"].get("input"))
             self.silent -= {at} if arguments else set()

@@ -18,12 +18,15 @@ from gateway.translation.neutral import (
     FinishReason,
     ImageDelta,
     LogprobsDelta,
+    OtherDelta,
     Start,
     TextDelta,
     ThoughtDelta,
     UsageDelta,
 )
 
+# What a candidate says of where its words come from.
+METADATA = ("citationMetadata", "groundingMetadata", "urlContextMetadata")
 MADE_ID = re.compile(r"call_\d+_\d+_")
 FINISHES: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -87,6 +90,9 @@ class Reader(AnswerReader):
         logprobs = _logprobs(obj(candidate.get("logprobsResult")))
         if logprobs:
             yield LogprobsDelta(logprobs, choice)
+        beside = {name: candidate[name] for name in METADATA if candidate.get(name)}
+        if beside:
+            yield OtherDelta(beside, choice)
         reason = words(candidate.get("finishReason"))
         if reason and reason != "FINISH_REASON_UNSPECIFIED":
             self.finished = True
@@ -112,6 +118,8 @@ class Reader(AnswerReader):
             yield TextDelta(text, choice, signature)
         elif part.get("executableCode") or part.get("codeExecutionResult"):
             yield ThoughtDelta(_code(part), choice=choice)  # Google ran it on the way to the answer
+        elif part:
+            yield OtherDelta(part, choice)
 
 
 def made_id(choice: int, slot: int, answer: str) -> str:

@@ -204,6 +204,14 @@ class ImageDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherDelta:
+    """A part of an answer that no other format has a place for, as it came: what a server's own tools did, or citations."""
+
+    document: dict[str, Any]
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LogprobsDelta:
     """In OpenAI chat's shape: `content` of a choice's `logprobs`."""
 
@@ -234,7 +242,18 @@ class Failure:
     code: str = ""
 
 
-Event = Start | TextDelta | ThoughtDelta | CallDelta | ImageDelta | LogprobsDelta | Finish | UsageDelta | Failure
+Event = (
+    Start
+    | TextDelta
+    | ThoughtDelta
+    | CallDelta
+    | ImageDelta
+    | OtherDelta
+    | LogprobsDelta
+    | Finish
+    | UsageDelta
+    | Failure
+)
 Events = Iterable[Event]
 
 

@@ -185,7 +185,7 @@ def meant(asked: Asked, wire: str) -> list[Said]:
     ]
     system = [turn for turn in spoken if turn.role in ("system", "developer")]
     others = [turn for turn in spoken if turn.role not in ("system", "developer")]
-    return merged(system + others, {"developer": "system", "tool": "user"})
+    return merged(system + others, {"developer": "system"})
 
 
 def without_blanks(turn: Said) -> Said:
