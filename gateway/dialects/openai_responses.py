@@ -102,10 +102,19 @@ def _parts(item: dict[str, Any], kind: str, path: str) -> Iterator[Part]:
     elif kind in ("", "message") or "role" in item:
         yield from _content(item.get("content"), f"{path}.content")
     else:
-        given = item.get("arguments", item.get("input"))
-        said = given if isinstance(given, str) else "" if given is None else compact(given)
-        yield Part("tool", f"{words(item.get('name')) or kind} {said}".strip())
-        yield from _rest(item, {"name", "arguments", "input"})
+        yield from _called(item, kind)
+
+
+def _called(item: dict[str, Any], kind: str) -> Iterator[Part]:
+    """What was called, by its name; of OpenAI's own tools by their kind, with all that they were told."""
+    given = item.get("arguments", item.get("input"))
+    if given is None and not words(item.get("name")):
+        left = "".join(part.text for part in _rest(item, set()))
+        yield Part("tool", f"{kind} {left}".strip())
+        return
+    said = given if isinstance(given, str) else "" if given is None else compact(given)
+    yield Part("tool", f"{words(item.get('name')) or kind} {said}".strip())
+    yield from _rest(item, {"name", "arguments", "input"})
 
 
 def _rest(item: dict[str, Any], read: set[str]) -> Iterator[Part]:

@@ -119,6 +119,7 @@ class FrontGate:
         if version and not DJANGO_V1.match(path):
             _check_segments(path)
             _take_key_of_query(scope, headers)
+            scope["version"] = version[0].strip("/")
             await self.proxy(path[version.end() - 1 :].rstrip("/") or "/", scope, headers, receive, send)
         elif path == "/v1":
             raise NotFound("/v1 is the base URL; an endpoint such as /v1/chat/completions follows it.")

@@ -90,6 +90,7 @@ class Inbound:
         self.body, self.arrived = body, arrived
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("latin-1")
+        self.version: str = scope.get("version", "")
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
@@ -284,7 +285,7 @@ class Inbound:
         url = (
             way.wire_url(WIRE_ENDPOINT, stream=self.stream)
             if request
-            else way.url(self.endpoint, self._sent_query(way))
+            else way.url(self.endpoint, self._sent_query(way), self.version)
         )
         reader = self.dialect or dialects.CHAT
         return Call(

@@ -32,9 +32,11 @@ class Route:
         own = (self.settings.get(setting.name, "") for setting in self.provider.settings if setting.secret)
         return [secret for secret in (self.secret, *own) if secret]
 
-    def url(self, endpoint: str, query: str) -> str:
-        """The address of an endpoint that the provider knows under the same name."""
-        if self.provider.place:
+    def url(self, endpoint: str, query: str, version: str = "") -> str:
+        """The address of an endpoint that the provider knows under the same name, and the version that was asked for."""
+        if self.provider.own_version:
+            path = f"/{version or self.provider.own_version}{endpoint}"
+        elif self.provider.place:
             path = self.provider.place(self.settings, endpoint, self.model)
         else:
             path = self.provider.paths.get(endpoint, endpoint)

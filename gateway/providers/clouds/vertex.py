@@ -38,11 +38,6 @@ def base_url(settings: Settings) -> str:
     return f"https://{'' if region == 'global' else region + '-'}aiplatform.googleapis.com"
 
 
-def place(settings: Settings, endpoint: str, model: str) -> str:
-    """Google's own paths, which name the project themselves."""
-    return f"/v1beta1{endpoint}"
-
-
 VERTEX = Provider(
     name="vertex-ai",
     title="Vertex AI",
@@ -50,7 +45,7 @@ VERTEX = Provider(
     auth="google",
     wires=(("claude", CLAUDE), ("imagen", IMAGEN), ("", GEMINI)),
     speaks=frozenset(),
-    place=place,
+    own_version="v1beta1",
     probe=Probe(model="gemini-2.5-flash", body={"contents": []}, proves=frozenset({400})),
     settings=(
         Setting("project_id", "Project", "vertex-project-id", "the project's id, as in my-project-123", required=True),
