@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from gateway.content import base64_text, multipart
 from gateway.content.base64_text import PLAIN_RUN, end_of_run
-from gateway.content.encoded_files import Place, Scanner, text_of_url
+from gateway.content.file_places import Place, Scanner, text_of_url
 from gateway.content.sniff import Sniffed, sniff
 
 MOST_FILES = 1000

@@ -197,7 +197,3 @@ def words(value: Any) -> str:
 def number(value: Any) -> int | None:
     """A token count; anything else, a boolean or a negative number, is unknown."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.content import framing
 from gateway.content.framing import AwsEventStream, BadStream
 from gateway.content.json_text import parsed_or_none
+from gateway.content.json_written import parsed_as_written
 from gateway.dialects.base import Answer, Dialect
 from gateway.dialects.bedrock_invoke import BedrockInvoke
 from gateway.dialects.native import ANTHROPIC, CONVERSE, GEMINI, IMAGEN, anthropic_failure, gemini_failure
@@ -98,7 +99,7 @@ def read_response(dialect: Dialect, body: bytes, content_type: str, status: int 
     if content_type.startswith("text/event-stream"):
         documents, bad = framing.documents(body)
         return dialect.read_stream(documents), bad
-    return dialect.read_answer(parsed_or_none(body)), 0
+    return dialect.read_answer(parsed_as_written(body)), 0
 
 
 def documents_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:

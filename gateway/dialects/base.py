@@ -17,7 +17,7 @@ SAID = ("text", "tool", "json")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a turn. For an image or file, `position` is the path of the string or file that holds it."""
+    """A piece of a turn. `position` is the path of the string or file that holds it, where there is one."""
 
     kind: PartKind
     text: str = ""
@@ -27,8 +27,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
+    """`path` is where it stands in the body."""
+
     role: str
     parts: tuple[Part, ...]
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

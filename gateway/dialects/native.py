@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.content.json_text import compact, items, obj, words
+from gateway.content.json_text import items, obj, words
+from gateway.content.json_written import compact
 from gateway.content.openai_fields import Usage, error_of
 from gateway.dialects.base import Answer, Part, PartKind, Question, Turn, settings_of
 from gateway.translation.neutral import (
@@ -149,12 +150,13 @@ def gemini_turns(doc: dict[str, Any]) -> Iterator[Turn]:
 def _turns(role: str, content: Any, path: str, read: BlockReader, results: tuple[str, str]) -> Iterator[Turn]:
     """The results of tools stand among the user's words; here they are turns of their own, for no user said them."""
     if not isinstance(content, list):
-        yield Turn(role, tuple(_blocks(content, path, read)))
+        yield Turn(role, tuple(_blocks(content, path, read)), path)
         return
     numbered = [(at, obj(block)) for at, block in enumerate(content)]
     for is_result, group in groupby(numbered, key=lambda one: _is_result(one[1], results)):
-        parts = tuple(part for at, block in group for part in read(block, f"{path}[{at}]"))
-        yield Turn("tool" if is_result else role, parts)
+        blocks = list(group)
+        parts = tuple(part for at, block in blocks for part in read(block, f"{path}[{at}]"))
+        yield Turn("tool" if is_result else role, parts, f"{path}[{blocks[0][0]}]" if is_result else path)
 
 
 def _is_result(block: dict[str, Any], names: tuple[str, str]) -> bool:
@@ -163,7 +165,7 @@ def _is_result(block: dict[str, Any], names: tuple[str, str]) -> bool:
 
 def _blocks(content: Any, path: str, read: BlockReader) -> Iterator[Part]:
     if isinstance(content, str):
-        yield Part("text", content)
+        yield Part("text", content, path)
     for at, block in enumerate(items(content)):
         yield from read(obj(block), f"{path}[{at}]")
 
@@ -171,7 +173,7 @@ def _blocks(content: Any, path: str, read: BlockReader) -> Iterator[Part]:
 def _anthropic_block(block: dict[str, Any], path: str) -> Iterator[Part]:
     kind, source = block.get("type"), obj(block.get("source"))
     if isinstance(block.get("text"), str):
-        yield Part("text", block["text"])
+        yield Part("text", block["text"], f"{path}.text")
     elif kind in ("image", "document"):
         key = next((name for name in ("url", "file_id") if source.get(name)), "data")
         yield Part("image" if kind == "image" else "file", words(source.get(key)), f"{path}.source.{key}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gateway.content.json_text import compact, items, number, obj, words
+from gateway.content.json_text import items, number, obj, words
+from gateway.content.json_written import compact
 from gateway.content.openai_fields import Usage, error_of, openai_usage
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
 from gateway.translation.chat_answer import Calls
@@ -39,6 +40,7 @@ class OpenAIChat:
             Turn(
                 words(obj(message).get("role")) or "user",
                 tuple(_message_parts(message, f"messages[{index}]")),
+                f"messages[{index}]",
             )
             for index, message in enumerate(items(obj(doc).get("messages")))
         ]
@@ -47,7 +49,7 @@ class OpenAIChat:
     def read_answer(self, doc: Any) -> Answer:
         choices = items(obj(doc).get("choices"))
         turns = [
-            Turn("assistant", tuple(_message_parts(obj(choice).get("message"), f"choices[{index}].message")))
+            _answer_turn(obj(choice).get("message"), f"choices[{index}].message")
             for index, choice in enumerate(choices)
         ]
         return Answer(
@@ -71,12 +73,15 @@ class OpenAIChat:
                 finish = words(obj(choice).get("finish_reason")) or finish
                 folded.add(obj(choice))
         turns = (
-            Turn("assistant", tuple(_message_parts(message, f"choices[{index}].message")))
-            for index, message in sorted(folded.messages.items())
+            _answer_turn(message, f"choices[{index}].message") for index, message in sorted(folded.messages.items())
         )
         return Answer(
             tuple(turn for turn in turns if turn.parts), model, finish, usage, error, complete=bool(finish or error)
         )
+
+
+def _answer_turn(message: Any, path: str) -> Turn:
+    return Turn("assistant", tuple(_message_parts(message, path)), path)
 
 
 class FoldedStream:
@@ -162,7 +167,7 @@ def _message_parts(message: Any, path: str) -> Iterator[Part]:
         yield Part("reasoning", thought)
     content = message.get("content")
     if words(content):
-        yield Part("text", content)
+        yield Part("text", content, f"{path}.content")
     for index, part in enumerate(items(content)):
         yield _part(part, f"{path}.content[{index}]")
     if words(message.get("refusal")):
@@ -205,10 +210,10 @@ def _part(part: Any, path: str) -> Part:
         return Part("text", part)
     part = obj(part)
     if isinstance(part.get("text"), str):
-        return Part("text", part["text"])
+        return Part("text", part["text"], f"{path}.text")
     if part.get("type") == "thinking":
         return Part("reasoning", _thought(part))
-    return _picture(part, path) or _file(part, path) or Part("json", compact(part))
+    return _picture(part, path) or _file(part, path) or Part("json", compact(part), path)
 
 
 def _picture(part: dict[str, Any], path: str) -> Part | None:

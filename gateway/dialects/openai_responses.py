@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gateway.content.json_text import compact, items, obj, words
+from gateway.content.json_text import items, obj, words
+from gateway.content.json_written import compact
 from gateway.content.openai_fields import error_of, openai_usage
 from gateway.dialects.base import Answer, Part, Question, Turn, settings_of
 
@@ -86,7 +87,7 @@ def _turn(item: Any, path: str) -> Turn:
     item = obj(item)
     kind = words(item.get("type"))
     role = words(item.get("role")) or ("tool" if kind.endswith("_output") else "assistant")
-    return Turn(role, tuple(_parts(item, kind, path)))
+    return Turn(role, tuple(_parts(item, kind, path)), path)
 
 
 def _parts(item: dict[str, Any], kind: str, path: str) -> Iterator[Part]:
@@ -133,7 +134,7 @@ def _reasoning(item: dict[str, Any]) -> Iterator[Part]:
 
 def _content(content: Any, path: str) -> Iterator[Part]:
     if isinstance(content, str):
-        yield Part("text", content)
+        yield Part("text", content, path)
     elif isinstance(content, dict):
         yield _part(content, path)
     for index, part in enumerate(items(content)):
@@ -146,11 +147,11 @@ def _content(content: Any, path: str) -> Iterator[Part]:
 def _part(part: dict[str, Any], path: str) -> Part:
     text = part.get("text", part.get("refusal"))
     if isinstance(text, str):
-        return Part("text", text)
+        return Part("text", text, f"{path}.text")
     is_image = words(part.get("type")) in ("input_image", "computer_screenshot", "image_url")
     if isinstance(part.get("image_url"), str):
         return Part("image", part["image_url"], f"{path}.image_url", words(part.get("detail")))
     for key in ("file_data", "file_url", "data", "file_id"):
         if isinstance(part.get(key), str):
             return Part("image" if is_image else "file", part[key], f"{path}.{key}", words(part.get("detail")))
-    return Part("json", compact(part))
+    return Part("json", compact(part), path)

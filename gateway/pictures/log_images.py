@@ -11,7 +11,7 @@ from django.conf import settings
 
 from gateway.content import framing, json_text, multipart
 from gateway.content.cutting import Cutting, Find
-from gateway.content.image_places import LINK, linked_images
+from gateway.content.file_places import LINK, linked_images
 from gateway.content.plain_text import clean_text
 from gateway.content.sniff import DRAWN
 from gateway.dialects.base import Part

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway import dialects
 from gateway.content import multipart
-from gateway.content.json_text import parsed_or_none
+from gateway.content.json_written import parsed_as_written
 from gateway.dialects.base import Answer, Question
 from gateway.models import Payload, RequestLog
 from gateway.pictures.log_images import form_document
@@ -30,4 +30,4 @@ def answer_of(log: RequestLog, payload: Payload) -> Answer:
 def _request_document(payload: Payload) -> Any:
     text = bodies.request_text(payload)
     boundary = multipart.boundary_of(payload.request_headers.get("content-type", ""))
-    return form_document(text, boundary) if boundary else parsed_or_none(text)
+    return form_document(text, boundary) if boundary else parsed_as_written(text)

@@ -19,7 +19,7 @@ from gateway.content import multipart
 from gateway.content.cutting import Cutter, Cutting, cut
 from gateway.content.encodings import unpack
 from gateway.content.json_edit import apply
-from gateway.content.json_text import parsed_or_none
+from gateway.content.json_written import parsed_as_written
 from gateway.content.openai_fields import Usage, error_of
 from gateway.content.plain_text import clean_text
 from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
@@ -317,13 +317,13 @@ def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Ques
     boundary = multipart.boundary_of(content_type)
     if dialect is None:
         return Question()
-    return dialect.read_question(form_document(body.text, boundary) if boundary else parsed_or_none(body.text))
+    return dialect.read_question(form_document(body.text, boundary) if boundary else parsed_as_written(body.text))
 
 
 def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: RequestLog) -> tuple[Answer, str]:
     """What was answered, and what is wrong with the stream it came in, if anything is."""
     if not dialects.is_stream(content_type):
-        document = parsed_or_none(body)
+        document = parsed_as_written(body)
         return (dialect.read_answer(document) if dialect else Answer(error=error_of(document))), ""
     answer, bad = dialects.read_response(dialect or dialects.CHAT, body, content_type, row.status or 0)
     if answer.error and row.state == RequestLog.State.OK:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gateway.content import multipart
 from gateway.content.base64_text import beginning, end_of_run
-from gateway.content.encoded_files import Place, Scanner, at_a_glance
+from gateway.content.file_places import Place, Scanner, at_a_glance
 from gateway.content.image_headers import Cut, Header, in_base64, read_header
 from gateway.errors import BadRequest
 from gateway.providers.base import Limits

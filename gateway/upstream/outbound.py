@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from gateway.content import multipart
-from gateway.content.image_places import linked_images
+from gateway.content.file_places import linked_images
 from gateway.content.json_edit import Edit, apply, difference
 from gateway.content.json_text import encoded
 from gateway.dialects.kept_turns import HeardTurn

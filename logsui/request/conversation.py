@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.content.json_text import compact
+from gateway.content.json_written import compact
 from gateway.dialects.base import Part, Turn
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.pictures.image_warnings import warnings_of
@@ -29,6 +29,10 @@ class Shown:
     @property
     def is_text(self) -> bool:
         return self.kind == "text"
+
+    @property
+    def is_reasoning(self) -> bool:
+        return self.kind == "reasoning"
 
     @property
     def start(self) -> str:
@@ -70,14 +74,44 @@ def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
 
 
 def _shown(log: RequestLog, turns: Iterable[Turn], images: list[LogImage], fallback_role: str) -> list[ShownTurn]:
-    """Turns with their pictures; pictures that no part names follow in a turn of their own."""
+    """Turns with their pictures: where a part is one, behind the text in which one stands, or at the end of its turn.
+
+    Those of which not even the turn is known follow in a turn of their own.
+    """
+    turns = list(turns)
     by_position = {one.position: one for one in images}
     placed: set[int] = set()
     shown = [ShownTurn(turn.role, [_part(log, part, by_position, placed) for part in turn.parts]) for turn in turns]
-    rest = [_picture(log, one) for one in images if one.pk not in placed]
+    behind = _places(turns, [one for one in images if one.pk not in placed])
+    for turn, (at, drawn) in zip(turns, enumerate(shown), strict=True):
+        drawn.parts = [
+            part
+            for number, own in enumerate([*drawn.parts, None])
+            for part in ([own] if own else []) + [_picture(log, one) for one in behind.pop((at, number), [])]
+        ]
+        drawn.parts.sort(key=lambda part: not part.is_reasoning or turn.role != "assistant")
+    rest = [_picture(log, one) for ones in behind.values() for one in ones]
     if rest:
         shown.append(ShownTurn(fallback_role, rest))
     return [turn for turn in shown if turn.parts]
+
+
+def _places(turns: list[Turn], images: list[LogImage]) -> dict[tuple[int, int], list[LogImage]]:
+    """For each picture the number of its turn and of the part behind which it stands, by the longest beginning of its path;
+    a number beyond the turn's parts is its end, turn -1 is unknown.
+    """
+    paths = [(turn.path, (at, len(turn.parts))) for at, turn in enumerate(turns)]
+    paths += [(part.position, (at, number)) for at, turn in enumerate(turns) for number, part in enumerate(turn.parts)]
+    found: dict[tuple[int, int], list[LogImage]] = {}
+    for one in images:
+        fitting = [(len(path), place) for path, place in paths if path and _is_within(one.position, path)]
+        found.setdefault(max(fitting)[1] if fitting else (-1, 0), []).append(one)
+    return found
+
+
+def _is_within(position: str, path: str) -> bool:
+    """A part's own path ends in the name of its string; beside it stand the part's other members."""
+    return position == path or position.startswith((f"{path}.", f"{path}["))
 
 
 def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed: set[int]) -> Shown:
@@ -85,7 +119,7 @@ def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed:
     if found is not None:
         placed.add(found.pk)
         return _picture(log, found)
-    return Shown("text" if part.kind == "text" else "code", part.text[:SHOWN_TEXT])
+    return Shown(part.kind if part.kind in ("text", "reasoning") else "code", part.text[:SHOWN_TEXT])
 
 
 def _picture(log: RequestLog, one: LogImage) -> Shown:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.content.json_text import parsed_or_none
+from gateway.content.json_written import parsed_as_written
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.recording import bodies
 from logsui.request.literals import (
@@ -97,7 +97,7 @@ def folder_zip(log: RequestLog, payload: Payload, base: str) -> bytes:
 def _read(log: RequestLog, payload: Payload, base: str) -> _Call:
     text = bodies.request_text(payload)
     content_type = payload.request_headers.get("content-type", "application/json")
-    parsed = parsed_or_none(text) if "json" in content_type else None
+    parsed = parsed_as_written(text) if "json" in content_type else None
     document = parsed if isinstance(parsed, dict) else None
     return _Call(
         address=base + log.path,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 
@@ -41,13 +40,3 @@ def _coloured(lexer: Lexer, text: str) -> Iterator[tuple[_TokenType, str]]:
         if time.monotonic() > deadline:
             yield Token.Text, text[done:]
             return
-
-
-def pretty_json(text: str) -> str:
-    """JSON objects and lists with their lines broken; empty for anything else."""
-    if not text.lstrip().startswith(("{", "[")):
-        return ""
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return ""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.content.json_written import WrittenFloat
+
 DEEPEST = 64
 EXACT_INTEGER = 2**53  # what a JavaScript number holds without rounding
 
@@ -67,7 +69,8 @@ def shell_header(name: str, value: str | Variable) -> str:
 def means_the_same_everywhere(value: Any, depth: int = 0) -> bool:
     """Whether a parsed JSON value, written as a literal, is the same value in Python and in JavaScript.
 
-    Half surrogates cannot be sent, infinities and large integers are not exact, `__proto__` is no ordinary key.
+    Half surrogates cannot be sent, infinities, large integers and digits that a number does not need are not kept, `__proto__`
+    is no ordinary key.
     """
     if depth > DEEPEST:
         return False
@@ -78,6 +81,8 @@ def means_the_same_everywhere(value: Any, depth: int = 0) -> bool:
         return all(means_the_same_everywhere(one, depth + 1) for one in value)
     if isinstance(value, str):
         return _is_whole(value)
+    if isinstance(value, WrittenFloat) and value.text != repr(float(value)):
+        return False
     return value is None or (math.isfinite(value) and abs(value) <= EXACT_INTEGER)
 
 

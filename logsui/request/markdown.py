@@ -14,17 +14,19 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from logsui.request.highlight import highlighted, pretty_json
+from gateway.content.json_written import broken_into_lines
+from logsui.request.formulas import add_formulas
+from logsui.request.highlight import highlighted
 
 LONGEST = 60_000
-MARKED = re.compile(r"(^\s*([#>|]|[-*+] |\d+[.)] |```))|[*_`]\S|\]\(", re.MULTILINE)
+MARKED = re.compile(r"(^\s*([#>|]|[-*+] |\d+[.)] |```))|[*_`]\S|\]\(|\\[(\[]", re.MULTILINE)
 
 
 def rendered(text: str) -> SafeString:
     """HTML that is safe to put into a page; empty where plain text says the same, or there is too much of it."""
     if len(text) > LONGEST:
         return SafeString("")
-    if broken := pretty_json(text):
+    if broken := broken_into_lines(text):
         return format_html('<pre class="code">{}</pre>', highlighted(broken, "json"))
     if not MARKED.search(text):
         return SafeString("")
@@ -44,6 +46,18 @@ def _is_web_address(url: str) -> bool:
     return url.startswith(("https://", "http://", "mailto:"))
 
 
-_reader = MarkdownIt("js-default", {"highlight": _highlight}).disable("image")
+def _align(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """A column's side as a class: the page's own policy forbids styles in elements."""
+    side = str(tokens[index].attrs.pop("style", "")).rpartition(":")[2]
+    if side in ("right", "center"):
+        tokens[index].attrSet("class", f"align-{side}")
+    return self.renderToken(tokens, index, options, env)
+
+
+# Models break lines where they mean to: in receipts, addresses, verse.
+_reader = MarkdownIt("js-default", {"highlight": _highlight, "breaks": True}).disable("image")
+add_formulas(_reader)
 _reader.validateLink = _is_web_address  # type: ignore[method-assign]
 _reader.add_render_rule("link_open", _open_link)
+_reader.add_render_rule("th_open", _align)
+_reader.add_render_rule("td_open", _align)

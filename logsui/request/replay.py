@@ -4,7 +4,6 @@ as any client does, with a key that lives for minutes.
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from datetime import timedelta
@@ -15,7 +14,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from gateway.content.cutting import Cut, rebuild
+from gateway.content.json_edit import Edit, apply, edits_for
 from gateway.content.json_text import encoded, parse, parsed_or_none
+from gateway.content.json_written import broken_into_lines
 from gateway.keys.api_keys import create_passing_key
 from gateway.models import LogImage, Membership, Payload, RequestLog, VirtualKey, Workspace
 from gateway.pictures import blobs
@@ -69,6 +70,14 @@ def replay_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
     return response
 
 
+def _model_edits(body: bytes, document: dict[str, object], model: str) -> list[Edit]:
+    name = encoded(model).decode()
+    if "model" in document:
+        return edits_for(body, document, "model", lambda path, _: (lambda _: name) if path == () else None)
+    brace = body.index(b"{") + 1
+    return [(brace, brace, f'"model": {name}{"," if document else ""}')]
+
+
 def _refusal(text: str) -> HttpResponse:
     return HttpResponse(text, status=400, content_type="text/plain")
 
@@ -89,15 +98,15 @@ def model_of(log: RequestLog) -> str:
 
 
 def _pretty(text: bytes) -> str:
-    return json.dumps(json.loads(text), indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return broken_into_lines(text.decode("utf-8", "replace"))
 
 
 def _edited(payload: Payload, text: str, model: str) -> bytes:
-    """The edited body. Raises ValueError when it is not JSON, blobs.BlobMissing."""
-    document = parse(text.encode())
+    """The body as it was edited, its numbers as they were written. Raises ValueError when it is not JSON, blobs.BlobMissing."""
+    cut = text.encode()
+    document = parse(cut)
     if isinstance(document, dict) and model:
-        document["model"] = model
-    cut = encoded(document)
+        cut = apply(cut, _model_edits(cut, document, model))
     encodings = {sha256: encoding for _, sha256, encoding in payload.request_cuts}
     found = ((match.start(), match[1].decode()) for match in TOKEN.finditer(cut))
     cuts = [Cut(at, sha256, encodings[sha256]) for at, sha256 in found if sha256 in encodings]

@@ -9,10 +9,11 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from gateway.content.json_written import broken_into_lines
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
 from logsui.logs import log_list
-from logsui.request.highlight import highlighted, pretty_json
+from logsui.request.highlight import highlighted
 from prompts.diff import Stretch
 
 register = template.Library()
@@ -214,7 +215,7 @@ def shallow(depth: int) -> int:
 @register.filter
 def code(text: str) -> SafeString:
     """JSON with its lines broken, in colours; anything else as it is."""
-    broken = pretty_json(text)
+    broken = broken_into_lines(text)
     return highlighted(broken or text, "json" if broken else "text")
 
 

@@ -1,15 +1,17 @@
-"""Where files stand encoded in a text: data URLs, and base64 that begins as the files of known types do."""
+"""Where files stand in a text: behind links at the paths where the providers' formats keep them, in data URLs, and as base64 that
+begins as the files of known types do.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.content.base64_text import BACKSLASH, end_of_run
-from gateway.content.json_text import long_strings, parsed_words
+from gateway.content.json_text import Text, long_strings, parsed_or_none, parsed_words, strings
 
 SPELLED_CODE = b"\\u00"
 MEDIA = ("image/", "audio/", "video/", "application/pdf")
@@ -172,3 +174,31 @@ def text_of_url(body: bytes, place: Place, end: int) -> tuple[int, bytes]:
         return stop, unquote_to_bytes(body[place.start : stop])
     text = unescaped(body[place.start : closing.start()], (len(quote[1]) + 1).bit_length())
     return closing.start(), unquote_to_bytes(text)
+
+
+IMAGE_LINK = re.compile(
+    r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|image(?:\[\d+\])?|data\[\d+\]\.url)$"
+)
+LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
+
+
+class LinkedImage(NamedTuple):
+    """A link's path, its text as it was meant, and the offsets of the text inside its quotes."""
+
+    path: str
+    url: str
+    start: int
+    end: int
+
+
+def linked_images(text: bytes, places: Sequence[Text] | None = None) -> list[LinkedImage]:
+    """The links of a JSON body, or of the strings in it that are known already."""
+    return list(_links(text, strings(text) if places is None else places)) if LINK.search(text) else []
+
+
+def _links(text: bytes, places: Iterator[Text] | Sequence[Text]) -> Iterator[LinkedImage]:
+    for place in places:
+        if LINK.match(text, place.start, place.end) and IMAGE_LINK.search(place.path):
+            url = parsed_or_none(b'"' + text[place.start : place.end] + b'"')
+            if isinstance(url, str):
+                yield LinkedImage(place.path, url, place.start, place.end)
