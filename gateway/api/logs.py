@@ -72,7 +72,8 @@ def _found(request: HttpRequest, workspace: Workspace, wanted: dict[str, str], l
     page = Search(workspace, question, Window()).page(_before(request), limit)
     rows = RequestLog.objects.of(workspace).filter(pk__in=page.ids).newest_first()
     found = {"object": "list", "data": [summary(row) for row in rows], "has_more": page.next is not None}
-    return JsonResponse(found | {"next": page.next})
+    hints = {"hints": question.hints} if question.hints else {}
+    return JsonResponse(found | {"next": page.next} | hints)
 
 
 @reading

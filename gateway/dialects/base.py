@@ -42,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`complete` is False for a stream that ended before its own end mark."""
+    """`complete` is False for a stream that ended before its own end mark; `id` is the provider's name for it."""
 
     turns: tuple[Turn, ...] = ()
     model: str = ""
@@ -50,6 +50,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     error: str = ""
     complete: bool = True
+    id: str = ""
 
 
 class Dialect(Protocol):

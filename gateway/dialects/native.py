@@ -74,12 +74,12 @@ def gemini_failure(message: str, status: int) -> bytes:
 
 
 def _answer(events: Iterable[Event], *, complete: bool) -> Answer:
-    model = finish = error = ""
+    model = finish = error = id = ""
     usage = Usage()
     said = _Said()
     for event in events:
         if isinstance(event, Start):
-            model = event.model
+            model, id = event.model, event.id
         elif isinstance(event, Finish):
             finish = event.native or event.reason
         elif isinstance(event, UsageDelta):
@@ -88,7 +88,7 @@ def _answer(events: Iterable[Event], *, complete: bool) -> Answer:
             error = event.message
         else:
             said.add(event)
-    return Answer(said.turns(), model, finish, usage, error, complete)
+    return Answer(said.turns(), model, finish, usage, error, complete, id)
 
 
 class _Said:

@@ -58,13 +58,15 @@ class OpenAIChat:
             finish_reason=words(obj(choices[0]).get("finish_reason")) if choices else "",
             usage=openai_usage(doc),
             error=error_of(doc),
+            id=words(obj(doc).get("id")),
         )
 
     def read_stream(self, events: Iterable[Any]) -> Answer:
-        model = finish = error = ""
+        model = finish = error = id = ""
         usage = Usage()
         folded = FoldedStream()
         for event in events:
+            id = id or words(obj(event).get("id"))
             model = words(obj(event).get("model")) or model
             if obj(event).get("usage") or obj(obj(event).get("x_groq")).get("usage"):
                 usage = openai_usage(event)
@@ -76,7 +78,7 @@ class OpenAIChat:
             _answer_turn(message, f"choices[{index}].message") for index, message in sorted(folded.messages.items())
         )
         return Answer(
-            tuple(turn for turn in turns if turn.parts), model, finish, usage, error, complete=bool(finish or error)
+            tuple(turn for turn in turns if turn.parts), model, finish, usage, error, bool(finish or error), id
         )
 
 

@@ -50,6 +50,7 @@ class OpenAIResponses:
             finish_reason=why or words(doc.get("status")),
             usage=openai_usage(doc),
             error=error_of(doc),
+            id=words(doc.get("id")),
         )
 
     def read_stream(self, events: Iterable[Any]) -> Answer:

@@ -161,9 +161,15 @@ BY_NAME = {facet.name: facet for facet in FACETS}
 NUMBERS = {facet.name for facet in FACETS if facet.is_number}
 
 
+def shortened(value: str) -> str:
+    """A value as the index keeps it: of a long one the beginning and the end."""
+    half = LONGEST_VALUE // 2
+    return value if len(value) <= LONGEST_VALUE else f"{value[:half]}…{value[1 - half :]}"
+
+
 def values_of(entry: Entry) -> dict[str, Value]:
     """Everything the index knows of one log, by column; its metadata are columns of their own."""
     found: dict[str, Value] = {facet.name: facet.read(entry) for facet in FACETS}
     for key, value in entry.log.metadata.items():
-        found[METADATA + key] = [str(value)[:LONGEST_VALUE]]
+        found[METADATA + key] = [shortened(str(value))]
     return found

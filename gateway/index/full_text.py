@@ -4,26 +4,18 @@ that a search finds the same on either.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from django.db import connection
+from django.db import connection, transaction
 
+from gateway.index.cut_words import IS_UNSPACED, indexed, words_of
 from gateway.index.search_language import Words
 from gateway.models import Workspace
 from gateway.models.index import LogText
 
-MOST_WORDS = 5000
 SHORTEST_BEGINNING = 4  # what begins with less is most of the index
-LONGEST_WORD = 64
-READ = 200_000
-# Scripts without blanks between words; each of their characters is taken as a word, and a search for several as a phrase.
-UNSPACED = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u0e00-\\u0e7f"
-WORD = re.compile(f"[{UNSPACED}]|[^\\W_{UNSPACED}]+")
 COLUMNS = {"prompt": "A", "answer": "B"}
 
 
@@ -35,14 +27,6 @@ class Texts:
     workspace_id: int
     prompt: str
     answer: str
-
-
-def words_of(text: str) -> list[str]:
-    """Lower case without accents, in order. What is longer than any word, as base64 is, is left out."""
-    plain = unicodedata.normalize("NFKD", text[:READ].replace("\0", " ").lower())
-    plain = "".join(c for c in plain if not unicodedata.combining(c)) if not plain.isascii() else plain
-    found = (match[0] for match in WORD.finditer(plain))
-    return list(islice((word for word in found if len(word) <= LONGEST_WORD), MOST_WORDS))
 
 
 def number_of(log_id: uuid.UUID) -> int:
@@ -70,6 +54,14 @@ def write(texts: Iterable[Texts]) -> None:
     _write_words(new)
 
 
+def empty() -> None:
+    """Forget all words, to be cut anew."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        LogText.objects.all().delete()
+        if connection.vendor != "postgresql":
+            cursor.execute("INSERT INTO gateway_logwords (gateway_logwords) VALUES ('delete-all')")
+
+
 def forget(log_ids: Iterable[uuid.UUID]) -> None:
     """Have logs found no more. FTS5 keeps their words, without the row that would lead to them."""
     LogText.objects.filter(number__in=[number_of(id) for id in log_ids]).delete()
@@ -82,7 +74,7 @@ def _free_number(number: int, new: dict[int, Texts]) -> int:
 
 
 def _write_words(new: dict[int, Texts]) -> None:
-    rows = [(" ".join(words_of(one.prompt)), " ".join(words_of(one.answer)), n) for n, one in new.items()]
+    rows = [(" ".join(indexed(one.prompt)[0]), " ".join(indexed(one.answer)[0]), n) for n, one in new.items()]
     if connection.vendor == "postgresql":
         search = "setweight(to_tsvector('simple', %s), 'A') || setweight(to_tsvector('simple', %s), 'B')"
         statement = f"UPDATE gateway_logtext SET search = {search} WHERE number = %s"  # noqa: S608 - no input in it
@@ -116,9 +108,10 @@ def _for_sqlite(words: Sequence[Words]) -> str:
     """https://www.sqlite.org/fts5.html, 3: a phrase in quotes, a star for a beginning, `{column} :` before it."""
 
     def one(word: Words) -> str:
-        phrase = " ".join(words_of(word.text))
         star = " *" if _is_beginning(word) else ""
-        return f'{f"{word.where} : " if word.where else ""}"{phrase}"{star}' if phrase else ""
+        ways = [" AND ".join(f'"{" ".join(run)}"{star}' for run in runs) for runs in _ways(word)]
+        found = " OR ".join(f"({way})" for way in ways if way)
+        return f"{word.where} : ({found})" if word.where and found else found
 
     wanted = [text for word in words if not word.negated and (text := one(word))]
     refused = [text for word in words if word.negated and (text := one(word))]
@@ -126,6 +119,14 @@ def _for_sqlite(words: Sequence[Words]) -> str:
         return ""
     found = " AND ".join(f"({text})" for text in wanted)
     return f"({found}) NOT ({' OR '.join(refused)})" if refused else found
+
+
+def _ways(word: Words) -> list[list[list[str]]]:
+    """The runs of words that must stand in a row: all of them, or, in scripts without blanks, every three (`cut_words`)."""
+    parts = words_of(word.text)
+    if len(parts) > 3 and all(IS_UNSPACED.match(part) or part.startswith("u0") for part in parts):
+        return [[parts], [parts[at : at + 3] for at in range(len(parts) - 2)]]
+    return [[parts]] if parts else []
 
 
 def _is_beginning(word: Words) -> bool:
@@ -138,11 +139,16 @@ def _for_postgres(words: Sequence[Words]) -> str:
     """PostgreSQL's tsquery: `<->` between the words of a phrase, `:*` for a beginning, `:A` for the prompt's words."""
 
     def one(word: Words) -> str:
-        parts = words_of(word.text)
-        marks = [COLUMNS.get(word.where, "")] * len(parts)
-        if _is_beginning(word):
-            marks[-1] = "*" + marks[-1]
-        return " <-> ".join(f"'{part}'" + (f":{mark}" if mark else "") for part, mark in zip(parts, marks, strict=True))
+        where, is_beginning = COLUMNS.get(word.where, ""), _is_beginning(word)
+
+        def row(run: list[str]) -> str:
+            marks = [where] * (len(run) - 1) + [f"*{where}" if is_beginning else where]
+            return " <-> ".join(
+                f"'{part}'" + (f":{mark}" if mark else "") for part, mark in zip(run, marks, strict=True)
+            )
+
+        ways = [" & ".join(f"({row(run)})" for run in runs) for runs in _ways(word)]
+        return " | ".join(f"({way})" for way in ways)
 
     wanted = [text for word in words if not word.negated and (text := one(word))]
     refused = [text for word in words if word.negated and (text := one(word))]

@@ -29,6 +29,7 @@ MOST_TEXT = 3000
 FIRST_STRETCH = 65_536
 FIRST_TEXT = 500
 MOST_VALUES = 300
+MOST_NAMES = 40  # of metadata, that are listed; every one can be asked for
 ERRORS = ("error", "failed")
 
 
@@ -38,6 +39,12 @@ class Window:
 
     since: datetime | None = None
     until: datetime | None = None
+
+    def narrowed(self, since: datetime | None, until: datetime | None) -> Window:
+        """What is inside both."""
+        latest = max(filter(None, (self.since, since)), default=None)
+        earliest = min(filter(None, (self.until, until)), default=None)
+        return Window(latest, earliest)
 
 
 @dataclass(slots=True)
@@ -128,7 +135,7 @@ class Search:
     """Lazy: each answer reads the columns that it needs, and nothing twice."""
 
     def __init__(self, workspace: Workspace, query: SearchQuery, window: Window) -> None:
-        self.workspace, self.query, self.window = workspace, query, window
+        self.workspace, self.query, self.window = workspace, query, window.narrowed(*query.times)
         self.behind = 0
 
     @cached_property
@@ -288,8 +295,12 @@ class Search:
             if name.startswith(METADATA) and isinstance(column, Choices):
                 most[name] = max(len(column.values), most.get(name, 0))
         few = [name for name, distinct in most.items() if distinct <= MOST_VALUES]
+        asked = {one.facet for one in self.query.conditions}
+        few = sorted(few, key=lambda name: (name not in asked, name))[:MOST_NAMES]
         plain = [facet.name for facet in FACETS if not facet.is_number]
-        return plain + sorted(few), sorted(set(most) - set(few))
+        return plain + sorted(few), sorted(name for name, distinct in most.items() if distinct > MOST_VALUES)[
+            :MOST_NAMES
+        ]
 
     def chart(self, since: datetime, until: datetime, bars: int, *, timed: bool = True) -> list[Bar]:
         """What was found between two times, in so many equal stretches; latencies, which are most of the work, if `timed`."""

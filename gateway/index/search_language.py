@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal
 
-from gateway.index.facets import BY_NAME, METADATA, NUMBERS, SCALE, Unit
+from gateway.index.facets import BY_NAME, METADATA, NUMBERS, SCALE, Unit, shortened
 
 TOKEN = re.compile(
     r'(?P<minus>-?)(?:(?P<key>[A-Za-z][\w.-]*(?:"(?:[^"\\]|\\.)*")?):)?(?P<rest>(?:"(?:[^"\\]|\\.)*"?|[^\s"])*)'
 )
 PLAIN_KEY = re.compile(r"[\w.-]+")
 PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"?|([^",]+)|(,)')
+BOUND = re.compile(r"(?:([<>]=?)(-?[0-9.]+)|(-?[0-9]+(?:\.[0-9]+)?)?\.\.(-?[0-9]+(?:\.[0-9]+)?)?)\Z")
 AMOUNT = re.compile(r"\$?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([A-Za-z%]*)\Z")
 MULTIPLES: dict[str, dict[str, float]] = {
     "ms": {"": 1, "ms": 1, "s": 1000, "m": 60_000, "min": 60_000},
@@ -28,8 +31,14 @@ MULTIPLES: dict[str, dict[str, float]] = {
     "megapixels": {"": 1, "mp": 1},
 }
 TEXT_FIELDS = ("prompt", "answer")
-EXACT = ("trace", "picture", "like")
+EXACT = ("trace", "picture", "like", "since", "until")
+IDS = ("id", "span", "session")
+SPANS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SPAN = re.compile(r"([0-9]{1,6})([mhdw])\Z")
+ID = re.compile(r"[\w-]{8,128}\Z")
+HAS_DIGIT = re.compile(r"[0-9]")
 LONGEST = 2000
+KEYS = (*BY_NAME, *TEXT_FIELDS, *EXACT, *IDS)
 Where = Literal["", "prompt", "answer"]
 
 
@@ -56,6 +65,9 @@ class Choice:
     negated: bool = False
 
     def wants(self, value: str) -> bool:
+        """`value` is as the index keeps it; of metadata, numbers are compared: `metadata.n:>10`."""
+        if self.facet.startswith(METADATA):
+            return any(_compares(wanted, value) for wanted in self.values)
         return any(_pattern(wanted).fullmatch(value) for wanted in self.values)
 
 
@@ -73,19 +85,50 @@ class Range:
 Condition = Choice | Range
 
 
+def _compares(wanted: str, value: str) -> bool:
+    match = BOUND.match(wanted)
+    if match is None:
+        return value == shortened(wanted) or _pattern(wanted).fullmatch(value) is not None
+    try:
+        number, bounds = float(value), [float(bound) if bound else None for bound in (match[2], match[3], match[4])]
+    except ValueError:
+        return False
+    one, low, high = bounds
+    if one is not None:
+        return {">": number > one, "<": number < one, ">=": number >= one, "<=": number <= one}[match[1]]
+    return (low is None or number >= low) and (high is None or number <= high)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """All of it must hold. `picture` and `like` begin the sha256 of a picture: the same one, or one that looks like it."""
+    """All of it must hold. `picture` and `like` begin the sha256 of a picture: the same one, or one that looks like it.
+
+    `since` and `until` are times as they were written. `hints` tell what was read otherwise than may have been meant.
+    """
 
     words: tuple[Words, ...] = ()
     conditions: tuple[Condition, ...] = ()
     trace: str = ""
     picture: str = ""
     like: str = ""
+    since: str = ""
+    until: str = ""
+    hints: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def is_empty(self) -> bool:
         return not (self.words or self.conditions or self.trace or self.picture or self.like)
+
+    @property
+    def times(self) -> tuple[datetime | None, datetime | None]:
+        """`since` and `until` as times; lengths such as 2h are counted back from now."""
+        return time_of(self.since), time_of(self.until)
+
+    @property
+    def names_one(self) -> bool:
+        """Whether it asks for something by its name, however long ago that was."""
+        ids = [word for word in self.words if ID.fullmatch(word.text) and HAS_DIGIT.search(word.text)]
+        return bool(self.trace or self.picture) or (len(ids) == len(self.words) == 1 and not self.conditions)
 
     def of(self, facet: str) -> Condition | None:
         """The condition that includes values of a facet, if there is one."""
@@ -117,6 +160,26 @@ class _Draft:
     words: list[Words] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     exact: dict[str, str] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
+
+
+def time_of(text: str) -> datetime | None:
+    """A day, a time (UTC unless it says its zone), or a length back from now: 2026-11-28, 2026-11-28T10:00, 2h.
+
+    Raises:
+        BadQuery: it is none of these.
+    """
+    if not text:
+        return None
+    if span := SPAN.match(text.lower()):
+        return datetime.now(UTC) - timedelta(seconds=int(span[1]) * SPANS[span[2]])
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise BadQuery(
+            f"{text[:40]} is no time. Write 2026-11-28, 2026-11-28T10:00 (UTC), or a length such as 2h or 7d."
+        ) from None
 
 
 def parse(text: str) -> SearchQuery:
@@ -129,7 +192,7 @@ def parse(text: str) -> SearchQuery:
             _read(draft, match["key"] or "", match["rest"], negated=bool(match["minus"]))
         elif match["minus"]:
             raise BadQuery("A lone - means nothing; write -word or -key:value.")
-    return SearchQuery(tuple(draft.words), tuple(draft.conditions), **draft.exact)
+    return SearchQuery(tuple(draft.words), tuple(draft.conditions), **draft.exact, hints=tuple(draft.hints))
 
 
 def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
@@ -137,24 +200,52 @@ def _read(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
     lower = key.lower()
     facet = _metadata_key(key) if lower.startswith(METADATA) and len(key) > len(METADATA) else lower
     if not values:
-        if key:
-            raise BadQuery(f"{key}: needs a value, such as {key}:something.")
+        _read_without_value(draft, key, facet, rest, negated=negated)
         return
-    if not key or lower in TEXT_FIELDS:
+    if not key or lower in TEXT_FIELDS or lower in IDS:
+        if negated and HAS_DIGIT.match(rest):
+            draft.hints.append(f'A leading - means without. To look for "-{rest}", quote it.')
         for value, is_phrase in values:
             where: Where = "prompt" if lower == "prompt" else "answer" if lower == "answer" else ""
             draft.words.append(Words(value, where, negated, is_phrase))
     elif lower in EXACT:
-        if negated or len(values) > 1 or lower in draft.exact:
-            raise BadQuery(f"{lower}: takes one value and no minus.")
-        draft.exact[lower] = values[0][0]
+        _read_exact(draft, lower, [value for value, _ in values], negated=negated)
     elif facet in NUMBERS:
         draft.conditions += [_range(facet, value, negated=negated) for value, _ in values]
     elif facet in BY_NAME or facet.startswith(METADATA):
         draft.conditions.append(Choice(facet, tuple(value for value, _ in values), negated))
     else:
-        known = ", ".join(sorted([*BY_NAME, *TEXT_FIELDS, *EXACT, "metadata.<name>"]))
-        raise BadQuery(f'There is no filter {key}:. Known: {known}. To look for the text, quote it: "{key}:{rest}".')
+        _read_as_text(draft, key, rest, negated=negated)
+
+
+def _read_exact(draft: _Draft, name: str, values: list[str], *, negated: bool) -> None:
+    if negated or len(values) > 1 or name in draft.exact:
+        raise BadQuery(f"{name}: takes one value and no minus.")
+    (value,) = values
+    if name == "trace" and value.endswith("*"):
+        draft.words.append(Words(value.rstrip("*")))
+        return
+    if name in ("since", "until"):
+        time_of(value)
+    draft.exact[name] = value
+
+
+def _read_without_value(draft: _Draft, key: str, facet: str, rest: str, *, negated: bool) -> None:
+    """`metadata.name:""` asks for the empty value; of a filter it is a slip, and anything else is text: `TypeError:`."""
+    if key and rest == '""' and facet.startswith(METADATA):
+        draft.conditions.append(Choice(facet, ("",), negated))
+    elif key and (facet in KEYS or facet.startswith(METADATA)):
+        raise BadQuery(f"{key}: needs a value, such as {key}:something.")
+    elif key:
+        _read_as_text(draft, key, rest, negated=negated)
+
+
+def _read_as_text(draft: _Draft, key: str, rest: str, *, negated: bool) -> None:
+    """What only looks like a filter: an address, a path, the name of an exception."""
+    draft.words.append(Words(f"{key}:{rest}".rstrip(":") if rest else key, "", negated))
+    near = get_close_matches(key.lower(), KEYS, n=1, cutoff=0.75)
+    if near:
+        draft.hints.append(f"There is no filter {key}:, so it was looked for as text. Is {near[0]}: meant?")
 
 
 def _values(rest: str) -> Iterator[tuple[str, bool]]:

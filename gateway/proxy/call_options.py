@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -148,17 +149,35 @@ def _metadata(text: str, baggage: str) -> dict[str, str]:
 
 
 def _metadata_object(text: str) -> dict[str, str]:
+    text = _as_utf8(text)
     for attempt in (text, text.replace("'", '"')):  # Portkey's documentation shows single quotes too
         try:
             found = json.loads(attempt)
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
-            return {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
+            return dict(flat(found))
     raise BadRequest(
         'x-portkey-metadata must be a JSON object of strings, such as {"_user": "ada"}.',
         code="invalid_metadata",
     )
+
+
+def flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Objects in objects by names with dots: `user.id`."""
+    for name, value in found.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_utf8(text: str) -> str:
+    """A header's bytes, which many clients send as UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _seconds(text: str) -> float | None:

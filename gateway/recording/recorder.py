@@ -19,24 +19,26 @@ from gateway.content import multipart
 from gateway.content.cutting import Cutter, Cutting, cut
 from gateway.content.encodings import unpack
 from gateway.content.json_edit import apply
-from gateway.content.json_written import parsed_as_written
-from gateway.content.openai_fields import Usage, error_of
+from gateway.content.json_written import compact, parsed_as_written
+from gateway.content.openai_fields import error_of
 from gateway.content.plain_text import clean_text
-from gateway.dialects.base import Answer, Dialect, Question, all_text, text_of
+from gateway.dialects.base import Answer, Dialect, Question, text_of
 from gateway.faults import will_pass
 from gateway.index import blocks
 from gateway.index.full_text import Texts
 from gateway.index.full_text import write as write_words
 from gateway.models import ApiKey, Image, KeptTurn, LogImage, Payload, RequestLog
-from gateway.pictures import image_tokens
 from gateway.pictures.log_images import form_document, keep_files, read_images
 from gateway.recording import bodies, kept_turns, own_prices
+from gateway.recording.picture_notes import note_image_tokens, note_inlined
+from gateway.recording.words import texts_of, unindexed
 
 log = logging.getLogger(__name__)
 
 PREVIEW = 200
 MOST_IMAGES = 32767
 KEY_USE_SECONDS = 5
+MOST_METADATA = 64
 
 
 @dataclass(slots=True)
@@ -187,6 +189,7 @@ def _read(flow: Flow) -> Rows:
     answer_type = headers.get("content-type", "")
     response_cut = cut(readable, answer_type)
     question = _question(asking, request_cut, meta["content_type"])
+    row.metadata = _with_own_metadata(row.metadata, question.settings.get("metadata"))
     row.warnings += bodies.unread(request_cut, "request") + bodies.unread(response_cut, "answer")
     answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
     text = readable if dialects.is_framed(answer_type) else response_cut.text
@@ -209,11 +212,11 @@ def _read(flow: Flow) -> Rows:
         for one in rows.log_images:
             one.image = rows.images.get(one.image_id or "")
         row.input_images, row.output_images = _pictures(asked), _pictures(answered)
-        _note_inlined(asked, outgoing.inlined, rows.images)
-        _note_image_tokens(row, asked, rows.images, answer.usage)
-        said = all_text(answer.turns) or answer.error or row.failure_message
+        note_inlined(asked, outgoing.inlined, rows.images)
+        note_image_tokens(row, asked, rows.images, answer.usage)
         rows.kept_turns = kept_turns.rows_of(row, readable, answer_type)
-        rows.texts = Texts(row.pk, row.workspace_id, all_text(question.turns), said)
+        rows.texts = texts_of(row, question, answer, meta["headers"])
+        row.warnings += unindexed(rows.texts)
     else:
         row.prompt_preview = row.answer_preview = ""
     return rows
@@ -221,33 +224,6 @@ def _read(flow: Flow) -> Rows:
 
 def _pictures(rows: list[LogImage]) -> int:
     return min(sum(row.is_picture for row in rows), MOST_IMAGES)
-
-
-def _note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[str, Image]) -> None:
-    """A link that the gateway opened itself: the copy of the log is what the provider got."""
-    for row in asked:
-        for position, sha256 in inlined.items():
-            if sha256 in images and (row.position == position or row.position.startswith(f"{position}.")):
-                row.image_id, row.snapshot, row.snapshot_at = sha256, LogImage.Snapshot.KEPT, timezone.now()
-                row.inlined = True
-
-
-def _note_image_tokens(row: RequestLog, asked: list[LogImage], images: dict[str, Image], usage: Usage) -> None:
-    """Our estimate of each picture, and whether the provider's own count says otherwise."""
-    asked = [one for one in asked if one.source != LogImage.Source.TEXT and one.is_picture]
-    for one in asked:
-        image = images.get(one.image_id or "")
-        if image and image.width and image.height and image.media_type.startswith("image/"):
-            one.tokens = image_tokens.estimate(row.answer_model or row.model, image.width, image.height, one.detail)
-    known = [one.tokens for one in asked if one.tokens is not None]
-    if not known or len(known) < len(asked):
-        return
-    row.image_tokens = sum(known)
-    counted = usage.image_in
-    if counted is not None:
-        row.tokens_disagree = abs(counted - row.image_tokens) > max(2, row.image_tokens // 50)
-    elif row.prompt_tokens is not None:
-        row.tokens_disagree = row.prompt_tokens < row.image_tokens
 
 
 def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
@@ -311,6 +287,14 @@ def _note_answer(row: RequestLog, question: Question, answer: Answer, problem: s
     )
     if problem and row.state == RequestLog.State.OK:
         row.state, row.failure, row.failure_message = RequestLog.State.FAILED, "invalid_stream", problem
+
+
+def _with_own_metadata(metadata: dict[str, str], own: Any) -> dict[str, str]:
+    """OpenAI's own `metadata` of the body, beside that of the headers, which counts where both name one."""
+    if not isinstance(own, dict):
+        return metadata
+    given = {name: one if isinstance(one, str) else compact(one) for name, one in list(own.items())[:MOST_METADATA]}
+    return {clean_text(name, 128): clean_text(one, 1024) for name, one in given.items()} | metadata
 
 
 def _question(dialect: Dialect | None, body: Cutting, content_type: str) -> Question:

@@ -32,6 +32,9 @@ YEAR_SECONDS = 365 * 24 * 3600
 @require_GET
 @member()
 def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    pasted = _pasted(workspace, request.GET.get("q", ""))
+    if pasted is not None:
+        return redirect("log", workspace.slug, pasted)
     query, search = _widened(workspace, ListQuery.read(request.GET.dict()))
     page = Page([], None) if query.problem else search.page(query.before, PAGE_SIZE)
     context = _rows_context(request, workspace, query, page.ids) | {
@@ -157,6 +160,15 @@ def _why_empty(query: ListQuery, page: Page) -> str:
     if not query.search.is_empty:
         return "found"
     return "in the window" if query.span or query.is_dragged else "yet"
+
+
+def _pasted(workspace: Workspace, text: str) -> uuid.UUID | None:
+    """The log whose whole id was searched for, and nothing else."""
+    try:
+        id = uuid.UUID(text.strip().removeprefix("id:"))
+    except ValueError:
+        return None
+    return id if RequestLog.objects.of(workspace).filter(pk=id).exists() else None
 
 
 def _widened(workspace: Workspace, query: ListQuery) -> tuple[ListQuery, Search]:

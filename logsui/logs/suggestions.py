@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from gateway.index.facets import BY_NAME, METADATA
 from gateway.index.search import Search
-from gateway.index.search_language import EXACT, TEXT_FIELDS, Choice, SearchQuery
+from gateway.index.search_language import EXACT, IDS, TEXT_FIELDS, Choice, SearchQuery
 from gateway.models import Workspace
 from logsui.access import member
 from logsui.logs.list_query import ListQuery
@@ -22,6 +22,11 @@ HINTS = {
     "prompt": "words in the question",
     "answer": "words in the answer",
     "trace": "all requests of a trace",
+    "id": "an id of ours or the provider's, or its beginning",
+    "span": "a span of a trace",
+    "session": "a session or conversation",
+    "since": "from a time on, such as 2h or 2026-11-28",
+    "until": "before a time",
     "picture": "the same picture, by its sha256",
     "like": "pictures that look like it",
 }
@@ -59,7 +64,7 @@ def _names(workspace: Workspace, query: ListQuery, word: str) -> Iterator[Sugges
 def _values(workspace: Workspace, query: ListQuery, word: str) -> Iterator[Suggestion]:
     minus = "-" if word.startswith("-") else ""
     name, _, start = word.removeprefix("-").partition(":")
-    if name in EXACT or name in TEXT_FIELDS:
+    if name in EXACT or name in TEXT_FIELDS or name in IDS:
         return
     facet = BY_NAME.get(name)
     if facet is not None and facet.is_number:
