@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui.account import connect, keys, login
+from logsui.account import connect, keys, login, prices
 from logsui.logs import export, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
@@ -47,6 +47,10 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/virtual-keys/create", keys.create_virtual, name="create-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/revoke", keys.revoke_virtual, name="revoke-virtual-key"),
     path("w/<slug:slug>/virtual-keys/<int:key_id>/test", keys.test_virtual, name="test-virtual-key"),
+    path("w/<slug:slug>/prices", prices.price_page, name="prices"),
+    path("w/<slug:slug>/prices/set", prices.set_price, name="set-price"),
+    path("w/<slug:slug>/prices/apply", prices.apply_prices, name="apply-prices"),
+    path("w/<slug:slug>/prices/<int:price_id>/remove", prices.remove_price, name="remove-price"),
     path("w/<slug:slug>/prompt-runs", try_out.run, name="run-prompt"),
     path("w/<slug:slug>/prompt-uses", usage.prompts_used, name="prompts-used"),
     path("w/<slug:slug>/prompt-uses/<uuid:id>", usage.uses, name="prompt-uses"),
