@@ -96,6 +96,7 @@ ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / 
 # The front gate
 ALLOWED_HOSTS = env_list("LOUPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PROXIES = env_networks("LOUPE_PROXIES")
+CORS_ORIGINS = [origin.rstrip("/").lower() for origin in env_list("LOUPE_CORS_ORIGINS")]
 MAX_BODY_BYTES = env_int("LOUPE_MAX_BODY_MB", 64) * MIB
 BYTES_IN_FLIGHT = env_int("LOUPE_BYTES_IN_FLIGHT_MB", 256) * MIB
 CALLS_IN_FLIGHT = env_int("LOUPE_CALLS_IN_FLIGHT", 1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from gateway.content.json_text import parse
 LONGEST_MESSAGE = 256 * 1024 * 1024
 DONE = b"[DONE]"
 MOST_LINES = 2_000_000
+NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
 class BadStream(Exception):
@@ -101,6 +103,24 @@ def _parsed(text: bytes) -> Any:
         return parse(text)
     except ValueError:
         raise BadStream(f"an event of the stream is no JSON: {text[:100].decode('utf-8', 'replace')!r}") from None
+
+
+class WithoutUsage:
+    """Takes the event out of a chat stream that only counts tokens, for a caller who did not ask for it. Fed whole lines."""
+
+    def __init__(self) -> None:
+        self.skips_blank = False
+
+    def __call__(self, lines: bytes) -> bytes:
+        return b"".join(line for line in lines.splitlines(keepends=True) if self._stays(line))
+
+    def _stays(self, line: bytes) -> bool:
+        if self.skips_blank and not line.strip():
+            self.skips_blank = False
+            return False
+        counts = line.startswith(b"data:") and NO_CHOICES.search(line) is not None and b'"usage"' in line
+        self.skips_blank = counts
+        return not counts
 
 
 class Event(NamedTuple):

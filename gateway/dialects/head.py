@@ -23,6 +23,7 @@ class Head(msgspec.Struct):
     stream: bool | None = None
     user: Any = None
     prompt: Any = None
+    stream_options: Any = None
 
     @property
     def user_name(self) -> str:

@@ -145,6 +145,7 @@ class Server:
             idle_seconds=settings.BODY_IDLE_SECONDS,
             picture_bytes=settings.FETCH_MAX_BYTES,
             import_bytes=settings.MAX_BODY_BYTES,
+            origins=settings.CORS_ORIGINS,
         )
 
     async def _stop(self) -> None:

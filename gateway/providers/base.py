@@ -42,6 +42,13 @@ COMMON = (
         "refuse: answer 400 instead of sending what the vendor is known to refuse",
         choices=("warn", "refuse"),
     ),
+    Setting(
+        "stream_usage",
+        "Token counts of streams",
+        "stream-usage",
+        "always: ask for them (stream_options.include_usage), and take them out again for callers who did not",
+        choices=("as asked", "always"),
+    ),
 )
 
 

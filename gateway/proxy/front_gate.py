@@ -29,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.ids import uuid7
 from gateway.network.addresses import Network, address_group, client_address
+from gateway.network.cors import allowed_origin, preflight, with_origin
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import read_call_options
 from gateway.proxy.proxy import ClientGone, Proxy
@@ -87,6 +88,7 @@ class FrontGate:
     idle_seconds: float
     picture_bytes: int
     import_bytes: int
+    origins: Sequence[str] = ()
     uploads: Shares = field(default_factory=lambda: Shares(UPLOADS_AT_ONCE))
     discarding: int = 0
 
@@ -96,6 +98,12 @@ class FrontGate:
             await self._health(path, send)
             return
         counted = _Counted(receive)
+        origin = allowed_origin(scope, self.origins) if API.match(path) else ""
+        if origin:
+            send = with_origin(send, origin)
+            if scope["method"] == "OPTIONS":
+                await preflight(send)
+                return
         try:
             headers = self._checked_headers(scope["headers"])
             if self.proxies or not scope.get("client"):

@@ -67,6 +67,7 @@ MODEL_OPTIONAL = MULTIPART_ENDPOINTS | {"/images/generations"}
 USER_AGENT = "loupe/0.1"
 LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
 HOPS, MOST_HOPS = "x-loupe-hops", 1
+ASK_FOR_USAGE = '{"include_usage":true}'
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
@@ -94,7 +95,7 @@ class Inbound:
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
-        self.stored_prompt = self.is_named_outside = False
+        self.stored_prompt = self.is_named_outside = self.wants_usage = False
         self.deployment = clean_text(scope.get("deployment", ""), 200)
         self.boundary: bytes | None = None
         self.named_in_path = ModelPath.of(endpoint)
@@ -131,8 +132,10 @@ class Inbound:
         request = self._request(way)
         if request is not None:
             return self._call(way, [], b"", request=request)
-        edits = self._edits(way)
-        return self._call(way, edits, apply(self.body, edits))
+        edits = [*self._edits(way), *self._usage_edits(way)]
+        call = self._call(way, edits, apply(self.body, edits))
+        call.hides_usage = self._adds_usage(way)
+        return call
 
     @property
     def _needs_model(self) -> bool:
@@ -205,6 +208,7 @@ class Inbound:
 
     def _take(self, head: Head) -> None:
         self.model, self.stream, self.user = head.model or self.deployment, head.stream is True, head.user_name
+        self.wants_usage = isinstance(head.stream_options, dict) and head.stream_options.get("include_usage") is True
         self.is_named_outside = not head.model and bool(self.deployment)
         self.stored_prompt = self.endpoint == "/responses" and isinstance(head.prompt, dict)
 
@@ -240,6 +244,21 @@ class Inbound:
                 f"The body cannot be sent on: {error}. Write each key once, without escapes.",
                 code="ambiguous_body",
             ) from None
+
+    def _adds_usage(self, way: Route) -> bool:
+        is_chat_stream = self.stream and self.endpoint in ("/chat/completions", "/completions")
+        return is_chat_stream and not self.wants_usage and way.setting("stream_usage") == "always"
+
+    def _usage_edits(self, way: Route) -> list[Edit]:
+        """Have the provider count a stream's tokens, where the virtual key says so."""
+        if not self._adds_usage(way):
+            return []
+        if b'"stream_options"' in self.outline.text:
+            doc = parse(self.body)
+            change = lambda path, _: (lambda _: ASK_FOR_USAGE) if path == () else None  # noqa: E731
+            return edits_for(self.body, doc, "stream_options", change)
+        brace = self.body.find(b"{") + 1
+        return [(brace, brace, f'"stream_options":{ASK_FOR_USAGE},')]
 
     def _model_put_in(self, model: str) -> list[Edit]:
         """For a body without one, whose path named it: only Azure's own classic path says it for the provider too."""

@@ -15,6 +15,8 @@ from typing import Protocol
 
 import httpx2
 
+from gateway.content.framing import WithoutUsage
+from gateway.content.openai_fields import completed
 from gateway.dialects import failure_event, is_stream
 from gateway.errors import GatewayError, NotRecorded, TooSlow, UpstreamFailed, UpstreamSilent, unexpected
 from gateway.network.http_client import Reply
@@ -24,7 +26,6 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.passing import NotPassedOn, Passing
 from gateway.proxy.refusal import JSON, refuse
 from gateway.recording.journal import JournalUnavailable
-from gateway.translation.chat_answer import completed
 from gateway.translation.translator import AnswerUnreadable, Translator
 from gateway.upstream.call import Call, Receive, Send
 from gateway.upstream.provider_errors import is_openai_shape, retold
@@ -179,12 +180,12 @@ class Relay:
 
     async def _carry_stream(self, reply: Reply, *, by_line: bool) -> None:
         """What came goes out at once; of events whole lines, so that an error can follow a broken-off one cleanly."""
-        seen = b""
+        seen, shown = b"", WithoutUsage() if self.call.hides_usage else bytes
         while True:
             chunk = self.passing(await reply.read())
             if reply.finished:
                 await self._finish(chunk)
-                await self._emit(self.line + chunk, last=True)
+                await self._emit(shown(self.line + chunk), last=True)
                 return
             self.exchange.part(chunk)
             out, self.line = _whole_lines(self.line + chunk) if by_line else (chunk, b"")
@@ -192,7 +193,7 @@ class Relay:
             self.marked = self.marked or any(mark in seen for mark in self.call.end_marks)
             if self.marked or (not by_line and seen.rstrip().endswith(b"]")):  # Google's list of answers may end here
                 await self.exchange.commit()
-            if out:
+            if out := shown(out):
                 await self._emit(out)
 
     async def _carry_body(self, reply: Reply, *, whole: bool) -> None:

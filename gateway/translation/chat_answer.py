@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.content.json_text import encoded, items, number, obj, parsed_or_none, words
+from gateway.content.json_text import items, number, obj, words
 from gateway.content.openai_fields import Usage, error_of, openai_usage
 from gateway.translation.neutral import (
     AnswerReader,
@@ -389,14 +389,3 @@ def _read_image(image: Any, choice: int) -> Iterator[Event]:
         yield ImageDelta(head[5:].partition(";")[0], data, choice)
     elif url:
         yield TextDelta(f"![image]({url})", choice)
-
-
-def completed(body: bytes) -> bytes:
-    """The same completion with a `message` in every choice: Azure leaves it out when its filter took the answer."""
-    if b'"message"' in body or b'"choices"' not in body:
-        return body
-    doc = parsed_or_none(body)
-    for choice in items(obj(doc).get("choices")):
-        if isinstance(choice, dict) and "text" not in choice:
-            choice.setdefault("message", {"role": "assistant", "content": None})
-    return encoded(doc)

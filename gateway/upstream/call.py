@@ -52,6 +52,7 @@ class Call:
     strict: bool = True
     lint_refuses: bool = False
     native: bool = False
+    hides_usage: bool = False
     sent_edits: list[Edit] = field(default_factory=list, repr=False)
     inlined: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

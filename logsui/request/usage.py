@@ -46,6 +46,13 @@ class Used:
     image_token: Decimal | None
     problem: str
     total: Decimal | None = None
+    is_stated: bool = False
+    has_no_price: bool = False
+
+    @property
+    def is_stated_beside(self) -> bool:
+        """Whether the provider stated a cost, and the price list has one too."""
+        return self.is_stated and self.total is not None
 
 
 def used(log: RequestLog) -> Used:
@@ -59,7 +66,14 @@ def used(log: RequestLog) -> Used:
         drawn = log.cost - bill.total if bill and log.cost is not None and log.cost_source == "table" else None
         lines.append(Line("drawn by a tool", (usage.drawn_in or 0) + usage.drawn_out, drawn, is_part=False))
     total = bill.total if bill else None
-    return Used(lines, bill.image_token if bill else None, _problem(log, bill, model), total)
+    return Used(
+        lines,
+        bill.image_token if bill else None,
+        _problem(log, bill, model),
+        total,
+        is_stated=log.provider_cost is not None,
+        has_no_price=log.cost is None and log.prompt_tokens is not None,
+    )
 
 
 def _side(side: str, usage: Usage, charges: dict[str, Decimal]) -> list[Line]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from prompts.language.json_text import parsed
@@ -19,6 +21,8 @@ OWN = ("name", "check", "expected")
 PREFIX = "variable:"
 MOST_CASES = 1000
 LONGEST_VALUE = 100_000
+MARKS, SAMPLE = (",", ";", "\t"), 20
+SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 class BadCases(Exception):
@@ -76,29 +80,62 @@ def _document(case: CaseText) -> dict[str, Any]:
 
 
 def _read_csv(filename: str, text: str) -> list[CaseText]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    delimiter, text = _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [unguarded(name.strip()) for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
         raise BadCases(f"{filename}, line {reader.line_num}: {error}.") from None
-    if not header or "" in header or len(set(header)) < len(header):
-        raise BadCases(f"{filename}: the first line names the columns, each once: name, then the variables.")
     for line, row in rows:
-        if len(row) > len(header):
+        if len(row) > len(header) and any(row[len(header) :]):
             raise BadCases(f"{filename}, line {line}: {len(row)} cells under {len(header)} columns.")
-    cells = [dict(zip(header, map(unguarded, row), strict=False)) for _, row in rows]
+    columns = _columns(filename, header, [row for _, row in rows])
+    cells = [{name: unguarded(row[at]) for at, name in columns.items() if at < len(row)} for _, row in rows]
     return [_case(one, number) for number, one in enumerate(cells, 1)]
+
+
+def _columns(filename: str, header: list[str], rows: list[list[str]]) -> dict[int, str]:
+    """The places and names of the columns. One without a name is left out where it is empty, or numbers the rows (pandas)."""
+    found: dict[int, str] = {}
+    for at, name in enumerate(header):
+        plain = name.lower() if name.lower() in OWN and name.lower() not in header else name
+        cells = [row[at] for row in rows if at < len(row)]
+        if plain in found.values():
+            raise BadCases(f"{filename}: the column {name!r} stands in the first line more than once. Name each once.")
+        if plain:
+            found[at] = plain
+        elif any(cells) and not (at == 0 and all(cell.strip().isdecimal() for cell in cells)):
+            raise BadCases(f"{filename}: column {at + 1} has no name. Name it in the first line, or leave it out.")
+    if not found:
+        raise BadCases(f"{filename}: the first line names the columns: name, then the variables.")
+    return found
 
 
 def _heading(name: str) -> str:
     return f"{PREFIX}{name}" if name in OWN or name.startswith(PREFIX) else name
 
 
-def _delimiter(text: str) -> str:
-    """What stands between cells: where the comma is a decimal point, spreadsheets write semicolons; copied cells have tabs."""
-    header = text.partition("\n")[0]
-    return next((mark for mark in ",;\t" if mark in header), ",")
+def _delimiter(text: str) -> tuple[str, str]:
+    """What stands between cells, and the text without Excel's line that says so.
+
+    Where the comma is a decimal point, spreadsheets write semicolons; copied cells have tabs. The mark that gives the first
+    lines the same number of cells is it, the one that gives them most.
+    """
+    first, _, rest = text.partition("\n")
+    if said := SEPARATOR.fullmatch(first.rstrip("\r")):
+        return said[1], rest
+    return max(MARKS, key=lambda mark: _fit(text, mark)), text
+
+
+def _fit(text: str, mark: str) -> tuple[bool, int]:
+    try:
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=mark), SAMPLE))
+    except csv.Error:
+        return False, 0
+    sizes = {len(row) for row in rows if any(row)}
+    cells = len(rows[0]) if rows else 0
+    return len(sizes) == 1 and cells > 1, cells
 
 
 def _case(cells: dict[str, str], number: int) -> CaseText:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Stage
-from tests.fake_upstream import FakeUpstream, response
+from tests.fake_upstream import FakeUpstream, chat_events, response, stream
 from tests.gateway.proxy.test_passing import PACKED
 from tests.loupe import Loupe, until
 from tests.pictures import data_url, picture
@@ -434,3 +434,34 @@ def test_a_form_without_quotes_as_net_writes_it_is_read(stage: Stage, model: str
     )
     assert "declared as application/octet-stream, but the bytes are image/png" in answer["x-loupe-warnings"]
     assert [one["id"] for one in stage.loupe.logs(f"q=mistyped:yes+trace:{stage.trace}")] == [log["id"]]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_virtual_key_can_ask_for_the_token_counts_of_streams(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream, asks: bool
+) -> None:
+    loupe = own_loupe()
+    loupe.add_virtual_key("counted", upstream.url("counted"), stream_usage="always")
+    upstream.on("counted").will(stream(chat_events("A ", "dog.")))
+    options = {"stream_options": {"include_usage": True}} if asks else {}
+    body = {"model": "@counted/gpt-4o", "stream": True, "messages": [], **options}
+    answer = loupe.call("/v1/chat/completions", body, headers={"x-portkey-trace-id": "counted"})[2].decode()
+    assert upstream.on("counted").requests[0].json["stream_options"] == {"include_usage": True}
+    assert ('"choices":[]' in answer.replace(" ", "")) is asks
+    assert "[DONE]" in answer
+    assert loupe.log("counted")["req_units"] is not None
+
+
+def test_pages_of_listed_origins_may_call_and_no_others(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream
+) -> None:
+    loupe = own_loupe(LOUPE_CORS_ORIGINS="https://app.example")
+    body = {"model": "@sandbox/vision", "messages": [{"role": "user", "content": "q"}]}
+    for origin, allowed in (("https://app.example", "https://app.example"), ("https://evil.example", None)):
+        status, headers, _ = loupe.call("/v1/chat/completions", body, headers={"origin": origin})
+        assert (status, headers.get("access-control-allow-origin")) == (200, allowed)
+        asked = loupe.call(
+            "/v1/chat/completions", method="OPTIONS", headers={"origin": origin, "x-portkey-api-key": ""}
+        )
+        assert (asked[0] == 204, asked[1].get("access-control-allow-origin")) == (allowed is not None, allowed)
+    assert "access-control-allow-origin" not in loupe.call("/healthz", headers={"origin": "https://app.example"})[1]

@@ -43,7 +43,9 @@ def test_a_price_that_is_set_counts_from_then_on_and_for_the_past_when_asked(bro
         f"{PRICES}/set", PRICES, pattern=f"{model[:-2]}*", input="2", output="10", cached="0.5", provider=""
     )
     assert "is priced so" in made.text
-    after = until(lambda: _priced(stage, model, prompt_tokens_details={"cached_tokens": 400}), "the worker knows the price")
+    after = until(
+        lambda: _priced(stage, model, prompt_tokens_details={"cached_tokens": 400}), "the worker knows the price"
+    )
     assert (after["cost"], after["cost_source"]) == (pytest.approx((600 * 2 + 400 * 0.5 + 100 * 10) / 1e6), "own")
     assert "own price" in browser.get(f"/w/default/logs/{after['id']}").text
     assert stage.loupe.log(f"{model}-before")["cost"] is None

@@ -71,8 +71,9 @@ def test_json_lines_may_hold_variables_beside_and_other_things_than_text() -> No
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("a.csv", b"name,,x\n", "the first line names the columns, each once"),
-        ("a.csv", b"x,x\n", "each once"),
+        ("a.csv", b"name,,x\na,b,c\n", "column 2 has no name"),
+        ("a.csv", b",\n", "the first line names the columns"),
+        ("a.csv", b"x,x\n", "the column 'x' stands in the first line more than once"),
         ("a.csv", b"x\n1\n2,3\n", "a.csv, line 3: 2 cells under 1 columns"),
         ("a.csv", b'x\n"open', "a.csv, line 2: unexpected end of data"),
         ("a.csv", b"x\n\xff\n", "not UTF-8 (byte 2)"),
@@ -88,3 +89,24 @@ def test_what_cannot_be_read_says_where_and_why(name: str, data: bytes, says: st
     with pytest.raises(BadCases, match=r".") as refused:
         cases.read(name, data)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "name", "expected"),
+    [
+        (",receipt,currency\n0,a.png,EUR\n", {"receipt": "a.png", "currency": "EUR"}, "case 1", ""),
+        ("name,receipt,\ncafe,a.png,\n", {"receipt": "a.png"}, "cafe", ""),
+        ("sep=;\nname;q\nt;1\n", {"q": "1"}, "t", ""),
+        ("sep=\t\r\nname\tq\r\nt\t1\r\n", {"q": "1"}, "t", ""),
+        ("name;q, r;z\nt;1;2\n", {"q, r": "1", "z": "2"}, "t", ""),
+        ("Name,q,Expected\na,b,c\n", {"q": "b"}, "a", "c"),
+        ("name,Name\na,b\n", {"Name": "b"}, "a", ""),
+        ('name,q\n"a, b","x;y"\n', {"q": "x;y"}, "a, b", ""),
+        ("name;price\na;3,50\nb;4,00\n", {"price": "3,50"}, "a", ""),
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_and_pandas_write_it(
+    text: str, values: dict[str, str], name: str, expected: str
+) -> None:
+    first = cases.read("a.csv", text.encode())[0]
+    assert (first.values, first.name, first.expected) == (values, name, expected)
