@@ -128,7 +128,7 @@ def _links(text: bytes, places: list[json_text.Text], parts: dict[str, Part]) ->
             snapshot=LogImage.Snapshot.PENDING if is_copied else LogImage.Snapshot.OFF,
         )
         if link.path in parts and parts[link.path].kind == "file":
-            row.declared_type = type_by_ending(link.url) or "application/octet-stream"
+            row.declared_type = type_by_ending(link.url)
         if settings.SNAPSHOT == "on" and not is_copied:
             row.snapshot_reason = f"of one request, {MOST_COPIES} links are copied"
         yield link.start, row

@@ -14,7 +14,7 @@ def note_inlined(asked: list[LogImage], inlined: dict[str, str], images: dict[st
     for row in asked:
         for position, sha256 in inlined.items():
             if sha256 in images and (row.position == position or row.position.startswith(f"{position}.")):
-                row.image_id, row.snapshot, row.snapshot_at = sha256, LogImage.Snapshot.KEPT, timezone.now()
+                row.image, row.snapshot, row.snapshot_at = images[sha256], LogImage.Snapshot.KEPT, timezone.now()
                 row.inlined = True
 
 

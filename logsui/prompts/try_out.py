@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -20,11 +21,10 @@ from gateway.keys.api_keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
 from gateway.pictures import prompt_pictures, serving
 from logsui.access import editor, reader
-from logsui.request.conversation import Shown, read_conversation
+from logsui.prompts.log_as_draft import opened
 from logsui.request.detail import find_log
-from logsui.request.replay import model_of
 from prompts.editor import drafts
-from prompts.editor.drafts import Draft, Message, Part
+from prompts.editor.drafts import Draft
 from prompts.editor.pages import editor_page
 from prompts.language.json_text import parsed
 from prompts.language.mustache import Partials
@@ -69,38 +69,20 @@ def from_log(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> H
     payload = getattr(log, "payload", None)
     if payload is None:
         raise Http404("The bodies of this request were not kept.")
-    conversation = read_conversation(log, payload)
-    draft = Draft(
-        messages=[Message(turn.role, [_part(part) for part in turn.parts]) for turn in conversation.input],
-        model=model_of(log),
-        parameters={name: _read(text) for name, text in conversation.settings if name in drafts.PARAMETERS},
-    )
-    return editor_page(request, workspace, draft)
-
-
-def _part(part: Shown) -> Part:
-    """A picture that is kept is named by its hash; one that is not, by its link."""
-    if part.image is None:
-        return Part("text", text=part.text)
-    url = f"loupe:sha256:{part.image.image_id}" if part.image.image_id else part.image.url
-    return Part("image", url=url, detail=part.image.detail)
-
-
-def _read(text: str) -> Any:
-    try:
-        return parsed(text)
-    except ValueError:
-        return text
+    found = opened(log, payload)
+    if found.left_out:
+        messages.warning(request, f"Not in this prompt: {'; '.join(found.left_out)}.")
+    return editor_page(request, workspace, found.draft)
 
 
 def _call(workspace: Workspace, draft: Draft, values: dict[str, Any], partials: Partials) -> dict[str, Any]:
-    messages = render_messages(
+    rendered = render_messages(
         draft.template,
         values,
         partials=partials,
         pictures=lambda sha256: prompt_pictures.data_url(workspace.pk, sha256),
     )
-    return {"model": draft.model, "messages": messages, **draft.parameters, "stream": True}
+    return {"model": draft.model, "messages": rendered, **draft.parameters, "stream": True}
 
 
 def _saved_call(

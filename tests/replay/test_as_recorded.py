@@ -75,7 +75,8 @@ def without_empty_messages(answer: bytes) -> bytes:
 def seen(stand: Loupe, recording: Recording) -> list[str]:
     """Whether the log shows every picture of both sides."""
     log = stand.log(f"as-recorded-{recording.name}"[:120])
-    shown = Counter(one["direction"] for one in log["images"] if (one["media_type"] or "image/").startswith("image/"))
+    pictures = (one for one in log["images"] if (one["media_type"] or "image/").startswith("image/"))
+    shown = Counter(one["direction"] for one in pictures if one["source"] != "id")
     asked = len(list(pictures_of(recording.asked)))
     answered = {picture for document in answers(recording) for picture in pictures_of(document)}
     problems = [] if shown["input"] == asked else [f"{asked} pictures asked about, {shown['input']} in the log"]

@@ -140,11 +140,13 @@ def usage_of(document: dict[str, Any]) -> dict[str, int]:
 
 
 def logged(log: dict[str, Any], direction: str) -> list[str]:
-    """The log's pictures in the terms of `pictures`; sounds and documents, which a log keeps too, left away."""
+    """The log's pictures in the terms of `pictures`; sounds, documents and file ids, which a log keeps too, left away."""
     return [
         one["sha256"] or one["source_url"]
         for one in log["images"]
-        if one["direction"] == direction and not (one["media_type"] or "").startswith(("audio/", "application/pdf"))
+        if one["direction"] == direction
+        and one["source"] != "id"
+        and not (one["media_type"] or "").startswith(("audio/", "application/pdf"))
     ]
 
 

@@ -230,7 +230,7 @@ def test_vertexs_own_path_names_the_project_itself(gate: Gate, version: str, cal
     body, path = b'{ "contents": [], "messages": [] }', "/projects/theirs/locations/global/publishers/"
     status, _, answer = gate.post(f"/{version}{path}{call.format('@vx/')}", body)
     assert status == 200, answer
-    assert case.requests[0].path == f"/v1beta1{path}{call.format('')}"
+    assert case.requests[0].path == f"/{version}{path}{call.format('')}"
     assert case.requests[0].body == body
     assert credentials_in(case.requests[0]) == {"authorization": "Bearer ya29.plain"}
 
