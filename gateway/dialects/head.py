@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from gateway.content import multipart
+from gateway.content.json_edit import Edit, Path, edits_for
 from gateway.content.json_text import TooManyValues, parse
 from gateway.content.plain_text import clean_text
 from gateway.errors import BadRequest
 
 HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 LONGEST_FIELD = 1000
+ASK_FOR_USAGE = '{"include_usage":true}'
 
 
 class Head(msgspec.Struct):
@@ -51,6 +54,18 @@ def head_of_form(body: bytes, boundary: bytes) -> Head:
     }
     model = clean_text(fields.get("model", b"").decode("utf-8", "replace"), 200)
     return Head(model, fields.get("stream") == b"true")
+
+
+def usage_edits(body: bytes) -> list[Edit]:
+    """Have a chat stream's tokens counted. Raises ValueError for a body that is no JSON."""
+    if b'"stream_options"' in body and (found := edits_for(body, parse(body), "stream_options", _asking_for_usage)):
+        return found
+    brace = body.find(b"{") + 1
+    return [(brace, brace, f'"stream_options":{ASK_FOR_USAGE},')]
+
+
+def _asking_for_usage(path: Path, _: str) -> Callable[[str], str] | None:
+    return (lambda _: ASK_FOR_USAGE) if path == () else None
 
 
 def _read_slowly(body: bytes) -> Head:

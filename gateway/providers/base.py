@@ -116,7 +116,8 @@ class Provider:
     come with the virtual key. `wires` are tried in order: the first whose prefix the model begins with. `speaks` are the
     OpenAI endpoints that it answers as they are; others are translated to its chat. `place` answers the path and query
     for an endpoint where the base URL and the endpoint do not do. `own_version` is for a vendor whose paths begin with the
-    version that its SDK asks for: the one for callers who ask for none. `refused_headers` are those of Portkey's that ask for what
+    version that its SDK asks for: the one for callers who ask for none. `uploads` says that files go to
+    `/upload` in front of its path, and on to an address that the answer names. `refused_headers` are those of Portkey's that ask for what
     Loupe does not do, with what to do instead. `prices` is the vendor's id in genai-prices.
     """
 
@@ -129,6 +130,7 @@ class Provider:
     paths: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[Settings, str, str], str] | None = None
     own_version: str = ""
+    uploads: bool = False
     rename: Callable[[Settings, str], str] | None = None
     settings: tuple[Setting, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

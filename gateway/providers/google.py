@@ -27,6 +27,7 @@ GOOGLE = Provider(
     auth="x-goog-api-key",
     wires=(("imagen", PREDICT), ("", GENERATE)),
     speaks=frozenset(),
+    uploads=True,
     aliases=("gemini", "google-ai-studio"),
     prices="google",
 )

@@ -61,6 +61,7 @@ DJANGO_V1 = re.compile(r"/v1/(logs|feedback|labels|collections|prompts(?!/[^/]+/
 # Well-known clients' own: /v1 added to a base URL that ends in it, and Azure's form of it.
 DOUBLED = re.compile(r"\A/v1(?=/v1(?:beta1?)?/)")
 AZURE_V1 = re.compile(r"\A/openai/v1(?=/)")
+GOOGLE_UPLOAD = re.compile(r"\A/upload/(v1(?:beta1?)?)(?=/)")
 AZURE_DEPLOYMENT = re.compile(
     r"/openai/deployments/(?P<name>.+?)(?P<endpoint>/(?:chat/completions|completions|embeddings|responses|(?:images|audio)/\w+))/?"
 )
@@ -259,7 +260,7 @@ def as_api(path: str, scope: Message) -> str:
         scope["query_string"] = b"&".join(pair for pair in pairs if not pair.startswith(b"api-version="))
         scope["deployment"] = unquote(match["name"])
         return f"/v1{match['endpoint']}"
-    return AZURE_V1.sub("/v1", DOUBLED.sub("", path))
+    return GOOGLE_UPLOAD.sub(r"/\1/upload", AZURE_V1.sub("/v1", DOUBLED.sub("", path)))
 
 
 def asks_as_client(headers: dict[str, str]) -> bool:
@@ -289,6 +290,9 @@ def _take_key_of_query(scope: Message, headers: dict[str, str]) -> None:
         given = parse_qs(query.decode("latin-1")).get("key")
         if given:
             headers["x-goog-api-key"] = given[0]
+    if b"x-portkey-virtual-key=" in query:  # of an upload, see `inbound`
+        named = parse_qs(query.decode("latin-1")).get("x-portkey-virtual-key", [""])
+        headers.setdefault("x-portkey-virtual-key", named[0])
 
 
 class _Counted:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gateway.content.json_edit import Edit, Path, apply, edit_of_only, edits_for
 from gateway.content.json_text import Outline, TooManyValues, parse
 from gateway.content.plain_text import clean_text
 from gateway.dialects import OPENAI
-from gateway.dialects.head import Head, head_of_form, head_of_json
+from gateway.dialects.head import Head, head_of_form, head_of_json, usage_edits
 from gateway.errors import BadRequest, NotFound, UnsupportedType
 from gateway.ids import time_of
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
@@ -47,6 +47,12 @@ FORWARDED = frozenset(
         "idempotency-key",
         "anthropic-version",
         "anthropic-beta",
+        "x-goog-upload-protocol",
+        "x-goog-upload-command",
+        "x-goog-upload-offset",
+        "x-goog-upload-file-name",
+        "x-goog-upload-header-content-length",
+        "x-goog-upload-header-content-type",
     ]
 )
 NEVER_FORWARDED = HOP_HEADERS | frozenset(
@@ -66,8 +72,8 @@ MULTIPART_ENDPOINTS = frozenset({"/images/edits", "/images/variations"})
 MODEL_OPTIONAL = MULTIPART_ENDPOINTS | {"/images/generations"}
 USER_AGENT = "loupe/0.1"
 LARGE_BYTES, MANY_VALUES = 256 * 1024, 10_000
+VIRTUAL_KEY = "x-portkey-virtual-key"
 HOPS, MOST_HOPS = "x-loupe-hops", 1
-ASK_FOR_USAGE = '{"include_usage":true}'
 WIRE_ENDPOINT = "/chat/completions"
 INLINED = frozenset({"/chat/completions", "/responses"})
 LOUPE = Provider(name="loupe", title="Loupe", needs_secret=False, built_in=True)
@@ -92,6 +98,7 @@ class Inbound:
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.version: str = scope.get("version", "")
+        self.scheme = headers.get("x-forwarded-proto") or scope.get("scheme", "http")
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
         self.model, self.stream, self.user = "", False, ""
@@ -132,9 +139,10 @@ class Inbound:
         request = self._request(way)
         if request is not None:
             return self._call(way, [], b"", request=request)
-        edits = [*self._edits(way), *self._usage_edits(way)]
+        edits = self._edits(way) + (usage_edits(self.body) if self._adds_usage(way) else [])
         call = self._call(way, edits, apply(self.body, edits))
         call.hides_usage = self._adds_usage(way)
+        call.own_upload = self._own_upload(way)
         return call
 
     @property
@@ -245,20 +253,16 @@ class Inbound:
                 code="ambiguous_body",
             ) from None
 
+    def _own_upload(self, way: Route) -> str:
+        """Where an upload's bytes are to go: here. Google's SDKs send no header with them, so the address names the keys."""
+        if not way.provider.uploads or not self.endpoint.startswith("/upload/"):
+            return ""
+        names = urlencode({"key": self.options.gateway_key, VIRTUAL_KEY: self.options.virtual_key})
+        return f"{self.scheme}://{self.headers.get('host', '')}/upload/{self.version}{self.endpoint[7:]}?{{}}&{names}"
+
     def _adds_usage(self, way: Route) -> bool:
         is_chat_stream = self.stream and self.endpoint in ("/chat/completions", "/completions")
         return is_chat_stream and not self.wants_usage and way.setting("stream_usage") == "always"
-
-    def _usage_edits(self, way: Route) -> list[Edit]:
-        """Have the provider count a stream's tokens, where the virtual key says so."""
-        if not self._adds_usage(way):
-            return []
-        if b'"stream_options"' in self.outline.text:
-            doc = parse(self.body)
-            change = lambda path, _: (lambda _: ASK_FOR_USAGE) if path == () else None  # noqa: E731
-            return edits_for(self.body, doc, "stream_options", change)
-        brace = self.body.find(b"{") + 1
-        return [(brace, brace, f'"stream_options":{ASK_FOR_USAGE},')]
 
     def _model_put_in(self, model: str) -> list[Edit]:
         """For a body without one, whose path named it: only Azure's own classic path says it for the provider too."""
@@ -342,6 +346,8 @@ class Inbound:
 
         def is_key(pair: str) -> bool:
             name, _, value = pair.partition("=")
+            if unquote_plus(name) == VIRTUAL_KEY:
+                return True
             return unquote_plus(name) == "key" and (google or unquote_plus(value) == self.options.gateway_key)
 
         return "&".join(pair for pair in self.query.split("&") if pair and not is_key(pair))

@@ -14,6 +14,7 @@ from gateway.upstream.call import Call
 
 log = logging.getLogger(__name__)
 
+UPLOAD_ADDRESSES = ("x-goog-upload-url", "x-goog-upload-control-url")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -39,6 +40,8 @@ class Passing:
         if reply.status in REDIRECTS and "location" in headers and not pass_redirects:
             raise NotPassedOn(_redirect(self.scrubber.text(headers["location"])))
         self._note_encoding(headers.get("content-encoding", ""))
+        if call.own_upload:
+            self._keep_uploads_here(call.own_upload)
         self._scrub_headers()
 
     def __call__(self, chunk: bytes) -> bytes:
@@ -56,6 +59,13 @@ class Passing:
         kept = 0 if self.reply.finished else self.scrubber.begun(data)
         self.held = data[len(data) - kept :]
         return data[: len(data) - kept]
+
+    def _keep_uploads_here(self, own: str) -> None:
+        """Google names where the bytes are to go, and its SDK would send them there with the gateway's key."""
+        self.reply.headers = [
+            (name, own.replace("{}", value.partition("?")[2]) if name in UPLOAD_ADDRESSES else value)
+            for name, value in self.reply.headers
+        ]
 
     def _scrub_headers(self) -> None:
         """All at once, as nearly always there is nothing to be starred out."""

@@ -53,6 +53,7 @@ class Call:
     lint_refuses: bool = False
     native: bool = False
     hides_usage: bool = False
+    own_upload: str = ""
     sent_edits: list[Edit] = field(default_factory=list, repr=False)
     inlined: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from gateway.errors import BadRequest
 from gateway.providers.base import Provider, Wire
+
+UPLOAD = "/upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Route:
 
     def url(self, endpoint: str, query: str, version: str = "") -> str:
         """The address of an endpoint that the provider knows under the same name, and the version that was asked for."""
+        if self.provider.uploads and endpoint.startswith(UPLOAD):
+            return self._upload_url(endpoint.removeprefix(UPLOAD), query)
         if self.provider.own_version:
             path = f"/{version or self.provider.own_version}{endpoint}"
         elif self.provider.place:
@@ -41,6 +45,12 @@ class Route:
         else:
             path = self.provider.paths.get(endpoint, endpoint)
         return self.base_url + _inside(path) + (("&" if "?" in path else "?") + query if query else "")
+
+    def _upload_url(self, endpoint: str, query: str) -> str:
+        """Google's: `/upload` stands in front of the version."""
+        base = urlsplit(self.base_url)
+        before, _, version = base.path.rpartition("/")
+        return urlunsplit((base.scheme, base.netloc, f"{before}{UPLOAD}/{version}{_inside(endpoint)}", query, ""))
 
     def wire_url(self, endpoint: str, *, stream: bool) -> str:
         """The address of the provider's own chat."""

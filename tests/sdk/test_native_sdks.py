@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 import threading
@@ -336,3 +337,32 @@ def test_openais_sdk_is_told_when_a_responses_stream_breaks_off(
         deltas.extend(event.delta for event in events if event.type == "response.output_text.delta")
     assert deltas == [WORDS[0]]
     assert caught.value.code == "broken_off"
+
+
+def test_googles_sdk_uploads_a_file_through_loupe(vendor_loupe: Loupe, upstream: FakeUpstream) -> None:
+    """The address that Google names for the bytes leads back here, or the SDK would send the gateway's key there."""
+    case = upstream.on(GOOGLE.slug)
+    case.requests.clear()
+    address = "https://generativelanguage.googleapis.com/upload/v1beta/files?upload_id=ab&upload_protocol=resumable"
+    uploaded = {"file": {"name": "files/abc", "uri": "https://x/files/abc", "mimeType": "image/png", "state": "ACTIVE"}}
+    case.will(
+        response(body={}, headers={"x-goog-upload-url": address, "x-goog-upload-status": "active"}),
+        response(body=uploaded, headers={"x-goog-upload-status": "final"}),
+    )
+    trace = str(uuid.uuid4())
+    headers = {"x-portkey-virtual-key": GOOGLE.slug, "x-portkey-trace-id": trace}
+    client = genai.Client(api_key=vendor_loupe.key, http_options={"base_url": vendor_loupe.root, "headers": headers})
+    data = picture("PNG")
+    made = client.files.upload(
+        file=io.BytesIO(data), config={"mime_type": "image/png", "http_options": {"headers": headers}}
+    )
+    begun, sent = case.requests
+    assert made.name == "files/abc"
+    assert [one.path.partition("?")[0] for one in (begun, sent)] == ["/upload/v1beta/files"] * 2
+    assert (begun.header("x-goog-upload-command"), sent.header("x-goog-upload-command")) == (
+        "start",
+        "upload, finalize",
+    )
+    assert (sent.body, sent.header("x-goog-api-key")) == (data, SECRET)
+    assert "upload_id=ab" in sent.path
+    assert vendor_loupe.key not in json.dumps([vendor_loupe.log(trace), *vendor_loupe.logs()])
