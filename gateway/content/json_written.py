@@ -76,12 +76,19 @@ DECODER = msgspec.json.Decoder(float_hook=_written_float)
 
 def compact(value: Any) -> str:
     """On one line, the digits of numbers as they were written."""
+    try:
+        return _compact(value)
+    except RecursionError:  # of what is that deep, Python's own writer goes deeper
+        return json.dumps(value, ensure_ascii=False)
+
+
+def _compact(value: Any) -> str:
     if isinstance(value, Members):
-        return "{" + ", ".join(f"{_quoted(name)}: {compact(one)}" for name, one in value) + "}"
+        return "{" + ", ".join(f"{_quoted(name)}: {_compact(one)}" for name, one in value) + "}"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(str(name))}: {compact(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(str(name))}: {_compact(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(compact, value)) + "]"
+        return "[" + ", ".join(map(_compact, value)) + "]"
     if isinstance(value, Number):
         return str(value)
     return value.text if isinstance(value, WrittenFloat) else _quoted(value)

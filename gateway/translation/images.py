@@ -74,7 +74,9 @@ def read(doc: Any, model: str) -> Request:
     size = words(doc.get("size"))
     if size and size != "auto":
         settings["image_config"] = {"aspect_ratio": _aspect(size)}
-    return Request(model, (Message("user", tuple(parts), "prompt"),), settings=settings)
+    wants_link = doc.get("response_format") == "url"
+    warnings = ["response_format: this provider gives no links; the pictures come as b64_json"] if wants_link else []
+    return Request(model, (Message("user", tuple(parts), "prompt"),), settings=settings, warnings=warnings)
 
 
 def _pictures(doc: dict[str, Any]) -> Iterator[Media]:
