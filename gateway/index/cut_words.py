@@ -8,7 +8,6 @@ each character is a word, and a search for several looks for them in a row.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from itertools import islice
@@ -30,12 +29,13 @@ STROKES = str.maketrans(
 UNSEEN = dict.fromkeys(
     [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFE0E, 0xFE0F, 0xFEFF]
 )
+LAST_SCRIPT = 0x20000  # behind it there are only Han characters, and nothing
 GAP = "gap0gap"  # between words that did not stand side by side
 
 
 def _ranges(categories: tuple[str, ...]) -> str:
     """A class of a pattern: every character of these categories."""
-    codes = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in categories]
+    codes = [code for code in range(0x80, LAST_SCRIPT) if unicodedata.category(chr(code)) in categories]
     found, start = [], codes[0]
     for code, following in zip(codes, [*codes[1:], -1], strict=True):
         if following != code + 1:
