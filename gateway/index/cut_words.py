@@ -49,6 +49,7 @@ SIGNS = _ranges(("So", "Sc", "Sm"))
 WORD = re.compile(
     f"[{UNSPACED}]|(?![{UNSPACED}])[^\\W_](?:(?![{UNSPACED}])[^\\W_]|(?![{UNSPACED}])[{MARKS}])*|(?![\\x00-\\x7f])[{SIGNS}]"
 )
+PLAIN_WORD = re.compile(r"[a-z0-9]+")
 ODD = re.compile(f"[{MARKS}{SIGNS}]")
 IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
@@ -64,6 +65,8 @@ def indexed(text: str) -> tuple[list[str], bool]:
     The first thousands stand in their order, so that phrases are found; of the rest each word once, and of scripts without
     blanks every three characters in a row. What is longer than any word, as base64 is, is left out.
     """
+    if len(text) < RUNNING:  # each word has a character at least
+        return list(_cut(text)), True
     words = _cut(text[:READ])
     running = _taken(words, RUNNING)
     rest = _unique(words, set(running))
@@ -97,6 +100,9 @@ def _unique(words: Iterator[str], seen: set[str]) -> Iterator[str]:
 
 
 def _cut(text: str) -> Iterator[str]:
+    if text.isascii():
+        yield from (word for word in PLAIN_WORD.findall(folded(text)) if len(word) <= LONGEST_WORD)
+        return
     for match in WORD.finditer(folded(text)):
         if len(match[0]) <= LONGEST_WORD:
             yield _plain(match[0])
