@@ -86,7 +86,7 @@ def openai_usage(doc: Any) -> Usage:
 
 def tier_of(named: Any) -> str:
     """The tier that prices depend on; the usual one has none, whatever it is called."""
-    tier = words(named).lower()[:20]
+    tier = words(named).lower().removeprefix("on_demand_")[:20]  # Google's ON_DEMAND_FLEX and its like
     return "" if tier in ("default", "auto", "standard", "on_demand") else tier
 
 

@@ -163,7 +163,7 @@ def _price(usage: Usage, provider: Provider | None, model: str, at: datetime) ->
         input_audio_tokens=usage.audio_in,
         output_audio_tokens=usage.audio_out,
     )
-    context = {"service_tier": usage.tier} if usage.tier else None
+    context = {"processing" if usage.tier == "batch" else "service_tier": usage.tier} if usage.tier else None
     found = calc_price(
         counted, model_ref=model, provider_id=provider.prices, genai_request_timestamp=at, price_context=context
     )

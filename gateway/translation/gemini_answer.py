@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.content.json_text import items, number, obj, words
-from gateway.content.openai_fields import Usage
+from gateway.content.openai_fields import Usage, tier_of
 from gateway.translation.neutral import (
     AnswerReader,
     CallDelta,
@@ -172,6 +172,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
         audio_out=out.get("AUDIO"),
         text_in=into.get("TEXT"),
         text_out=out.get("TEXT"),
+        tier=tier_of(words(usage.get("serviceTier")) or words(usage.get("trafficType"))),
     )
 
 

@@ -451,3 +451,19 @@ def test_paths_as_clients_send_them_work_or_say_the_cure(stand: CaseStand, path:
     else:
         assert (tried.status, tried.requests[0].path) == (200, "/v1/chat/completions")
         assert tried.sent["model"] == "gpt-4o"
+
+
+@pytest.mark.parametrize(("kind", "tier"), [("ON_DEMAND", None), ("ON_DEMAND_FLEX", "flex"), (None, None)])
+def test_googles_traffic_type_is_a_tier(stand: CaseStand, kind: str | None, tier: str | None) -> None:
+    usage = {"promptTokenCount": 100000, "candidatesTokenCount": 10000, "trafficType": kind}
+    answer = whole("gemini", "ok") | {"modelVersion": "gemini-2.5-pro", "usageMetadata": usage}
+    body = {"model": "@slug/gemini-2.5-pro", "messages": [{"role": "user", "content": "q"}]}
+    assert stand.ask("google", body, answer).log["service_tier"] == tier
+
+
+def test_a_batchs_answer_has_its_price(stand: CaseStand) -> None:
+    case = read("gateway", "cost_cache_write_1h")
+    usage = {"input_tokens": 100000, "output_tokens": 10000, "service_tier": "batch"}
+    answer = case["upstream_answers"] | {"usage": usage}
+    tried = stand.ask("anthropic", case["request"], answer, path=case["path"], named=True)
+    assert float(tried.log["cost"]) == pytest.approx(0.225)
