@@ -63,7 +63,7 @@ def _rate(name: str, text: str) -> str:
         rate = Decimal(text.strip().lstrip("$"))
     except InvalidOperation:
         rate = Decimal(-1)
-    if not 0 <= rate < DEAREST:
+    if not rate.is_finite() or not 0 <= rate < DEAREST:
         raise ValidationError(f"{name} must be US dollars per million tokens, such as 2.50, not {text[:40]!r}.")
     return str(rate)
 

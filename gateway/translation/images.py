@@ -97,7 +97,7 @@ def _count(value: Any) -> int:
         return 1
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadRequest("n must be a number.", code="invalid_n", param="n") from None
 
 

@@ -96,7 +96,7 @@ def _anthropic(schema: Schema, path: str, left_out: list[str]) -> Schema:
     schema = _without(schema, ANTHROPIC_REFUSES, path, left_out)
     if schema.get("minItems", 0) not in (0, 1):
         schema = _without(schema, frozenset({"minItems"}), path, left_out)
-    if "format" in schema and schema["format"] not in ANTHROPIC_FORMATS:
+    if "format" in schema and str(schema["format"]) not in ANTHROPIC_FORMATS:
         schema = _without(schema, frozenset({"format"}), path, left_out)
     if "oneOf" in schema and "anyOf" not in schema:
         schema = {("anyOf" if name == "oneOf" else name): value for name, value in schema.items()}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadRequest
-from gateway.translation import anthropic, chat_request, converse, responses_request
+from gateway.translation import anthropic, chat_request, converse, images, responses_request
 from gateway.translation.media import from_bytes, read_media
 from gateway.translation.neutral import Media
 from gateway.translation.translator import READ, WRITE
@@ -394,3 +394,10 @@ def test_a_mark_to_cache_goes_to_anthropic_and_is_told_of_elsewhere(wire: str, w
     written = WRITE[wire](chat_request.read({"messages": [{"role": "user", "content": [part]}]}, "m"))
     assert any(line.startswith("cache_control: ") for line in written.warnings) == warns
     assert ("cache_control" in str(written.body)) is not warns
+
+
+@pytest.mark.parametrize("count", [1e400, [], {}, "two"])
+def test_a_count_of_pictures_that_is_no_number_is_refused_by_name(count: Any) -> None:
+    with pytest.raises(BadRequest) as refused:
+        images.read({"prompt": "a dog", "n": count}, "m")
+    assert refused.value.param == "n"

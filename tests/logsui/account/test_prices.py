@@ -63,6 +63,9 @@ def test_a_price_that_is_set_counts_from_then_on_and_for_the_past_when_asked(bro
         ({"pattern": "m"}, "at least a rate for input or for output"),
         ({"pattern": " ", "input": "1"}, "Name the model"),
         ({"pattern": "m", "input": "-1"}, "US dollars per million tokens"),
+        ({"pattern": "m", "input": "nan"}, "US dollars per million tokens"),
+        ({"pattern": "m", "input": "sNaN"}, "US dollars per million tokens"),
+        ({"pattern": "m", "input": "Infinity"}, "US dollars per million tokens"),
         ({"pattern": "m", "input": "1", "provider": "nobody"}, "no provider"),
     ],
 )
