@@ -97,6 +97,12 @@ def _with_picture(name: str, jpeg: bytes, *, same_picture: bool) -> Body:
     return Body(name, body[:start], body[start + STAMP_LENGTH :], stamped=True)
 
 
+def streamed() -> Body:
+    """A picture by address, answered in a stream."""
+    body = _chat("https://pictures.example.com/returns/2026/07/0f3a9c1e/front.jpg")
+    return Body("stream of 50 chunks", body[:-1] + b',"stream":true}', b"", stamped=False)
+
+
 def _chat(url: str) -> bytes:
     parts = [
         {"type": "text", "text": QUESTION},

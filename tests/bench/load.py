@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ CONNECTIONS = 32
 OPEN_LOOP_CONNECTIONS = 256
 DRAIN_SECONDS = 10.0
 ERROR_LIMIT = 2_000
+SOME_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Load:
         self.in_flight = 0
         self.closed_loop = True
         self.ends = 0.0
+        self.left = sys.maxsize
         self.opening = 0
         self.stopped = False
 
@@ -67,6 +70,18 @@ class Load:
                 self._send(self.idle.popleft(), time.perf_counter())
             await asyncio.sleep(seconds)
             await self._drain()
+        return self.outcome
+
+    async def some(self, calls: int, connections: int = CONNECTIONS) -> Outcome:
+        """So many calls in a closed loop, then no more."""
+        self.left = calls
+        await self._open(connections)
+        self._start(SOME_SECONDS)
+        while self.idle and self.left:
+            self._send(self.idle.popleft(), time.perf_counter())
+        while self.left and not self.stopped and time.perf_counter() < self.ends:
+            await asyncio.sleep(0.01)
+        await self._drain()
         return self.outcome
 
     async def open(self, seconds: float, rate: float) -> Outcome:
@@ -113,6 +128,7 @@ class Load:
 
     def _send(self, connection: Connection, started: float) -> None:
         self.in_flight += 1
+        self.left -= 1
         if self.body.stamped:
             Load.number += 1
             connection.send(started, self.before, stamp(Load.number), self.body.after)
@@ -124,7 +140,7 @@ class Load:
         self.connections.add(connection)
         if self.waiting and not self.stopped:
             self._send(connection, self.waiting.popleft())
-        elif self.closed_loop and self.ends and not self.stopped and time.perf_counter() < self.ends:
+        elif self.closed_loop and self.left and self.ends and not self.stopped and time.perf_counter() < self.ends:
             self._send(connection, time.perf_counter())
         else:
             self.idle.append(connection)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,16 @@ def prepare(rig: Rig) -> str:
     return str(project["version"])
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The server half alone: where it keeps its things, and how it is reached."""
+
+    data: Path
+    env: dict[str, str]
+    target: Target
+    server: Running
+
+
 def start_with(mark: Body, provider: str) -> Callable[[Rig], Started]:
     def start(rig: Rig) -> Started:
         return _start(rig, mark, provider)
@@ -38,7 +49,8 @@ def start_with(mark: Body, provider: str) -> Callable[[Rig], Started]:
     return start
 
 
-def _start(rig: Rig, mark: Body, provider: str) -> Started:
+def serving(rig: Rig, provider: str = "openai") -> Serving:
+    """A server on a fresh data folder, with a key of its own."""
     folder = rig.folder("loupe")
     data = folder / "data"
     shutil.rmtree(data, ignore_errors=True)
@@ -63,9 +75,14 @@ def _start(rig: Rig, mark: Body, provider: str) -> Started:
     port = free_port()
     serve = [*manage, "serve", "--port", str(port), "--workers", "1"]
     server = Running(serve, core=rig.cores.gateway, log=folder / "serve.txt", env=env, folder=HOUSE)
-    worker = Running([*manage, "work"], core=rig.cores.rig, log=folder / "work.txt", env=env, folder=HOUSE)
-    target = Target(port, {"x-portkey-api-key": key, "x-portkey-virtual-key": "bench"})
-    return Started(target, server, [worker], caught_up=_catching_up(target, worker, mark))
+    return Serving(data, env, Target(port, {"x-portkey-api-key": key, "x-portkey-virtual-key": "bench"}), server)
+
+
+def _start(rig: Rig, mark: Body, provider: str) -> Started:
+    half = serving(rig, provider)
+    work = [sys.executable, str(HOUSE / "manage.py"), "work"]
+    worker = Running(work, core=rig.cores.rig, log=half.data.parent / "work.txt", env=half.env, folder=HOUSE)
+    return Started(half.target, half.server, [worker], caught_up=_catching_up(half.target, worker, mark))
 
 
 def _catching_up(target: Target, worker: Running, mark: Body) -> Callable[[], Awaitable[float]]:

@@ -9,6 +9,8 @@ from typing import cast
 
 TRANSFER_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 LAST_CHUNK = b"0\r\n\r\n"
+STREAM_CHUNKS = 50
+ASKS_FOR_A_STREAM = b'"stream":true'
 HEAD_LIMIT = 64 * 1024
 
 
@@ -56,8 +58,27 @@ def _answer(body: dict[str, object]) -> bytes:
     return head.encode() + text
 
 
+def _stream(words: list[str]) -> bytes:
+    """The completion as OpenAI streams it: an event a word, then the usage, all of it at once."""
+    about = {name: COMPLETION[name] for name in ("id", "created", "model", "service_tier", "system_fingerprint")}
+    about["object"] = "chat.completion.chunk"
+    deltas: list[dict[str, object]] = [{"role": "assistant", "content": ""}, *({"content": word} for word in words), {}]
+    ends = [None] * (len(deltas) - 1) + ["stop"]
+    choices = [
+        {"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}
+        for delta, end in zip(deltas, ends, strict=True)
+    ]
+    documents = [about | {"choices": [choice], "usage": None} for choice in choices]
+    documents.append(about | {"choices": [], "usage": COMPLETION["usage"]})
+    chunks = [f"data: {json.dumps(one)}\n\n".encode() for one in documents] + [b"data: [DONE]\n\n"]
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    return head + framed + LAST_CHUNK
+
+
 # By what stands in the request's first line.
 ANSWERS = {b"generateContent": _answer(GEMINI), b"/messages": _answer(ANTHROPIC), b"": _answer(COMPLETION)}
+STREAM = _stream((f"{SAID} {SAID}".split() * 2)[:STREAM_CHUNKS])
 LINE_LIMIT = 120
 _shared = bytearray(512 * 1024)
 """Every connection reads into the same buffer: its bytes are counted at once and never kept."""
@@ -67,6 +88,8 @@ class Upstream(asyncio.BufferedProtocol):
     """One connection; requests come one after the other, never pipelined."""
 
     served = 0
+    delay = 0.0
+    """Seconds from the last byte of a request to the first of its answer."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -106,6 +129,8 @@ class Upstream(asyncio.BufferedProtocol):
         self.head = b""
         line = bytes(data[:LINE_LIMIT])
         self.answer = next(answer for mark, answer in ANSWERS.items() if mark in line)
+        if data.find(ASKS_FOR_A_STREAM, end, nbytes) >= 0:
+            self.answer = STREAM
         found = TRANSFER_LENGTH.search(data, 0, end)
         if found:
             self.missing = int(found[1]) - (nbytes - end - 4)
@@ -127,6 +152,12 @@ class Upstream(asyncio.BufferedProtocol):
         self.chunked = False
         self.tail = b""
         Upstream.served += 1
+        if Upstream.delay:
+            asyncio.get_running_loop().call_later(Upstream.delay, self._write)
+        else:
+            self._write()
+
+    def _write(self) -> None:
         if self.transport:
             self.transport.write(self.answer)
 
