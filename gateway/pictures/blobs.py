@@ -6,14 +6,16 @@ A blob is on the disk, whole and synced, before its name exists, so a reader see
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
-import tempfile
+import threading
 import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from django.conf import settings
 
-THUMBNAIL_SIZES = (256, 1024)
+THUMBNAIL_SIZES = SMALL, LARGE = (256, 1024)
 ABANDONED_SECONDS = 3600
 
 
@@ -23,9 +25,12 @@ class BlobMissing(Exception):
 
 def put(sha256: str, data: bytes) -> None:
     """Store the bytes under their hash; nothing is done when they are there."""
-    path = _path(sha256)
-    if not path.exists():
-        _write(path, data)
+    put_all({sha256: data})
+
+
+def put_all(blobs: Mapping[str, bytes]) -> None:
+    """Store the bytes of each hash that is not there yet. The disk is waited for once, not once for each."""
+    _write_all({path: data for sha256, data in blobs.items() if not os.path.exists(path := _path(sha256))})  # noqa: PTH110
 
 
 def get(sha256: str) -> bytes:
@@ -33,13 +38,14 @@ def get(sha256: str) -> bytes:
     return _read(_path(sha256))
 
 
-def put_thumbnail(sha256: str, size: int, data: bytes) -> None:
-    _write(_path(sha256).with_suffix(f".{size}.webp"), data)
+def put_thumbnails(thumbnails: Mapping[tuple[str, int], bytes]) -> None:
+    """Store WebPs by the hash of their picture and their size in pixels."""
+    _write_all({_thumbnail_path(*key): data for key, data in thumbnails.items()})
 
 
 def get_thumbnail(sha256: str, size: int) -> bytes:
     """Raises BlobMissing."""
-    return _read(_path(sha256).with_suffix(f".{size}.webp"))
+    return _read(_thumbnail_path(sha256, size))
 
 
 def sweep() -> int:
@@ -55,33 +61,84 @@ def sweep() -> int:
     return removed
 
 
-def _path(sha256: str) -> Path:
-    root: Path = settings.BLOB_ROOT
-    return root / sha256[:2] / sha256[2:4] / sha256
+def _path(sha256: str) -> str:
+    return f"{settings.BLOB_ROOT}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
-def _read(path: Path) -> bytes:
+def _thumbnail_path(sha256: str, size: int) -> str:
+    return f"{_path(sha256)}.{size}.webp"
+
+
+def _read(path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
-        raise BlobMissing(path.name) from None
+        raise BlobMissing(Path(path).name) from None
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+def _write_all(files: Mapping[str, bytes]) -> None:
+    """Under other names first; those of the files only when all of them are on the disk."""
+    if not files:
+        return
+    unnamed = {path: _unnamed(path) for path in files}
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fdatasync(file.fileno())
-        Path(temporary).replace(path)
+        for path, data in files.items():
+            _write(unnamed[path], data)
+        _sync(unnamed.values())
+        for path, temporary in unnamed.items():
+            os.replace(temporary, path)  # noqa: PTH105 - a Path for each file costs as much as the call
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        for temporary in unnamed.values():
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync({path.rpartition("/")[0] for path in files})
+
+
+def _unnamed(path: str) -> str:
+    """The name beside the path that no other writer has."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}-{os.getpid()}-{threading.get_ident()}"
+
+
+def _write(path: str, data: bytes) -> None:
     try:
-        os.fsync(folder)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - it is open
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _sync(paths: Collection[str]) -> None:
+    """Wait until these files or folders are on the disk; many are had cheaper by waiting for the whole file system."""
+    if len(paths) > 2 and _sync_file_system(next(iter(paths))):
+        return
+    for path in paths:
+        with _opened(path) as descriptor:
+            os.fsync(descriptor)
+
+
+def _sync_file_system(path: str) -> bool:
+    """Linux's syncfs, which tells of failed writes since 5.8 and which Python lacks; whether it is there."""
+    if _syncfs is None:
+        return False
+    with _opened(path) as descriptor:
+        if _syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    return True
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+_syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

@@ -32,7 +32,7 @@ class DecodeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a picture is, in stored pixels, and its thumbnails by size (WebP)."""
+    """What a picture is, in stored pixels, and its thumbnail (WebP)."""
 
     width: int
     height: int
@@ -45,7 +45,7 @@ class Seen:
     blank: bool = False
     perceptual_hash: str = ""
     colours: tuple[str, ...] = ()
-    thumbnails: tuple[bytes, ...] = ()
+    thumbnail: bytes = b""
 
 
 class Decoder:
@@ -59,11 +59,16 @@ class Decoder:
 
     def look(self, data: bytes, *, seconds: float = SECONDS) -> Seen:
         facts, _ = self._ask(b"L", data, seconds)
-        return _seen(facts, ())
+        return _seen(facts, b"")
 
-    def thumbnails(self, data: bytes, *, seconds: float = SECONDS) -> Seen:
+    def thumbnail(self, data: bytes, *, seconds: float = SECONDS) -> Seen:
+        """Everything that is to be known of a picture, with its thumbnail of 256 pixels."""
         facts, blobs = self._ask(b"T", data, seconds)
-        return _seen(facts, tuple(blobs))
+        return _seen(facts, blobs[0])
+
+    def large_thumbnail(self, data: bytes) -> bytes:
+        """Of 1024 pixels."""
+        return self._ask(b"B", data, SECONDS)[1][0]
 
     def draw(self, text: str, width: int, height: int) -> bytes:
         """A PNG test picture."""
@@ -201,7 +206,7 @@ def _wait_for(descriptor: int, event: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def _seen(facts: dict[str, Any], blobs: tuple[bytes, ...]) -> Seen:
+def _seen(facts: dict[str, Any], thumbnail: bytes) -> Seen:
     return Seen(
         width=int(facts["width"]),
         height=int(facts["height"]),
@@ -214,5 +219,5 @@ def _seen(facts: dict[str, Any], blobs: tuple[bytes, ...]) -> Seen:
         blank=bool(facts.get("blank")),
         perceptual_hash=facts.get("perceptual_hash", ""),
         colours=tuple(facts.get("colours", ())),
-        thumbnails=blobs,
+        thumbnail=thumbnail,
     )

@@ -1,10 +1,14 @@
-"""Thumbnails: made by the worker after a log is written, and on demand when one is looked at before that."""
+"""Thumbnails: small ones made by the worker after a log is written, or when one is looked at before that; a large one when
+it is looked at.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
@@ -12,7 +16,7 @@ from django.utils import timezone
 
 from gateway.faults import one_by_one
 from gateway.index import blocks
-from gateway.models import Image, LogImage
+from gateway.models import IMAGES, Image, LogImage
 from gateway.pictures import blobs
 from gateway.pictures.decoder import BUSY, SECONDS, TOO_LONG, DecodeFailed, Decoder, Seen
 from gateway.shares import Shares
@@ -47,12 +51,17 @@ class Thumbnails:
         if not (self.queue or self.under_way) or time.monotonic() >= self.look_at:
             self.queue = self._waiting()
             self.look_at = time.monotonic() + LOOK_SECONDS
-        self.queue = [(image, workspace) for image, workspace in self.queue if not self._has_begun(image, workspace)]
+        if len(self.under_way) < CHILDREN:
+            self.queue = [
+                (image, workspace) for image, workspace in self.queue if not self._has_begun(image, workspace)
+            ]
         if not self.under_way:
             return False
         done = wait([one for _, one in self.under_way.values()], WAIT_SECONDS, FIRST_COMPLETED).done
         ended = [image for image, (_, one) in self.under_way.items() if one in done]
-        one_by_one(ended, self._end, _put_aside)
+        seen: list[tuple[Image, Seen]] = []
+        one_by_one(ended, lambda image: seen.extend(self._end(image)), _put_aside)
+        _keep(seen)
         blocks.queue_showing(image.sha256 for image in ended)
         return True
 
@@ -82,16 +91,17 @@ class Thumbnails:
 
     def _seen(self, sha256: str, seconds: float) -> tuple[Seen, float]:
         began = time.monotonic()
-        seen = self.decoder.thumbnails(blobs.get(sha256), seconds=seconds)
+        seen = self.decoder.thumbnail(blobs.get(sha256), seconds=seconds)
         return seen, time.monotonic() - began
 
-    def _end(self, image: Image) -> None:
+    def _end(self, image: Image) -> Iterator[tuple[Image, Seen]]:
+        """What was seen of it, if anything was."""
         workspace, done = self.under_way.pop(image)
         self.children.give_back(1, workspace)
         try:
             seen, seconds = done.result()
             self.spent[workspace] += round(seconds * 1000)
-            _keep(image, seen)
+            yield image, seen
         except (DecodeFailed, blobs.BlobMissing) as error:
             if str(error) == TOO_LONG and image.sha256 not in self.slow:
                 self.slow.add(image.sha256)
@@ -102,9 +112,9 @@ class Thumbnails:
 
 
 def make(image: Image, decoder: Decoder) -> None:
-    """Decode once, keep both sizes and what was seen; or keep the reason why not. Never tried twice, if it was tried."""
+    """Decode once, keep the thumbnail and what was seen; or keep the reason why not. Never tried twice, if it was tried."""
     try:
-        _keep(image, decoder.thumbnails(blobs.get(image.sha256)))
+        _keep([(image, decoder.thumbnail(blobs.get(image.sha256)))])
     except (DecodeFailed, blobs.BlobMissing) as error:
         if str(error) != BUSY:
             _fail(image, error)
@@ -121,16 +131,16 @@ def _put_aside(image: Image, reason: str) -> None:
     Image.objects.filter(pk=image.pk).update(thumbnail=Image.Thumbnail.FAILED, thumbnail_problem=reason)
 
 
-def _keep(image: Image, seen: Seen) -> None:
-    for size, data in zip(blobs.THUMBNAIL_SIZES, seen.thumbnails, strict=True):
-        blobs.put_thumbnail(image.sha256, size, data)
-    image.width, image.height = seen.width, seen.height
-    image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
-    image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
-    image.colour_mode = seen.colour_mode
-    image.note_hash(seen.perceptual_hash)
-    image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
-    image.save()
+def _keep(made: Sequence[tuple[Image, Seen]]) -> None:
+    blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail for image, seen in made})
+    for image, seen in made:
+        image.width, image.height = seen.width, seen.height
+        image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
+        image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
+        image.colour_mode = seen.colour_mode
+        image.note_hash(seen.perceptual_hash)
+        image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
+    IMAGES.insert((image for image, _ in made), "replace")
 
 
 def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
@@ -142,4 +152,17 @@ def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
     if image.thumbnail == Image.Thumbnail.PENDING:
         make(image, decoder)
         blocks.queue_showing([image.sha256])
+    if size == blobs.LARGE and image.thumbnail == Image.Thumbnail.MADE:
+        return _large(image, decoder)
     return blobs.get_thumbnail(image.sha256, size)
+
+
+def _large(image: Image, decoder: Decoder) -> bytes:
+    try:
+        return blobs.get_thumbnail(image.sha256, blobs.LARGE)
+    except blobs.BlobMissing:
+        with contextlib.suppress(DecodeFailed):  # it was decoded before, so the children have too much to do
+            made = decoder.large_thumbnail(blobs.get(image.sha256))
+            blobs.put_thumbnails({(image.sha256, blobs.LARGE): made})
+            return made
+        raise

@@ -30,8 +30,9 @@ def decoder() -> Iterator[Decoder]:
 
 @pytest.mark.parametrize("fmt", ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP"])
 def test_every_drawn_format_gives_two_upright_thumbnails(decoder: Decoder, fmt: str) -> None:
-    seen = decoder.thumbnails(picture(fmt, (1600, 1200)))
-    sizes = [Image.open(io.BytesIO(data)).size for data in seen.thumbnails]
+    drawn = picture(fmt, (1600, 1200))
+    seen = decoder.thumbnail(drawn)
+    sizes = [Image.open(io.BytesIO(data)).size for data in (seen.thumbnail, decoder.large_thumbnail(drawn))]
     assert sizes == [(256, 192), (1024, 768)]
     assert (seen.width, seen.height, seen.frames) == (1600, 1200, 1)
 
@@ -39,9 +40,11 @@ def test_every_drawn_format_gives_two_upright_thumbnails(decoder: Decoder, fmt: 
 def test_orientation_is_noted_as_stored_and_the_thumbnail_stands_upright(decoder: Decoder) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    seen = decoder.thumbnails(picture("JPEG", (300, 200), exif=exif))
+    lying = picture("JPEG", (300, 200), exif=exif)
+    seen = decoder.thumbnail(lying)
     assert (seen.width, seen.height, seen.orientation) == (300, 200, 6)
-    assert Image.open(io.BytesIO(seen.thumbnails[1])).size == (200, 300)
+    assert Image.open(io.BytesIO(seen.thumbnail)).size == (171, 256)
+    assert Image.open(io.BytesIO(decoder.large_thumbnail(lying))).size == (200, 300)
 
 
 def test_what_is_odd_about_a_picture_is_seen(decoder: Decoder) -> None:
@@ -52,12 +55,12 @@ def test_what_is_odd_about_a_picture_is_seen(decoder: Decoder) -> None:
     scene.convert("CMYK").save(out, "JPEG")
     whole = io.BytesIO()
     Image.effect_noise((300, 200), 80).convert("RGB").save(whole, "JPEG")
-    assert decoder.thumbnails(picture("JPEG", exif=exif)).has_gps
-    assert decoder.thumbnails(picture()).blank
-    assert decoder.thumbnails(out.getvalue()).colour_mode == "CMYK"
-    cut = decoder.thumbnails(whole.getvalue()[: len(whole.getvalue()) // 2])
-    assert (cut.truncated, cut.blank, cut.has_gps, len(cut.thumbnails)) == (True, False, False, 2)
-    assert not decoder.thumbnails(whole.getvalue()).truncated
+    assert decoder.thumbnail(picture("JPEG", exif=exif)).has_gps
+    assert decoder.thumbnail(picture()).blank
+    assert decoder.thumbnail(out.getvalue()).colour_mode == "CMYK"
+    cut = decoder.thumbnail(whole.getvalue()[: len(whole.getvalue()) // 2])
+    assert (cut.truncated, cut.blank, cut.has_gps, bool(cut.thumbnail)) == (True, False, False, True)
+    assert not decoder.thumbnail(whole.getvalue()).truncated
 
 
 def test_equal_scenes_have_near_perceptual_hashes(decoder: Decoder) -> None:
@@ -66,14 +69,14 @@ def test_equal_scenes_have_near_perceptual_hashes(decoder: Decoder) -> None:
     for fmt, size in (("PNG", (200, 200)), ("JPEG", (333, 300))):
         out = io.BytesIO()
         gradient.resize(size).convert("RGB").save(out, fmt)
-        hashes.append(int(decoder.thumbnails(out.getvalue()).perceptual_hash, 16))
+        hashes.append(int(decoder.thumbnail(out.getvalue()).perceptual_hash, 16))
     assert (hashes[0] ^ hashes[1]).bit_count() <= 6
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", b"<svg xmlns='x'/>", b"%!PS", b"II*\0" + bytes(50)])
 def test_what_is_not_decoded_has_a_fixed_reason(decoder: Decoder, data: bytes) -> None:
     with pytest.raises(DecodeFailed, match=r"^image_undecodable$"):
-        decoder.thumbnails(data)
+        decoder.thumbnail(data)
 
 
 def test_bombs_are_refused_or_fit_the_limits(decoder: Decoder, corpora: Path) -> None:
@@ -81,7 +84,7 @@ def test_bombs_are_refused_or_fit_the_limits(decoder: Decoder, corpora: Path) ->
     outcomes = {}
     for file in sorted((corpora / "generated-bombs").iterdir()):
         try:
-            decoder.thumbnails(file.read_bytes())
+            decoder.thumbnail(file.read_bytes())
             outcomes[file.name] = "made"
         except DecodeFailed as error:
             outcomes[file.name] = str(error)
@@ -97,8 +100,8 @@ def test_hostile_files_never_hurt_more_than_the_child(decoder: Decoder, corpora:
         data = file.read_bytes()
         sniff(data)
         with suppress(DecodeFailed):
-            decoder.thumbnails(data)
-    assert decoder.thumbnails(picture()).width == 40
+            decoder.thumbnail(data)
+    assert decoder.thumbnail(picture()).width == 40
 
 
 def test_a_child_that_dies_is_replaced(decoder: Decoder) -> None:
@@ -172,7 +175,7 @@ from gateway.pictures.decoder import Decoder
 from tests.pictures import picture, slow_jpeg
 made = Decoder()
 made.look(picture())
-threading.Thread(target=made.thumbnails, args=(slow_jpeg(20_000),), daemon=True).start()
+threading.Thread(target=made.thumbnail, args=(slow_jpeg(20_000),), daemon=True).start()
 print(made.children[0].process.pid, flush=True)
 input()
 """
@@ -191,9 +194,9 @@ def test_a_child_that_is_busy_ends_with_whoever_started_it() -> None:
 def test_a_picture_that_takes_too_long_is_said_to_and_holds_up_no_other_child() -> None:
     decoder, slow = Decoder(2), slow_jpeg(20_000)
     with ThreadPoolExecutor(1) as threads:
-        taken = threads.submit(decoder.thumbnails, slow, seconds=1.5)
+        taken = threads.submit(decoder.thumbnail, slow, seconds=1.5)
         began = time.monotonic()
-        assert decoder.thumbnails(picture()).width == 40
+        assert decoder.thumbnail(picture()).width == 40
         assert time.monotonic() - began < 1.4
         with pytest.raises(DecodeFailed, match="decoder_took_too_long"):
             taken.result()

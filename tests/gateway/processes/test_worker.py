@@ -62,8 +62,8 @@ def test_a_picture_that_breaks_the_decoder_is_put_aside(
 ) -> None:
     bad, good = kept(picture("JPEG")), kept(picture())
     decoder = Decoder()
-    decode = decoder.thumbnails
-    monkeypatch.setattr(decoder, "thumbnails", lambda data, **how: 1 // 0 if data == picture("JPEG") else decode(data))
+    decode = decoder.thumbnail
+    monkeypatch.setattr(decoder, "thumbnail", lambda data, **how: 1 // 0 if data == picture("JPEG") else decode(data))
     thumbnails = Thumbnails(decoder)
     until(lambda: not thumbnails.step(), "all is tried")
     thumbnails.close()
