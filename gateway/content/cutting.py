@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from gateway.content import base64_text, multipart
 from gateway.content.base64_text import PLAIN_RUN, end_of_run
-from gateway.content.file_places import Place, Scanner, text_of_url
+from gateway.content.file_places import Place, Scanner, may_hold_files, text_of_url
 from gateway.content.sniff import Sniffed, sniff
 
 MOST_FILES = 1000
 SHORTEST_BARE = 64
 LONG_RUN = 65_536
+PROBE = 512
 
 
 class Cut(NamedTuple):
@@ -98,8 +99,8 @@ class Cutter:
 
     def _runs(self, body: bytes, content_type: str) -> Iterator[_Run]:
         boundary = multipart.boundary_of(content_type)
-        scanner = Scanner(body)
         if boundary:
+            scanner = Scanner(body)
             for part in multipart.parts(body, boundary):
                 content = body[part.start : part.end]
                 if content and (part.filename is not None or sniff(content)):
@@ -108,8 +109,8 @@ class Cutter:
                     yield from self._text_runs(scanner, part.start, part.end)
         elif body and (found := sniff(body)) and found.media_type != "image/svg+xml":
             yield _Run(0, len(body), body, content_type.partition(";")[0], "raw", "")
-        else:
-            yield from self._text_runs(scanner, 0, len(body))
+        elif may_hold_files(body):
+            yield from self._text_runs(Scanner(body), 0, len(body))
 
     def _text_runs(self, scanner: Scanner, at: int, end: int) -> Iterator[_Run]:
         scanner.restart()
@@ -140,8 +141,8 @@ class Cutter:
         A long one nearly always fills a JSON string, and decoding up to the quote proves that sooner than a pattern would.
         `mixed` is the quote of a string for which it did not: trying again at each run in it would take for ever.
         """
-        match = PLAIN_RUN.match(body, start, min(end, start + LONG_RUN))
-        if match and match.end() == start + LONG_RUN:
+        match = PLAIN_RUN.match(body, start, min(end, start + PROBE))
+        if match and match.end() == start + PROBE:
             quote = body.find(b'"', start, end)
             data, encoding = self._decoded(body[start:quote]) if quote not in (-1, self.mixed) else (b"", "")
             if encoding:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.content.base64_text import BACKSLASH, end_of_run
-from gateway.content.json_text import Text, long_strings, parsed_or_none, parsed_words, strings
+from gateway.content.json_text import Text, long_strings, parsed_or_none, parsed_words, strings_at
 
 SPELLED_CODE = b"\\u00"
 MEDIA = ("image/", "audio/", "video/", "application/pdf")
@@ -27,7 +27,9 @@ def _spelled(text: str) -> bytes:
     return b"".join(map(_letter, text))
 
 
-SCHEME, SPELLED_SCHEME = re.compile(rb"data:", re.IGNORECASE), re.compile(_spelled("data:"), re.IGNORECASE)
+# What follows `data:` in a stream of events is a blank or an object, which no media type begins with.
+SCHEME = re.compile(rb"data:(?![\s\"'{\[])", re.IGNORECASE)
+SPELLED_SCHEME = re.compile(_spelled("data:"), re.IGNORECASE)
 # RFC 2397 lets parameters be quoted, and in a quoted one a comma is a comma.
 TO_BASE64 = re.compile(
     rb"((?:[^\"'\s<>\\]|%b(?:[\"/]|u00[0-9a-f]{2})){0,300}?)%b" % (BACKSLASH, _spelled(";base64,")), re.IGNORECASE
@@ -46,6 +48,26 @@ SPELLED_MAGIC = rb"%b|(?:[A-Za-z0-9+/_-]|\\+/){0,11}%bu00[2-7]" % (MAGIC, BACKSL
 BARE, SPELLED_BARE = re.compile(rb"[\"'](?=%b)" % MAGIC), re.compile(rb"[\"'](?=%b)" % SPELLED_MAGIC)
 BEGINNING = re.compile(rb"\"\s*(?:(?i:(%b))|(?=%b))" % (_spelled("data:"), SPELLED_MAGIC))
 LONGEST_HEAD = 400
+
+
+# A file is a data URL, or base64 without one; what begins an event of a stream is neither.
+EVENT_STARTS = (b"data: ", b"data:{")
+BASE64_OR_NOT = bytes(ord("a") if re.match(rb"[A-Za-z0-9+/_\\%-]", bytes([code])) else ord(" ") for code in range(256))
+SHORTEST_FILE = b"a" * 48
+QUICKLY_READ = 256 * 1024
+
+
+def may_hold_files(body: bytes) -> bool:
+    """A quick look at a text: whether it is worth a search. Most answers hold no file, and of them this takes a tenth."""
+    if len(body) > QUICKLY_READ or is_spelled(body) or SHORTEST_FILE in body.translate(BASE64_OR_NOT):
+        return True
+    folded = body.lower()
+    return (urls := folded.count(b"data:")) > 0 and urls > sum(map(folded.count, EVENT_STARTS))
+
+
+def is_spelled(body: bytes) -> bool:
+    """Whether any letter is written as a code. Looking for one byte first takes a tenth of the time."""
+    return b"\\" in body and SPELLED_CODE in body
 
 
 class Place(NamedTuple):
@@ -69,7 +91,7 @@ class Scanner:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self.spelled = SPELLED_CODE in body
+        self.spelled = is_spelled(body)
         self.bare = SPELLED_BARE if self.spelled else BARE
         self.scheme = SPELLED_SCHEME if self.spelled else SCHEME
         self.opaque = [(start, end) for start, end in long_strings(body) if not self._has_comma(start, end)]
@@ -180,6 +202,7 @@ IMAGE_LINK = re.compile(
     r"(?:^|\.)(?:image_url(?:\.url)?|source\.url|file_?[dD]ata\.file_?[uU]ri|images\[\d+\](?:\.url)?|image(?:\[\d+\])?|data\[\d+\]\.url)$"
 )
 LINK = re.compile(rb"https?:(?:\\?/){2}", re.IGNORECASE)
+LINK_STRING = re.compile(rb"\"https?:(?:\\?/){2}", re.IGNORECASE)
 
 
 class LinkedImage(NamedTuple):
@@ -193,7 +216,14 @@ class LinkedImage(NamedTuple):
 
 def linked_images(text: bytes, places: Sequence[Text] | None = None) -> list[LinkedImage]:
     """The links of a JSON body, or of the strings in it that are known already."""
-    return list(_links(text, strings(text) if places is None else places)) if LINK.search(text) else []
+    return list(_links(text, strings_at(text, link_offsets(text)) if places is None else places))
+
+
+def link_offsets(text: bytes) -> list[int]:
+    """Where strings of a JSON body begin that are links."""
+    if b":/" not in text and b":\\/" not in text:
+        return []
+    return [match.start() + 1 for match in LINK_STRING.finditer(text)]
 
 
 def _links(text: bytes, places: Iterator[Text] | Sequence[Text]) -> Iterator[LinkedImage]:

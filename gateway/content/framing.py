@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gateway.content.json_text import parse
+import msgspec
+
+from gateway.content.json_text import MOST_VALUES, parse
 
 LONGEST_MESSAGE = 256 * 1024 * 1024
 DONE = b"[DONE]"
 MOST_LINES = 2_000_000
+LINES = msgspec.json.Decoder()
 NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
@@ -147,12 +151,19 @@ def events(stream: bytes) -> Iterator[Event]:
 
 def documents(stream: bytes) -> tuple[list[Any], int]:
     """The parsed events, and how many could not be parsed."""
+    lines = stream.split(b"\n", MOST_LINES)[:MOST_LINES]
+    data = [text for line in lines if line.startswith(b"data:") and (text := line[5:].strip()) not in (DONE, b"")]
+    if len(stream) <= MOST_VALUES:
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):  # one by one, those are told apart
+            return LINES.decode_lines(b"\n".join(data)), 0
+    return _one_by_one(data)
+
+
+def _one_by_one(data: list[bytes]) -> tuple[list[Any], int]:
     found, bad = [], 0
-    for event in events(stream):
-        if event.data.strip() in (DONE, b""):
-            continue
+    for text in data:
         try:
-            found.append(parse(event.data))
+            found.append(parse(text))
         except ValueError:
             bad += 1
     return found, bad

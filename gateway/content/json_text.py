@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Never
 
 import msgspec
 
-TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"?|([{}\[\],:])|[^\s{}\[\],:"]+', re.DOTALL)
+# A string, with the colon that makes a key of it; or what stands around strings.
+TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)(?:"(\s*:)?)?|([{}\[\],])', re.DOTALL)
 
 DEEPEST = 512
 LONGEST_PATH = 300
 MOST_VALUES = 1_000_000
-MOST_TOKENS = 4 * MOST_VALUES
+MOST_TOKENS = 2 * MOST_VALUES
 LONG_BODY, LONG_STRING, MANY_QUOTES = 16_384, 1_024, 20_000
 
 
@@ -135,51 +136,62 @@ class Text:
     end: int
 
 
-@dataclass(slots=True)
 class _Level:
     """An object (index None) or an array, the path that leads to it, and the member at hand."""
 
-    path: str
-    index: int | None
-    key: str = ""
+    __slots__ = ("index", "key", "path")
+
+    def __init__(self, path: str, index: int | None) -> None:
+        self.path, self.index, self.key = path, index, b""
 
     def member(self) -> str:
-        step = f".{self.key}" if self.index is None else f"[{self.index}]"
+        step = f".{self.key[:LONGEST_PATH].decode('utf-8', 'replace')}" if self.index is None else f"[{self.index}]"
         return (self.path + step)[:LONGEST_PATH]
 
 
 def strings(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Text]:
     """Every string value between the offsets, keys left out. Stops where no real request goes: deep down, or far on."""
-    levels: list[_Level] = []
-    key: str | None = None
-    expect_key = False
-    for token in islice(TOKEN.finditer(body, start, len(body) if end is None else end), MOST_TOKENS):
-        mark = token[2]
-        if mark is None:
-            if token[1] is not None and expect_key:
-                key, expect_key = token[1][:LONGEST_PATH].decode("utf-8", "replace"), False
-            elif token[1] is not None:
-                yield Text(levels[-1].member().lstrip(".") if levels else "", *token.span(1))
-        elif mark == b":" and levels and key is not None:
-            levels[-1].key = key
-        else:
-            expect_key = _structure(levels, mark)
-            if len(levels) > DEEPEST:
+    for level, (at, stop) in _string_spans(body, start, len(body) if end is None else end):
+        yield Text(level.member().lstrip(".") if level else "", at, stop)
+
+
+def strings_at(body: bytes, offsets: Iterable[int]) -> Iterator[Text]:
+    """Those of them that hold one of the offsets: nothing is read behind the last, and no other path is written out."""
+    wanted = sorted(offsets, reverse=True)
+    if not wanted:
+        return
+    for level, (at, stop) in _string_spans(body, 0, len(body)):
+        if wanted[-1] <= stop:
+            held = False
+            while wanted and wanted[-1] <= stop:
+                held = wanted.pop() >= at or held
+            if held:
+                yield Text(level.member().lstrip(".") if level else "", at, stop)
+            if not wanted:
                 return
 
 
-def _structure(levels: list[_Level], mark: bytes) -> bool:
-    """Follow a bracket or a comma; answers whether a key comes next."""
-    if mark == b"{" or mark == b"[":
-        levels.append(_Level(levels[-1].member() if levels else "", None if mark == b"{" else 0))
-        return mark == b"{"
-    if mark == b"," and levels:
-        if levels[-1].index is None:
-            return True
-        levels[-1].index += 1
-    elif mark in (b"}", b"]") and levels:
-        levels.pop()
-    return False
+def _string_spans(body: bytes, start: int, end: int) -> Iterator[tuple[_Level | None, tuple[int, int]]]:
+    levels: list[_Level] = []
+    top: _Level | None = None
+    for token in islice(TOKEN.finditer(body, start, end), MOST_TOKENS):
+        mark = token[3]
+        if mark is None:
+            if token[2] is None or top is None or top.index is not None:
+                yield top, token.span(1)
+            else:
+                top.key = token[1]
+        elif mark == b",":
+            if top is not None and top.index is not None:
+                top.index += 1
+        elif mark in b"{[":
+            top = _Level(top.member() if top else "", None if mark == b"{" else 0)
+            levels.append(top)
+            if len(levels) > DEEPEST:
+                return
+        elif levels:
+            levels.pop()
+            top = levels[-1] if levels else None
 
 
 def obj(value: Any) -> dict[str, Any]:

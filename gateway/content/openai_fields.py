@@ -38,12 +38,11 @@ class Usage:
 
     def kinds(self) -> dict[str, int]:
         """The known counts by kind, for what is neither prompt, completion nor total."""
-        named = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name not in ("prompt", "completion", "total", "cost", "tier", "drawn_by")
-        }
-        return {name: count for name, count in named.items() if count is not None}
+        return {name: count for name in KINDS if (count := getattr(self, name)) is not None}
+
+
+NO_KINDS = ("prompt", "completion", "total", "cost", "tier", "drawn_by")
+KINDS = tuple(field.name for field in fields(Usage) if field.name not in NO_KINDS)
 
 
 def error_of(doc: Any) -> str:

@@ -6,7 +6,6 @@ import base64
 import json
 import random
 import uuid
-import zlib
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from gateway.pictures.log_images import image_row
 from gateway.pictures.thumbnails import make
 from gateway.providers import by_name
 from gateway.recording import pricing
+from gateway.recording.bodies import stored
 
 CLIENT = "loupe demo"
 DAYS = 30
@@ -217,10 +217,10 @@ class _Maker:
             log_id=log.pk,
             url=f"https://api.example{log.path}",
             request_headers={"content-type": "application/json"},
-            request_body=zlib.compress(body, 1),
+            request_body=stored(body),
             request_cuts=cuts,
             response_headers={"content-type": "application/json"},
-            response_body=zlib.compress(response, 1),
+            response_body=stored(response),
         )
         images = [_log_image(log, one, index) for index, one in enumerate(shown)]
         return Made(log, payload, images, Texts(log.pk, log.workspace_id, asked, answer or log.failure_message))

@@ -65,13 +65,13 @@ class OpenAIChat:
         model = finish = error = id = ""
         usage = Usage()
         folded = FoldedStream()
-        for event in events:
-            id = id or words(obj(event).get("id"))
-            model = words(obj(event).get("model")) or model
-            if obj(event).get("usage") or obj(obj(event).get("x_groq")).get("usage"):
+        for event in map(obj, events):
+            id = id or words(event.get("id"))
+            model = words(event.get("model")) or model
+            if event.get("usage") or obj(event.get("x_groq")).get("usage"):
                 usage = openai_usage(event)
             error = error_of(event) or error
-            for choice in items(obj(event).get("choices")):
+            for choice in items(event.get("choices")):
                 finish = words(obj(choice).get("finish_reason")) or finish
                 folded.add(obj(choice))
         turns = (
@@ -126,10 +126,10 @@ def _with_piece(held: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
 
 def _joined(held: Any, value: Any) -> Any:
     """A member's value so far with the next piece of it."""
-    if held is None or held == "":
-        return value if value is not None else held
     if isinstance(held, str) and isinstance(value, str):
         return held + value
+    if held is None or held == "":
+        return value if value is not None else held
     if isinstance(held, dict) and isinstance(value, dict):
         return held | {name: _joined(held.get(name), inner) for name, inner in value.items()}
     if isinstance(held, list) or isinstance(value, list):

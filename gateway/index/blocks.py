@@ -24,7 +24,7 @@ from gateway.faults import one_by_one, will_pass
 from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers, Value
 from gateway.index.facets import NUMBERS, Entry, values_of
 from gateway.models import LogImage, RequestLog, Workspace
-from gateway.models.index import IndexBlock, IndexColumn, Unindexed
+from gateway.models.index import UNINDEXED, IndexBlock, IndexColumn, Unindexed
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ def index_all(workspace: Workspace) -> None:
 
 def queue(log_ids: Iterable[tuple[uuid.UUID, int]]) -> None:
     """Have logs indexed anew; pairs of a log's and its workspace's id."""
-    rows = (Unindexed(log_id=log, workspace_id=workspace) for log, workspace in log_ids)
+    rows = (UNINDEXED.blank(log_id=log, workspace_id=workspace) for log, workspace in log_ids)
     while some := list(islice(rows, AT_ONCE)):
-        Unindexed.objects.bulk_create(some)
+        UNINDEXED.insert(some)
 
 
 def start_anew(workspace: Workspace) -> None:

@@ -55,8 +55,15 @@ IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 def words_of(text: str) -> list[str]:
-    """All of a search's words, in order."""
-    return list(_cut(text))
+    """All of a text's words, in order."""
+    return _plain_words(text) if text.isascii() else list(_cut(text))
+
+
+def _plain_words(text: str) -> list[str]:
+    found = PLAIN_WORD.findall(folded(text))
+    if max(map(len, found), default=0) <= LONGEST_WORD:
+        return found
+    return [word for word in found if len(word) <= LONGEST_WORD]
 
 
 def indexed(text: str) -> tuple[list[str], bool]:
@@ -66,7 +73,7 @@ def indexed(text: str) -> tuple[list[str], bool]:
     blanks every three characters in a row. What is longer than any word, as base64 is, is left out.
     """
     if len(text) < RUNNING:  # each word has a character at least
-        return list(_cut(text)), True
+        return words_of(text), True
     words = _cut(text[:READ])
     running = _taken(words, RUNNING)
     rest = _unique(words, set(running))
@@ -101,7 +108,7 @@ def _unique(words: Iterator[str], seen: set[str]) -> Iterator[str]:
 
 def _cut(text: str) -> Iterator[str]:
     if text.isascii():
-        yield from (word for word in PLAIN_WORD.findall(folded(text)) if len(word) <= LONGEST_WORD)
+        yield from _plain_words(text)
         return
     for match in WORD.finditer(folded(text)):
         if len(match[0]) <= LONGEST_WORD:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from gateway.index.cut_words import IS_UNSPACED, indexed, words_of
 from gateway.index.search_language import Words
 from gateway.models import Workspace
-from gateway.models.index import LogText
+from gateway.models.index import LOG_TEXTS, LogText
 
 SHORTEST_BEGINNING = 4  # what begins with less is most of the index
 COLUMNS = {"prompt": "A", "answer": "B"}
@@ -49,8 +49,9 @@ def write(texts: Iterable[Texts]) -> None:
         one = new.pop(number)
         if taken != one.log_id:
             new[_free_number(number, new)] = one
-    rows = [LogText(number=n, log_id=one.log_id, workspace_id=one.workspace_id) for n, one in new.items()]
-    LogText.objects.bulk_create(rows)
+    LOG_TEXTS.insert(
+        LOG_TEXTS.blank(number=number, log_id=one.log_id, workspace_id=one.workspace_id) for number, one in new.items()
+    )
     _write_words(new)
 
 

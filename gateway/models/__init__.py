@@ -1,17 +1,36 @@
-"""The tables, by family, each with its queryset in the same file. Read from outside: every table, from here.
+"""The tables, by family, each with its queryset in the same file. Read from outside: every table, from here. Those that traffic writes many
+rows of have a `Table` beside.
 
-Imports nothing of the gateway but `ids`.
+Imports nothing of the gateway but `ids` and `content`.
 """
 
 from __future__ import annotations
 
-from gateway.models.index import IndexBlock, IndexColumn, LogText, Unindexed
+from gateway.models.index import LOG_TEXTS, UNINDEXED, IndexBlock, IndexColumn, LogText, Unindexed
 from gateway.models.keys import ApiKey, LoginLink, Membership, Revision, VirtualKey, Workspace
-from gateway.models.logs import Feedback, KeptTurn, LogImage, Payload, RequestLog, SavedView
-from gateway.models.pictures import Image
+from gateway.models.logs import (
+    KEPT_TURNS,
+    LOG_IMAGES,
+    LOGS,
+    PAYLOADS,
+    Feedback,
+    KeptTurn,
+    LogImage,
+    Payload,
+    RequestLog,
+    SavedView,
+)
+from gateway.models.pictures import IMAGES, Image
 from gateway.models.prices import ModelPrice
 
 __all__ = [
+    "IMAGES",
+    "KEPT_TURNS",
+    "LOGS",
+    "LOG_IMAGES",
+    "LOG_TEXTS",
+    "PAYLOADS",
+    "UNINDEXED",
     "ApiKey",
     "Feedback",
     "Image",

@@ -8,6 +8,7 @@ from django.db import models
 
 from gateway.models.keys import Workspace
 from gateway.models.logs import RequestLog
+from gateway.models.many_rows import Table
 
 
 class LogText(models.Model):
@@ -71,3 +72,7 @@ class IndexColumn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.block_id}"
+
+
+LOG_TEXTS = Table(LogText)
+UNINDEXED = Table(Unindexed)

@@ -11,6 +11,7 @@ from django.db import models
 
 from gateway import ids
 from gateway.models.keys import ApiKey, VirtualKey, Workspace
+from gateway.models.many_rows import Table
 from gateway.models.pictures import Image
 
 
@@ -163,7 +164,7 @@ class RequestLog(models.Model):
 
 
 class Payload(models.Model):
-    """The bodies of one request, pictures cut out (`cutting`), compressed with zlib.
+    """The bodies of one request, pictures cut out (`cutting`), made small (`recording.bodies`).
 
     `prompt_variables` are those of a prompt's call; a picture among them is `{"picture": <its place in the request>}`.
     """
@@ -363,3 +364,9 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+LOGS = Table(RequestLog, unique=["id"])
+PAYLOADS = Table(Payload, unique=["log_id"])
+LOG_IMAGES = Table(LogImage, unique=["log_id", "direction", "index"])
+KEPT_TURNS = Table(KeptTurn)

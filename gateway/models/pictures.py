@@ -6,6 +6,8 @@ from typing import Self
 
 from django.db import models
 
+from gateway.models.many_rows import Table
+
 
 class ImageQuerySet(models.QuerySet["Image"]):
     def without_thumbnail(self) -> Self:
@@ -88,3 +90,6 @@ class Image(models.Model):
     def label(self) -> str:
         """A short name of the type: JPEG, PDF, SVG."""
         return self.media_type.rpartition("/")[2].removesuffix("+xml").removeprefix("x-").upper()
+
+
+IMAGES = Table(Image, unique=["sha256"])

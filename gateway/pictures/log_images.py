@@ -11,12 +11,11 @@ from django.conf import settings
 
 from gateway.content import framing, json_text, multipart
 from gateway.content.cutting import Cutting, Find
-from gateway.content.file_places import LINK, linked_images
+from gateway.content.file_places import link_offsets, linked_images
 from gateway.content.plain_text import clean_text
 from gateway.content.sniff import DRAWN
 from gateway.dialects.base import Part
-from gateway.models import Image, LogImage, RequestLog
-from gateway.pictures import blobs
+from gateway.models import IMAGES, LOG_IMAGES, Image, LogImage, RequestLog
 from gateway.translation.media import type_by_ending
 
 MOST_LINKS, MOST_COPIES = 1000, 100
@@ -54,7 +53,7 @@ def read_images(
     read, by their positions.
     """
     by_id = [part for part in parts.values() if part.kind == "image" and part.position.endswith("file_id")]
-    places = _places(body.text, content_type) if body.finds or by_id or LINK.search(body.text) else []
+    places = _places(body, content_type, whole=bool(by_id))
     found = [(find.at, _log_image(find, body.text, _place_of(find.at, places), content_type)) for find in body.finds]
     found += _links(body.text, places, parts)
     found += _by_id(by_id, places)
@@ -67,26 +66,23 @@ def read_images(
     return rows
 
 
-def keep_files(body: Cutting) -> dict[str, Image]:
-    """Store the bytes of every file in the body; answers their rows by hash."""
-    files = {find.sha256: find for find in body.finds if find.data}
-    for sha256, find in files.items():
-        blobs.put(sha256, find.data)
-    return {sha256: image_row(find) for sha256, find in files.items()}
-
-
-def _places(text: bytes, content_type: str) -> list[json_text.Text]:
-    """Every string of a body with its path: of a form's parts, of each event of a stream, or of the JSON itself."""
-    boundary = multipart.boundary_of(content_type)
+def _places(body: Cutting, content_type: str, *, whole: bool) -> list[json_text.Text]:
+    """The strings of a body that hold a file or are a link, or the `whole` of them, each with its path: of a form's parts,
+    of each event of a stream, or of the JSON itself.
+    """
+    text, boundary = body.text, multipart.boundary_of(content_type)
     if boundary:
         return [json_text.Text(name, part.start, part.end) for name, part in _named_parts(text, boundary)]
+    offsets = [find.at for find in body.finds] + link_offsets(text)
+    if not offsets and not whole:
+        return []
     if content_type.startswith("text/event-stream"):
         return [
             json_text.Text(f"event[{index}].{place.path}", place.start, place.end)
             for index, event in enumerate(framing.events(text))
             for place in json_text.strings(text, event.start, event.end)
         ]
-    return list(json_text.strings(text))
+    return list(json_text.strings(text) if whole else json_text.strings_at(text, offsets))
 
 
 def _place_of(at: int, places: list[json_text.Text]) -> json_text.Text | None:
@@ -108,7 +104,7 @@ def _by_id(parts: list[Part], places: list[json_text.Text]) -> Iterator[tuple[in
     for part in parts:
         yield (
             starts.get(part.position, 0),
-            LogImage(
+            LOG_IMAGES.blank(
                 position=part.position,
                 source=LogImage.Source.ID,
                 url=clean_text(part.text, 8192),
@@ -121,7 +117,7 @@ def _by_id(parts: list[Part], places: list[json_text.Text]) -> Iterator[tuple[in
 def _links(text: bytes, places: list[json_text.Text], parts: dict[str, Part]) -> Iterator[tuple[int, LogImage]]:
     for count, link in enumerate(linked_images(text, places)[:MOST_LINKS]):
         is_copied = settings.SNAPSHOT == "on" and count < MOST_COPIES
-        row = LogImage(
+        row = LOG_IMAGES.blank(
             position=link.path,
             source=LogImage.Source.LINK,
             url=clean_text(link.url, 8192),
@@ -142,7 +138,7 @@ def _log_image(find: Find, text: bytes, place: json_text.Text | None, content_ty
         source = LogImage.Source.TEXT
     elif not declared and URL_PLACE.search(position):
         declared = UNTYPED
-    row = LogImage(position=position, source=source, declared_type=clean_text(declared, 100))
+    row = LOG_IMAGES.blank(position=position, source=source, declared_type=clean_text(declared, 100))
     if find.data:
         row.image_id = find.sha256
     else:
@@ -154,7 +150,7 @@ def image_row(find: Find) -> Image:
     """The row of a file, from what its first bytes say."""
     sniffed = find.sniffed
     drawn = sniffed is not None and sniffed.media_type in DRAWN
-    return Image(
+    return IMAGES.blank(
         sha256=find.sha256,
         media_type=sniffed.media_type if sniffed else "application/octet-stream",
         size=len(find.data),

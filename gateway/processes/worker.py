@@ -122,10 +122,10 @@ class Worker:
         self.close()
 
     def _ingest(self) -> bool:
-        busy = self.ingest.step()
-        if busy:
+        """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
+        if self.ingest.step():
             self._tell("thumbnails", "image-links")
-        return busy
+        return self.ingest.behind
 
     def _tell(self, *names: str) -> None:
         """End the pauses of these loops."""
@@ -197,7 +197,7 @@ class Worker:
                     news.wait(pause)
                     news.clear()
             if name == "ingest":
-                while job():
+                while self.ingest.step():
                     pass
         finally:
             connection.close()

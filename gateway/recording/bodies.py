@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import zlib
+from functools import cache
+from pathlib import Path
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from gateway.content.cutting import MOST_FILES, Cut, Cutting, rebuild
 from gateway.content.encodings import unpack
@@ -11,12 +20,34 @@ from gateway.content.json_text import MOST_VALUES, is_too_much
 from gateway.models import Payload
 from gateway.pictures import blobs
 
-LARGE_BYTES, SHOWN_BYTES = 1024 * 1024, 16 * 1024 * 1024
+SHOWN_BYTES = 16 * 1024 * 1024
+# What providers' formats have in common (tests/replay/dictionary.py): small bodies are mostly that. The last one is used,
+# each is kept for what was stored by it.
+DICTIONARIES = ("bodies-1.zdict",)
+LEVEL = 3
+ZLIB = b"\x78"  # how bodies were stored up to version 0.1
+_own = threading.local()
 
 
 def stored(text: bytes) -> bytes:
-    """As the database keeps it. A large one less small than it might be: it would hold everybody's logs up for seconds."""
-    return zlib.compress(text, 6 if len(text) < LARGE_BYTES else 1) if text else b""
+    """As the database keeps it: zstd, by a dictionary (RFC 8878)."""
+    return _compressor().compress(text, zstd.ZstdCompressor.FLUSH_FRAME) if text else b""
+
+
+def _compressor() -> zstd.ZstdCompressor:
+    """One a thread: making one takes longer than a small body."""
+    if not hasattr(_own, "compressor"):
+        newest = list(_dictionaries().values())[-1]
+        _own.compressor = zstd.ZstdCompressor(level=LEVEL, zstd_dict=newest.as_digested_dict)
+    made: zstd.ZstdCompressor = _own.compressor
+    return made
+
+
+@cache
+def _dictionaries() -> dict[int, zstd.ZstdDict]:
+    """By the number that a frame names."""
+    found = [zstd.ZstdDict(Path(__file__).with_name(name).read_bytes()) for name in DICTIONARIES]
+    return {one.dict_id: one for one in found}
 
 
 def unread(body: Cutting, name: str) -> list[str]:
@@ -66,8 +97,18 @@ def response_body(payload: Payload) -> bytes:
 
 
 def _beginning(stored: bytes | memoryview) -> bytes:
-    return zlib.decompressobj().decompress(bytes(stored), SHOWN_BYTES) if stored else b""
+    return _unpacked(bytes(stored), SHOWN_BYTES)
 
 
 def _text(stored: bytes | memoryview) -> bytes:
-    return zlib.decompress(bytes(stored)) if stored else b""
+    return _unpacked(bytes(stored), -1)
+
+
+def _unpacked(stored: bytes, most: int) -> bytes:
+    """The first `most` bytes; all where that is -1."""
+    if stored.startswith(ZLIB):
+        return zlib.decompressobj().decompress(stored, max(most, 0))
+    if not stored:
+        return b""
+    dictionary = _dictionaries()[zstd.get_frame_info(stored).dictionary_id]
+    return zstd.ZstdDecompressor(zstd_dict=dictionary.as_digested_dict).decompress(stored, most)

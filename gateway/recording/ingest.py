@@ -9,20 +9,26 @@ from __future__ import annotations
 import logging
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
+from gateway import ids
 from gateway.faults import will_pass
 from gateway.recording import journal, recorder
+from gateway.recording.flow import Flow
 from gateway.recording.journal import Kind, Record
-from gateway.recording.recorder import Flow
 
 log = logging.getLogger(__name__)
 
 READ_BYTES = 4 * 1024 * 1024
-BATCH_FLOWS = 64
+BATCH_FLOWS, BATCH_BYTES = 256, 16 * 1024 * 1024
+# A request is shown while it is under way; where many are, only one that has been for this long. A quick one is so written once.
+FEW_FLOWS, ANNOUNCE_SECONDS = 16, 1.0
 
 
 @dataclass(slots=True)
@@ -84,8 +90,7 @@ class Ingest:
 
     def _write_finished(self, folder: _Folder) -> None:
         finished = [flow for flow in folder.open.values() if flow.end is not None]
-        for start in range(0, len(finished), BATCH_FLOWS):
-            batch = finished[start : start + BATCH_FLOWS]
+        for batch in _batches(finished):
             self._record(batch)
             for flow in batch:
                 del folder.open[flow.id]
@@ -110,6 +115,9 @@ class Ingest:
 
     def _announce(self, folder: _Folder) -> None:
         new = [flow for flow in folder.open.values() if not flow.announced]
+        if len(new) > FEW_FLOWS:
+            begun = ids.first_of(timezone.now() - timedelta(seconds=ANNOUNCE_SECONDS)).bytes
+            new = [flow for flow in new if flow.id < begun]
         if new:
             recorder.announce(new)
         for flow in new:
@@ -150,8 +158,8 @@ class Ingest:
         """The process is dead and its journal is read: what never ended was interrupted."""
         done = recorder.ended(list(folder.open))
         interrupted = [flow for flow in folder.open.values() if flow.id not in done]
-        for start in range(0, len(interrupted), BATCH_FLOWS):
-            self._record(interrupted[start : start + BATCH_FLOWS])
+        for batch in _batches(interrupted):
+            self._record(batch)
         for segment in journal.segments(folder.path):
             segment.unlink()  # oldest first: killed in between, what is left must not lack its end
         shutil.rmtree(folder.path)
@@ -164,3 +172,17 @@ class Ingest:
             if segment.name not in pinned:
                 segment.unlink()
                 folder.offsets.pop(segment.name, None)
+
+
+def _batches(flows: Iterable[Flow]) -> Iterator[list[Flow]]:
+    """What is written in one transaction: for large bodies fewer flows."""
+    batch: list[Flow] = []
+    size = 0
+    for flow in flows:
+        if batch and (len(batch) == BATCH_FLOWS or size + flow.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(flow)
+        size += flow.size
+    if batch:
+        yield batch

@@ -311,14 +311,15 @@ def _frame(data: bytes, at: int, mark: bytes) -> tuple[Record, int] | None:
     if len(data) < start or not data.startswith(mark, at):
         return None
     length, crc = HEAD.unpack_from(data, at + len(mark))
-    payload = data[start : start + length]
-    if len(payload) < max(length, PAYLOAD.size) or google_crc32c.value(payload) != crc:
+    end = start + length
+    if len(data) < end or length < PAYLOAD.size:
         return None
-    kind, id, meta_length = PAYLOAD.unpack_from(payload)
-    body = PAYLOAD.size + meta_length
-    if kind not in KINDS:
+    kind, id, meta_length = PAYLOAD.unpack_from(data, start)
+    middle = min(start + PAYLOAD.size + meta_length, end)
+    head, body = data[start:middle], data[middle:end]
+    if google_crc32c.extend(google_crc32c.value(head), body) != crc or kind not in KINDS:
         return None
-    return Record(Kind(kind), id, payload[PAYLOAD.size : body], payload[body:]), len(mark) + HEAD.size + length
+    return Record(Kind(kind), id, head[PAYLOAD.size :], body), end - at
 
 
 def _pass_damage(path: Path, offset: int, data: bytes, done: int, mark: bytes) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gateway.dialects import documents_of
 from gateway.dialects.kept_turns import HeardTurn, Kept
-from gateway.models import KeptTurn, RequestLog
+from gateway.models import KEPT_TURNS, KeptTurn, RequestLog
 from gateway.translation.translator import READERS
 
 # What an answer with anything to be kept holds.
@@ -24,13 +24,13 @@ def rows_of(log: RequestLog, answer: bytes, content_type: str) -> list[KeptTurn]
         for event in reader.event(document) if is_stream else reader.whole(document):
             heard.hear(event)
     return [
-        KeptTurn(workspace_id=log.workspace_id, log_id=log.pk, key=key, state=kept.document())
+        KEPT_TURNS.blank(workspace_id=log.workspace_id, log_id=log.pk, key=key, state=kept.document())
         for key, kept in found.items()
     ]
 
 
 def write(rows: Iterable[KeptTurn]) -> None:
-    KeptTurn.objects.bulk_create(rows, ignore_conflicts=True)
+    KEPT_TURNS.insert(rows, "leave")
 
 
 def find(workspace: int, keys: Sequence[str]) -> dict[str, Kept]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Literal
 
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
+from genai_prices.types import PriceCalculation, TieredPrices
 
 from gateway.content.openai_fields import Usage
 from gateway.providers.base import Provider
@@ -22,7 +24,9 @@ from gateway.providers.base import Provider
 KINDS_IN = ("cached", "cache_write", "cache_write_1h", "text_in", "image_in", "audio_in")
 KINDS_OUT = ("reasoning", "text_out", "image_out", "audio_out")
 INSIDE = {"cache_write_1h": "cache_write"}  # a kind that is a part of another kind
+RARE_KINDS = ("cache_write_1h", "image_in", "image_out", "audio_in", "audio_out")
 MILLION = 1_000_000
+Rate = Decimal | TieredPrices | None
 Source = Literal["own", "provider", "table", "built in", ""]
 # The model that draws for OpenAI's Responses when its tool names none (OpenAI API reference, image_generation tool).
 USUAL_DRAWER = "gpt-image-1"
@@ -152,6 +156,62 @@ def _price(usage: Usage, provider: Provider | None, model: str, at: datetime) ->
     """Not rounded. Raises LookupError where no price is known, ValueError for counts that contradict each other."""
     if provider is None or provider.prices is None or not model or usage.prompt is None:
         raise LookupError(model)
+    rates = _rates(provider.prices, model, at.replace(second=0, microsecond=0), usage.tier)
+    if rates is None:
+        raise LookupError(model)
+    known = rates.price(usage)
+    return _calculated(usage, provider.prices, model, at).total_price if known is None else known
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """A model's prices for the usual four kinds of tokens. `is_all` says that a call without other kinds costs nothing else."""
+
+    input: Rate
+    output: Rate
+    cached: Rate
+    cache_write: Rate
+    is_all: bool
+
+    def price(self, usage: Usage) -> Decimal | None:
+        """None for a call that genai-prices must work out itself: it checks its whole registry for each."""
+        if not self.is_all or any(getattr(usage, kind) for kind in RARE_KINDS):
+            return None
+        asked = usage.prompt or 0
+        cached = (usage.cached or 0) if self.cached is not None else 0
+        written = (usage.cache_write or 0) if self.cache_write is not None else 0
+        plain = asked - cached - written
+        if plain < 0:
+            return None
+        counts = (
+            (self.input, plain),
+            (self.cached, cached),
+            (self.cache_write, written),
+            (self.output, usage.completion or 0),
+        )
+        return sum((_at(rate, asked) * count for rate, count in counts), Decimal(0)) / MILLION
+
+
+def _at(rate: Rate, asked: int) -> Decimal:
+    """The rate of a prompt of that length: a long one has its own for all of its tokens."""
+    if isinstance(rate, TieredPrices):
+        return next((tier.price for tier in reversed(rate.tiers) if asked > tier.start), rate.base)
+    return rate or Decimal(0)
+
+
+@lru_cache(maxsize=1024)
+def _rates(prices: str, model: str, minute: datetime, tier: str) -> _Rates | None:
+    """None for a model without a price at that minute; prices change by the day, and some by the hour."""
+    try:
+        found = _calculated(Usage(0, 0, tier=tier), prices, model, minute).model_price
+    except LookupError:
+        return None
+    priced = {name for name, value in vars(found).items() if value is not None}
+    usual = found.input_mtok, found.output_mtok, found.cache_read_mtok, found.cache_write_mtok
+    return _Rates(*usual, is_all="requests_kcount" not in priced)
+
+
+def _calculated(usage: Usage, prices: str, model: str, at: datetime) -> PriceCalculation:
     counted = PricedUsage(
         input_tokens=usage.prompt,
         output_tokens=usage.completion or 0,
@@ -164,10 +224,7 @@ def _price(usage: Usage, provider: Provider | None, model: str, at: datetime) ->
         output_audio_tokens=usage.audio_out,
     )
     context = {"processing" if usage.tier == "batch" else "service_tier": usage.tier} if usage.tier else None
-    found = calc_price(
-        counted, model_ref=model, provider_id=provider.prices, genai_request_timestamp=at, price_context=context
-    )
-    return found.total_price
+    return calc_price(counted, model_ref=model, provider_id=prices, genai_request_timestamp=at, price_context=context)
 
 
 def _rounded(price: Decimal) -> Decimal:

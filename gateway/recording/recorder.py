@@ -5,31 +5,26 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from django.db import DataError, IntegrityError, transaction
-from django.utils import timezone
 
 from gateway import dialects, ids
 from gateway.content import multipart
 from gateway.content.cutting import Cutter, Cutting, cut
 from gateway.content.encodings import unpack
-from gateway.content.json_edit import apply
 from gateway.content.json_written import compact, parsed_as_written
 from gateway.content.openai_fields import error_of
 from gateway.content.plain_text import clean_text
 from gateway.dialects.base import Answer, Dialect, Question, text_of
 from gateway.faults import will_pass
-from gateway.index import blocks
-from gateway.index.full_text import Texts
-from gateway.index.full_text import write as write_words
-from gateway.models import ApiKey, Image, KeptTurn, LogImage, Payload, RequestLog
-from gateway.pictures.log_images import form_document, keep_files, read_images
+from gateway.models import LOGS, PAYLOADS, LogImage, Payload, RequestLog
+from gateway.pictures.log_images import form_document, read_images
 from gateway.recording import bodies, kept_turns, own_prices
+from gateway.recording.flow import Flow
+from gateway.recording.log_rows import Rows
+from gateway.recording.log_rows import write as _write
 from gateway.recording.picture_notes import note_image_tokens, note_inlined
 from gateway.recording.words import texts_of, unindexed
 
@@ -37,66 +32,7 @@ log = logging.getLogger(__name__)
 
 PREVIEW = 200
 MOST_IMAGES = 32767
-KEY_USE_SECONDS = 5
 MOST_METADATA = 64
-
-
-@dataclass(slots=True)
-class Flow:
-    """What the journal holds of one request; without `end` it is still under way, or was interrupted."""
-
-    id: bytes
-    begin: bytes = b""
-    request: bytes = b""
-    sent: bytes = b""
-    sent_pieces: bytes = b""
-    parts: list[bytes] = field(default_factory=list)
-    end: bytes | None = None
-    announced: bool = False
-    cutter: Cutter = field(default_factory=Cutter)
-    request_cut: Cutting | None = None
-    sent_cut: Cutting | None = None
-
-    def outgoing(self) -> Outgoing:
-        """What became of the body on its way out; all empty when it went as it came."""
-        if not self.sent:
-            return Outgoing()
-        meta = msgspec.json.decode(self.sent)
-        return Outgoing(meta["url"], meta["inlined"], meta["warnings"])
-
-    def sent_body(self) -> bytes:
-        """The body that the provider got, where that is more than the caller's with a few edits."""
-        edits, at = [], 0
-        for start, end, length in msgspec.json.decode(self.sent)["edits"] if self.sent and self.request else ():
-            edits.append((start, end, self.sent_pieces[at : at + length]))
-            at += length
-        begun = [(start, end, text) for start, end, text in msgspec.json.decode(self.begin)["edits"]]
-        return apply(apply(self.request, begun), edits) if edits else b""
-
-    @property
-    def response(self) -> bytes:
-        return b"".join(self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """How a call went out. `inlined` tells which pictures were put in the place of links, by their position."""
-
-    url: str = ""
-    inlined: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Rows:
-    """What one flow becomes in the database."""
-
-    log: RequestLog
-    payload: Payload | None = None
-    images: dict[str, Image] = field(default_factory=dict)
-    log_images: list[LogImage] = field(default_factory=list)
-    texts: Texts | None = None
-    kept_turns: list[KeptTurn] = field(default_factory=list)
 
 
 class Unreadable(Exception):
@@ -176,8 +112,7 @@ def _rows(flow: Flow) -> Rows:
 
 
 def _read(flow: Flow) -> Rows:
-    meta = msgspec.json.decode(flow.begin)
-    end = msgspec.json.decode(flow.end) if flow.end else {}
+    meta, end = flow.meta, flow.ending
     row = _light_row(flow, RequestLog.State(end.get("state", RequestLog.State.INTERRUPTED)))
     response, outgoing = flow.response, flow.outgoing()
     row.warnings = [clean_text(line, 500) for line in [*meta.get("warnings", []), *outgoing.warnings]][:100]
@@ -188,7 +123,7 @@ def _read(flow: Flow) -> Rows:
     readable = unpack(response, headers.get("content-encoding", ""))
     answer_type = headers.get("content-type", "")
     response_cut = cut(readable, answer_type)
-    question = _question(asking, request_cut, meta["content_type"])
+    question = flow.question = flow.question or _question(asking, request_cut, meta["content_type"])
     row.metadata = _with_own_metadata(row.metadata, question.settings.get("metadata"))
     row.warnings += bodies.unread(request_cut, "request") + bodies.unread(response_cut, "answer")
     answering = dialects.answering(meta["endpoint"], row.wire) if asking else None
@@ -208,7 +143,7 @@ def _read(flow: Flow) -> Rows:
         asked = read_images(row, request_cut, meta["content_type"], LogImage.Direction.INPUT, parts)
         answered = read_images(row, response_cut, answer_type, LogImage.Direction.OUTPUT, {})
         rows.log_images = asked + answered
-        rows.images = keep_files(request_cut) | keep_files(sent_cut) | keep_files(response_cut)
+        rows.keep_files(request_cut, sent_cut, response_cut)
         for one in rows.log_images:
             one.image = rows.images.get(one.image_id or "")
         row.input_images, row.output_images = _pictures(asked), _pictures(answered)
@@ -227,10 +162,10 @@ def _pictures(rows: list[LogImage]) -> int:
 
 
 def _light_row(flow: Flow, state: RequestLog.State) -> RequestLog:
-    meta = msgspec.json.decode(flow.begin)
+    meta = flow.meta
     prompt = meta.get("prompt") or {}
     id = uuid.UUID(bytes=flow.id)
-    return RequestLog(
+    return LOGS.blank(
         id=id,
         workspace_id=meta["workspace"],
         api_key_id=meta["api_key"],
@@ -326,7 +261,7 @@ def _answer(dialect: Dialect | None, body: bytes, content_type: str, row: Reques
 def _payload(
     row: RequestLog, meta: dict[str, Any], end: dict[str, Any], request: Cutting, response: Cutting
 ) -> Payload:
-    return Payload(
+    return PAYLOADS.blank(
         log_id=row.pk,
         url=clean_text(meta["url"], 1000),
         request_headers=meta["headers"],
@@ -338,50 +273,3 @@ def _payload(
         response_cuts=response.cuts,
         prompt_variables=(meta.get("prompt") or {}).get("variables", {}),
     )
-
-
-def _write(rows: Sequence[Rows], *, final: bool) -> None:
-    """All rows in one transaction. Only the final word on a request replaces what is there."""
-    logs = [row.log for row in rows]
-    images = {key: image for row in rows for key, image in row.images.items()}
-    payloads = [row.payload for row in rows if row.payload]
-    with transaction.atomic():
-        Image.objects.bulk_create(images.values(), ignore_conflicts=True)
-        if final:
-            RequestLog.objects.bulk_create(logs, update_conflicts=True, unique_fields=["id"], update_fields=LOG_FIELDS)
-            Payload.objects.bulk_create(
-                payloads, update_conflicts=True, unique_fields=["log"], update_fields=PAYLOAD_FIELDS
-            )
-            _note_key_use(logs)
-            write_words(row.texts for row in rows if row.texts)
-            kept_turns.write(one for row in rows for one in row.kept_turns)
-        else:
-            RequestLog.objects.bulk_create(logs, ignore_conflicts=True)
-            Payload.objects.bulk_create(payloads, ignore_conflicts=True)
-        _write_log_images([one for row in rows for one in row.log_images], final=final)
-        blocks.queue((log.pk, log.workspace_id) for log in logs)
-
-
-def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
-    """A row that was announced does not know yet what the gateway fetched for it; a copy taken since stays as it is."""
-    fetched = [one for one in images if final and one.snapshot_at]
-    others = [one for one in images if not (final and one.snapshot_at)]
-    fields = ["image", "snapshot", "snapshot_at", "tokens", "inlined"]
-    LogImage.objects.bulk_create(
-        fetched, update_conflicts=True, unique_fields=["log", "direction", "index"], update_fields=fields
-    )
-    LogImage.objects.bulk_create(others, ignore_conflicts=True)
-
-
-def _note_key_use(logs: Sequence[RequestLog]) -> None:
-    last: dict[int, datetime] = {}
-    for row in logs:
-        if row.api_key_id is not None:
-            last[row.api_key_id] = max(row.started_at, last.get(row.api_key_id, row.started_at))
-    stale = timezone.now() - timedelta(seconds=KEY_USE_SECONDS)
-    for key, at in last.items():
-        ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=stale).update(last_used_at=at)
-
-
-LOG_FIELDS = [f.name for f in RequestLog._meta.concrete_fields if not f.primary_key]
-PAYLOAD_FIELDS = [f.name for f in Payload._meta.concrete_fields if not f.primary_key]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.content.openai_fields import Usage
-from gateway.providers import by_name
+from gateway.providers import PROVIDERS, by_name
 from gateway.recording import pricing
 
 AT = datetime(2026, 1, 15, tzinfo=UTC)
@@ -56,3 +59,31 @@ def test_the_bill_adds_up_to_the_cost(prompt: int, completion: int, cached: int,
         assert found is not None
         assert found.total == pricing.price(usage, provider=by_name(provider), models=[model], at=AT).amount
         assert all(price >= 0 for price in found.charges.values())
+
+
+MODELS = sorted({(provider.id, model.id) for provider in providers for model in provider.models})
+COUNTS = st.sampled_from([0, 1, 900, 150_000, 250_000, 3_000_000])
+
+
+@given(
+    st.sampled_from(MODELS),
+    st.builds(Usage, COUNTS, COUNTS | st.none(), cached=COUNTS | st.none(), cache_write=COUNTS | st.none()),
+    st.sampled_from(["", "batch", "flex", "priority"]),
+    st.booleans(),
+)
+def test_the_rates_that_are_remembered_give_the_price_of_the_table(
+    named: tuple[str, str], usage: Usage, tier: str, has_pictures: bool
+) -> None:
+    """Whatever the kinds, the tier and the length of the prompt: the same price, or the same refusal."""
+    table, model = named
+    usage = replace(usage, tier=tier, image_in=usage.prompt if has_pictures else None)
+    provider = next((one for one in PROVIDERS if one.prices == table), None) or replace(PROVIDERS[0], prices=table)
+
+    def outcome(work_out: Callable[[], Decimal]) -> Decimal | type[Exception]:
+        try:
+            return work_out()
+        except (LookupError, ValueError) as error:
+            return LookupError if isinstance(error, LookupError) else ValueError
+
+    known = outcome(lambda: pricing._price(usage, provider, model, AT))
+    assert known == outcome(lambda: pricing._calculated(usage, table, model, AT).total_price)

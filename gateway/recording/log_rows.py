@@ -1,0 +1,81 @@
+"""The rows that requests become, and their writing: a batch in one transaction, its files before that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from gateway.content.cutting import Cutting
+from gateway.index import blocks, full_text
+from gateway.models import (
+    IMAGES,
+    LOG_IMAGES,
+    LOGS,
+    PAYLOADS,
+    ApiKey,
+    Image,
+    KeptTurn,
+    LogImage,
+    Payload,
+    RequestLog,
+)
+from gateway.pictures import blobs
+from gateway.pictures.log_images import image_row
+from gateway.recording import kept_turns
+
+KEY_USE_SECONDS = 5
+FETCHED = ["image_id", "snapshot", "snapshot_at", "tokens", "inlined"]
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one flow becomes in the database, and the bytes of its files by their hash."""
+
+    log: RequestLog
+    payload: Payload | None = None
+    images: dict[str, Image] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    log_images: list[LogImage] = field(default_factory=list)
+    texts: full_text.Texts | None = None
+    kept_turns: list[KeptTurn] = field(default_factory=list)
+
+    def keep_files(self, *bodies: Cutting) -> None:
+        """Take in every file of the bodies."""
+        for find in (find for body in bodies for find in body.finds if find.data):
+            if find.sha256 not in self.images:
+                self.images[find.sha256], self.files[find.sha256] = image_row(find), find.data
+
+
+def write(rows: Sequence[Rows], *, final: bool) -> None:
+    """Only the final word on a request replaces what is there."""
+    blobs.put_all({sha256: data for row in rows for sha256, data in row.files.items()})
+    with transaction.atomic():
+        IMAGES.insert({key: image for row in rows for key, image in row.images.items()}.values(), "leave")
+        LOGS.insert((row.log for row in rows), "replace" if final else "leave")
+        PAYLOADS.insert((row.payload for row in rows if row.payload), "replace" if final else "leave")
+        _write_log_images([one for row in rows for one in row.log_images], final=final)
+        if final:
+            _note_key_use(row.log for row in rows)
+            full_text.write(row.texts for row in rows if row.texts)
+            kept_turns.write(one for row in rows for one in row.kept_turns)
+        blocks.queue((row.log.pk, row.log.workspace_id) for row in rows)
+
+
+def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
+    """A row that was announced does not know yet what the gateway fetched for it; a copy taken since stays as it is."""
+    LOG_IMAGES.insert((one for one in images if final and one.snapshot_at), "replace", only=FETCHED)
+    LOG_IMAGES.insert((one for one in images if not (final and one.snapshot_at)), "leave")
+
+
+def _note_key_use(logs: Iterable[RequestLog]) -> None:
+    last: dict[int, datetime] = {}
+    for row in logs:
+        if row.api_key_id is not None:
+            last[row.api_key_id] = max(row.started_at, last.get(row.api_key_id, row.started_at))
+    stale = timezone.now() - timedelta(seconds=KEY_USE_SECONDS)
+    for key, at in last.items():
+        ApiKey.objects.filter(pk=key).exclude(last_used_at__gt=stale).update(last_used_at=at)
