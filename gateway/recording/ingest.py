@@ -69,6 +69,8 @@ class Ingest:
             closed = dead or segment != segments[-1]
             while self._take(folder, segment, closed=closed):
                 busy = True
+                if not (closed or self.behind):
+                    break  # what comes now is taken in together with what comes next
         if dead:
             self._close(folder)
         else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.client import Target, call
 from tests.bench.processes import Cores, Running, Unavailable
+from tests.bench.upstream import Upstream
 
 if TYPE_CHECKING:
     from tests.bench.bodies import Body
@@ -47,6 +48,10 @@ class Started:
     """Frees disk space between two phases, where a gateway writes what it saw."""
     caught_up: Callable[[], Awaitable[float]] | None = None
     """Waits until everything seen is recorded; answers how many seconds that took."""
+    data: Path | None = None
+    """Where what is recorded can be counted."""
+    served_before: int = field(default_factory=lambda: Upstream.served)
+    """Calls that the upstream had answered before this gateway was there."""
 
     def check_alive(self) -> None:
         for process in (self.server, *self.helpers):

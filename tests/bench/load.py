@@ -58,6 +58,7 @@ class Load:
         self.closed_loop = True
         self.ends = 0.0
         self.left = sys.maxsize
+        self.most = OPEN_LOOP_CONNECTIONS
         self.opening = 0
         self.stopped = False
 
@@ -84,9 +85,9 @@ class Load:
         await self._drain()
         return self.outcome
 
-    async def open(self, seconds: float, rate: float) -> Outcome:
+    async def open(self, seconds: float, rate: float, connections: int = OPEN_LOOP_CONNECTIONS) -> Outcome:
         """Requests start by the clock, however slow the answers; waiting for a free connection counts."""
-        self.closed_loop = False
+        self.closed_loop, self.most = False, connections
         await self._open(CONNECTIONS)
         self._start(seconds)
         begin = time.perf_counter()
@@ -123,7 +124,7 @@ class Load:
             self._send(self.idle.popleft(), now)
             return
         self.waiting.append(now)
-        if len(self.connections) + self.opening < OPEN_LOOP_CONNECTIONS:
+        if len(self.connections) + self.opening < self.most:
             self._reconnect()
 
     def _send(self, connection: Connection, started: float) -> None:

@@ -82,7 +82,8 @@ def _start(rig: Rig, mark: Body, provider: str) -> Started:
     half = serving(rig, provider)
     work = [sys.executable, str(HOUSE / "manage.py"), "work"]
     worker = Running(work, core=rig.cores.rig, log=half.data.parent / "work.txt", env=half.env, folder=HOUSE)
-    return Started(half.target, half.server, [worker], caught_up=_catching_up(half.target, worker, mark))
+    caught_up = _catching_up(half.target, worker, mark)
+    return Started(half.target, half.server, [worker], caught_up=caught_up, data=half.data)
 
 
 def _catching_up(target: Target, worker: Running, mark: Body) -> Callable[[], Awaitable[float]]:

@@ -19,3 +19,16 @@ def test_what_killed_writes_left_goes_after_an_hour(tmp_path: Path, monkeypatch:
     os.utime(old, (0, 0))
     assert blobs.sweep() == 1
     assert (old.exists(), new.exists(), blobs.get("ab" * 32)) == (False, True, b"whole")
+
+
+def test_many_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path)
+    files = {f"{n:02x}" * 32: bytes([n]) * 1000 for n in range(20)}
+    with monkeypatch.context() as broken:
+        broken.setattr(blobs, "_sync", lambda paths: (_ for _ in ()).throw(OSError(28, "no space")))
+        with pytest.raises(OSError, match="no space"):
+            blobs.put_all(files)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    blobs.put_all(files)
+    assert {sha256: blobs.get(sha256) for sha256 in files} == files
+    assert list(tmp_path.glob("??/??/.*")) == []

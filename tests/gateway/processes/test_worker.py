@@ -13,7 +13,7 @@ import pytest
 from gateway.models import Image
 from gateway.pictures import blobs
 from gateway.pictures.decoder import Decoder
-from gateway.pictures.thumbnails import Thumbnails
+from gateway.pictures.thumbnails import Thumbnails, found_or_made
 from tests.fake_upstream import FakeUpstream, response
 from tests.loupe import Loupe, until
 from tests.pictures import picture, slow_jpeg
@@ -95,3 +95,16 @@ def test_slow_pictures_wait_for_quick_ones_and_say_the_true_reason(
     assert set(Image.objects.exclude(pk=quick.pk).values_list("thumbnail_problem", flat=True)) == {
         "decoder_took_too_long"
     }
+
+
+@pytest.mark.django_db
+def test_the_large_thumbnail_is_made_when_it_is_looked_at(kept: Callable[[bytes], Image]) -> None:
+    image = kept(picture("PNG", (1500, 1000)))
+    thumbnails = Thumbnails(decoder := Decoder())
+    until(lambda: not thumbnails.step(), "the small one is made")
+    image.refresh_from_db()
+    with pytest.raises(blobs.BlobMissing):
+        blobs.get_thumbnail(image.sha256, 1024)
+    assert found_or_made(image, 1024, decoder) == blobs.get_thumbnail(image.sha256, 1024)
+    assert found_or_made(image, 256, decoder) == blobs.get_thumbnail(image.sha256, 256)
+    thumbnails.close()

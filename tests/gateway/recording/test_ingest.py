@@ -18,8 +18,10 @@ from gateway.ids import uuid7
 from gateway.keys.people import create_workspace
 from gateway.models import RequestLog
 from gateway.recording import journal, recorder
-from gateway.recording.ingest import Ingest
+from gateway.recording.flow import Flow
+from gateway.recording.ingest import BATCH_BYTES, BATCH_FLOWS, FEW_FLOWS, Ingest, _batches
 from gateway.recording.journal import Journal, Kind
+from tests.loupe import until
 from tests.pictures import data_url, picture
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
@@ -235,3 +237,33 @@ def test_half_a_picture_that_was_seen_on_its_way_is_not_the_one_that_is_kept(wri
     writer.die()
     (kept,) = RequestLog.objects.get().images.all()
     assert kept.image_id == hashlib.sha256(picture(size=(90, 90))).hexdigest()
+
+
+def test_of_many_under_way_only_those_that_take_long_are_shown_before_they_end(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is written once, where it ends soon; the list shows the others, and all in the end."""
+    many = [writer.begin() for _ in range(FEW_FLOWS + 5)]
+    ingest = Ingest(writer.root)
+    drain(ingest)
+    assert not RequestLog.objects.exists()
+    for id in many[3:]:
+        writer.end(id)
+    drain(ingest)
+    assert RequestLog.objects.filter(state="ok").count() == len(many) - 3
+    assert RequestLog.objects.filter(state="in_flight").count() == 3  # a few are shown at once
+    more = [writer.begin() for _ in range(FEW_FLOWS + 5)]
+    drain(ingest)
+    assert RequestLog.objects.filter(state="in_flight").count() == 3
+    monkeypatch.setattr("gateway.recording.ingest.ANNOUNCE_SECONDS", 0.0)
+    until(lambda: ingest.step() or RequestLog.objects.count() == len(many) + len(more), "a second has passed")
+    writer.die()
+
+
+def test_a_batch_is_bounded_by_bytes_and_by_number() -> None:
+    small = [Flow(bytes([n]), request=b"x") for n in range(3)]
+    large = [Flow(bytes([n]), request=b"x" * (BATCH_BYTES // 2 + 1)) for n in range(3)]
+    many = [Flow(b"", request=b"x") for _ in range(BATCH_FLOWS + 1)]
+    assert [len(batch) for batch in _batches([*small, *large])] == [4, 1, 1]
+    assert [len(batch) for batch in _batches(many)] == [BATCH_FLOWS, 1]
+    assert list(_batches([])) == []

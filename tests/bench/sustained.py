@@ -1,0 +1,152 @@
+"""`python -m tests.bench.sustained`: the rate that can be kept for ever, in an hour as in the first minute.
+
+The provider takes 200 ms. The gateway has one core; everything that is done after the answer (ingest, thumbnails, index) shares
+the other with the load. A rate is kept when all calls are answered in time and, at the end of a trial, no more waits to be
+recorded or drawn than came in two seconds. The highest one is found by halving, then held; what waits at its end is
+worked off, and its CPU counted. A gateway that records nothing keeps what it answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.__main__ import event_loop, say
+from tests.bench.bodies import Body, make_bodies, streamed
+from tests.bench.gateways import Gateway, Rig, Started, started, until_ready
+from tests.bench.load import Load, Outcome
+from tests.bench.loupe import loupe
+from tests.bench.peers import PEERS
+from tests.bench.processes import divide_cores, usage
+from tests.bench.upstream import Upstream, start_upstream
+
+PROVIDER_SECONDS = 0.2
+TRIAL_SECONDS, HELD_SECONDS, LONG_SECONDS = 10.0, 60.0, 600.0
+HALVINGS = 5
+CONNECTIONS = 2048
+MAY_WAIT_SECONDS = 2.0
+IN_TIME = 0.97
+DRAIN_SECONDS = 300.0
+FASTEST = {"picture by URL": 6000.0, "stream of 50 chunks": 3000.0, "100 KB picture": 1500.0, "1 MB picture": 300.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a gateway did at the highest rate that it kept."""
+
+    gateway: str
+    body: str
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    kept: bool
+
+
+def waiting(running: Started) -> int:
+    """Calls that are not recorded yet and pictures that are not drawn; the index may be seconds behind."""
+    if running.data is None:
+        return 0
+    with closing(sqlite3.connect(f"file:{running.data / 'loupe.sqlite3'}?mode=ro", uri=True)) as database:
+        flying = database.execute("SELECT count(*) FROM gateway_requestlog WHERE state = 'in_flight'").fetchone()[0]
+        undrawn = database.execute("SELECT count(*) FROM gateway_image WHERE thumbnail = 'pending'").fetchone()[0]
+        rows = database.execute("SELECT count(*) FROM gateway_requestlog").fetchone()[0]
+    return max(Upstream.served - running.served_before - int(rows), 0) + int(flying) + int(undrawn)
+
+
+async def hold(running: Started, body: Body, rate: float, seconds: float) -> tuple[Outcome, bool]:
+    outcome = await Load(running.target, body).open(seconds, rate, CONNECTIONS)
+    answered = outcome.in_time >= IN_TIME * rate * (seconds - PROVIDER_SECONDS) and not outcome.errors
+    return outcome, answered and waiting(running) <= MAY_WAIT_SECONDS * rate
+
+
+async def drained(running: Started) -> None:
+    end = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while waiting(running) and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.5)
+
+
+async def highest(running: Started, body: Body) -> float:
+    low, high = 0.0, FASTEST[body.name]
+    for _ in range(HALVINGS):
+        rate = (low + high) / 2
+        _, kept = await hold(running, body, rate, TRIAL_SECONDS)
+        say(f"  {body.name}: {rate:.0f}/s {'kept' if kept else 'not kept'}")
+        low, high = (rate, high) if kept else (low, rate)
+        await drained(running)
+    return low
+
+
+async def measured(gateway: Gateway, rig: Rig, body: Body, seconds: float) -> Held:
+    with started(gateway, rig) as running:
+        await until_ready(running, body)
+        await drained(running)
+        rate = await highest(running, body)
+        before = _cpu(running)
+        outcome, kept = await hold(running, body, max(rate, 1.0), seconds)
+        await drained(running)
+        cpu = (_cpu(running) - before) / max(outcome.finished, 1) * 1000
+        quick = 1000 * PROVIDER_SECONDS
+        return Held(
+            gateway.name, body.name, rate, outcome.quantile(0.5) - quick, outcome.quantile(0.99) - quick, cpu, kept
+        )
+
+
+def _cpu(running: Started) -> float:
+    return sum(usage(process.pid).cpu for process in (running.server, *running.helpers))
+
+
+async def run(options: argparse.Namespace) -> list[Held]:
+    server, port = await start_upstream()
+    Upstream.delay = PROVIDER_SECONDS
+    rig = Rig(divide_cores(), port, options.scratch.resolve())
+    bodies = make_bodies()
+    found = []
+    for gateway in [loupe(bodies[0]), *(peer for peer in PEERS if peer.name == "portkey")]:
+        if options.only and gateway.name not in options.only:
+            continue
+        say(f"{gateway.name} {gateway.prepare(rig)}")
+        for body in [bodies[0], streamed(), *bodies[1:]]:
+            if not options.body or body.name in options.body:
+                found.append(await measured(gateway, rig, body, LONG_SECONDS if options.long else options.seconds))
+                say(f"  {found[-1]}")
+                shutil.rmtree(rig.scratch / "runs" / gateway.name, ignore_errors=True)
+    server.close()
+    return found
+
+
+def table(found: list[Held]) -> str:
+    head = [
+        "| body | gateway | kept requests/s | x portkey | added p50 / p99 ms | CPU s per 1,000 |",
+        "|" + " --- |" * 6,
+    ]
+    peers = {one.body: one.rate for one in found if one.gateway == "portkey"}
+    lines = [
+        f"| {one.body} | {one.gateway} | {one.rate:.0f}{'' if one.kept else ' (not to the end)'} | "
+        f"{one.rate / peers[one.body] if peers.get(one.body) else 0:.2f} | {one.p50:.1f} / {one.p99:.1f} | {one.cpu:.2f} |"
+        for one in sorted(found, key=lambda one: one.body)
+    ]
+    return "\n".join([*head, *lines])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.sustained", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=HELD_SECONDS, help="how long the rate is held (default 60)")
+    parser.add_argument("--long", action="store_true", help="hold it for ten minutes")
+    parser.add_argument("--only", action="append", choices=["loupe", "portkey"])
+    parser.add_argument("--body", action="append", choices=list(FASTEST))
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "loupe-bench")
+    options = parser.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    with asyncio.Runner(loop_factory=event_loop()[1]) as runner:
+        print(table(runner.run(run(options))))
+
+
+if __name__ == "__main__":
+    main()
