@@ -102,6 +102,9 @@ class Upstream(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+
     def get_buffer(self, sizehint: int) -> bytearray:
         return _shared
 
