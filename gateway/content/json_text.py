@@ -136,13 +136,13 @@ class Text:
     end: int
 
 
+@dataclass(slots=True)
 class _Level:
     """An object (index None) or an array, the path that leads to it, and the member at hand."""
 
-    __slots__ = ("index", "key", "path")
-
-    def __init__(self, path: str, index: int | None) -> None:
-        self.path, self.index, self.key = path, index, b""
+    path: str
+    index: int | None
+    key: bytes = b""
 
     def member(self) -> str:
         step = f".{self.key[:LONGEST_PATH].decode('utf-8', 'replace')}" if self.index is None else f"[{self.index}]"

@@ -30,7 +30,8 @@ def put(sha256: str, data: bytes) -> None:
 
 def put_all(blobs: Mapping[str, bytes]) -> None:
     """Store the bytes of each hash that is not there yet. The disk is waited for once, not once for each."""
-    _write_all({path: data for sha256, data in blobs.items() if not os.path.exists(path := _path(sha256))})  # noqa: PTH110
+    paths = {_path(sha256): data for sha256, data in blobs.items()}
+    _write_all({path: data for path, data in paths.items() if not Path(path).exists()})
 
 
 def get(sha256: str) -> bytes:

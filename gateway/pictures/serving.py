@@ -61,7 +61,7 @@ def thumbnail(request: HttpRequest, image: Image, size: int) -> HttpResponse:
     try:
         data = thumbnails.found_or_made(image, size, _decoder)
     except blobs.BlobMissing:
-        why = "not yet" if image.thumbnail == Image.Thumbnail.PENDING else "this type is not drawn"
+        why = "not now, too many others are being made" if image.drawn else "this type is not drawn"
         raise Http404(f"There is no thumbnail: {image.thumbnail_problem or why}.") from None
     return _response(data, "image/webp", f'inline; filename="{image.sha256[:12]}.webp"', CACHE_YEAR)
 

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
@@ -59,9 +58,7 @@ class Thumbnails:
             return False
         done = wait([one for _, one in self.under_way.values()], WAIT_SECONDS, FIRST_COMPLETED).done
         ended = [image for image, (_, one) in self.under_way.items() if one in done]
-        seen: list[tuple[Image, Seen]] = []
-        one_by_one(ended, lambda image: seen.extend(self._end(image)), _put_aside)
-        _keep(seen)
+        one_by_one(ended, self._end, _put_aside)
         blocks.queue_showing(image.sha256 for image in ended)
         return True
 
@@ -94,14 +91,13 @@ class Thumbnails:
         seen = self.decoder.thumbnail(blobs.get(sha256), seconds=seconds)
         return seen, time.monotonic() - began
 
-    def _end(self, image: Image) -> Iterator[tuple[Image, Seen]]:
-        """What was seen of it, if anything was."""
+    def _end(self, image: Image) -> None:
         workspace, done = self.under_way.pop(image)
         self.children.give_back(1, workspace)
         try:
             seen, seconds = done.result()
             self.spent[workspace] += round(seconds * 1000)
-            yield image, seen
+            _keep(image, seen)
         except (DecodeFailed, blobs.BlobMissing) as error:
             if str(error) == TOO_LONG and image.sha256 not in self.slow:
                 self.slow.add(image.sha256)
@@ -114,7 +110,7 @@ class Thumbnails:
 def make(image: Image, decoder: Decoder) -> None:
     """Decode once, keep the thumbnail and what was seen; or keep the reason why not. Never tried twice, if it was tried."""
     try:
-        _keep([(image, decoder.thumbnail(blobs.get(image.sha256)))])
+        _keep(image, decoder.thumbnail(blobs.get(image.sha256)))
     except (DecodeFailed, blobs.BlobMissing) as error:
         if str(error) != BUSY:
             _fail(image, error)
@@ -131,16 +127,15 @@ def _put_aside(image: Image, reason: str) -> None:
     Image.objects.filter(pk=image.pk).update(thumbnail=Image.Thumbnail.FAILED, thumbnail_problem=reason)
 
 
-def _keep(made: Sequence[tuple[Image, Seen]]) -> None:
-    blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail for image, seen in made})
-    for image, seen in made:
-        image.width, image.height = seen.width, seen.height
-        image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
-        image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
-        image.colour_mode = seen.colour_mode
-        image.note_hash(seen.perceptual_hash)
-        image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
-    IMAGES.insert((image for image, _ in made), "replace")
+def _keep(image: Image, seen: Seen) -> None:
+    blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail})
+    image.width, image.height = seen.width, seen.height
+    image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
+    image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
+    image.colour_mode = seen.colour_mode
+    image.note_hash(seen.perceptual_hash)
+    image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
+    IMAGES.insert([image], "replace")
 
 
 def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:

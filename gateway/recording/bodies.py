@@ -97,18 +97,19 @@ def response_body(payload: Payload) -> bytes:
 
 
 def _beginning(stored: bytes | memoryview) -> bytes:
-    return _unpacked(bytes(stored), SHOWN_BYTES)
+    data = bytes(stored)
+    if data.startswith(ZLIB):
+        return zlib.decompressobj().decompress(data, SHOWN_BYTES)
+    return zstd.ZstdDecompressor(zstd_dict=_dictionary_of(data)).decompress(data, SHOWN_BYTES) if data else b""
 
 
 def _text(stored: bytes | memoryview) -> bytes:
-    return _unpacked(bytes(stored), -1)
+    """All of it, or an error: what was damaged is not taken for the whole."""
+    data = bytes(stored)
+    if data.startswith(ZLIB):
+        return zlib.decompress(data)
+    return zstd.decompress(data, zstd_dict=_dictionary_of(data)) if data else b""
 
 
-def _unpacked(stored: bytes, most: int) -> bytes:
-    """The first `most` bytes; all where that is -1."""
-    if stored.startswith(ZLIB):
-        return zlib.decompressobj().decompress(stored, max(most, 0))
-    if not stored:
-        return b""
-    dictionary = _dictionaries()[zstd.get_frame_info(stored).dictionary_id]
-    return zstd.ZstdDecompressor(zstd_dict=dictionary.as_digested_dict).decompress(stored, most)
+def _dictionary_of(frame: bytes) -> zstd.ZstdDict:
+    return _dictionaries()[zstd.get_frame_info(frame).dictionary_id]

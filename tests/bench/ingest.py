@@ -19,10 +19,10 @@ from pathlib import Path
 
 from tests.bench.__main__ import event_loop, say
 from tests.bench.bodies import Body, make_bodies, streamed
-from tests.bench.gateways import Rig
-from tests.bench.loupe import HOUSE, Serving
-from tests.bench.processes import divide_cores, run
-from tests.bench.recorded import record
+from tests.bench.gateways import Rig, Started, until_ready
+from tests.bench.load import Load
+from tests.bench.loupe import HOUSE, Serving, serving
+from tests.bench.processes import Unavailable, divide_cores, run
 from tests.bench.upstream import start_upstream
 
 TABLE = Path(__file__).with_name("ingest.md")
@@ -43,8 +43,22 @@ class Cost:
     bytes_a_log: float
 
     def row(self) -> str:
-        steps = " | ".join(f"{self.seconds[step]:.3f}" for step in STEPS)
-        return f"| {self.body} | {steps.split(' | ')[0]} | {self.units:.3f} | {steps.split(' | ', 1)[1]} | {self.bytes_a_log:,.0f} |"
+        ingest, *others = (f"{self.seconds[step]:.3f}" for step in STEPS)
+        return f"| {' | '.join([self.body, ingest, f'{self.units:.3f}', *others, f'{self.bytes_a_log:,.0f}'])} |"
+
+
+async def record(rig: Rig, body: Body, calls: int) -> Serving:
+    """Have a server on a fresh data folder record so many calls; it has ended when this returns, and no worker ran."""
+    half = serving(rig)
+    running = Started(half.target, half.server)
+    try:
+        await until_ready(running, body)
+        outcome = await Load(half.target, body).some(calls)
+    finally:
+        running.stop()
+    if outcome.finished != calls:
+        raise Unavailable(f"{outcome.finished} of {calls} calls were recorded: {dict(outcome.errors)}")
+    return half
 
 
 def taken_in(half: Serving, calls: int, body: Body) -> Cost:

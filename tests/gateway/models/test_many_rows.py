@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DataError, IntegrityError, connection
-from django.db.models import Field, Model
+from django.db.models import Field
 
 from gateway.models import (
     IMAGES,
@@ -66,11 +66,11 @@ def parents() -> dict[str, Any]:
     return {"workspace_id": workspace.pk, "api_key_id": key.pk, "virtual_key_id": provider.pk}
 
 
-def stored(model: type[Model]) -> list[dict[str, Any]]:
+def stored(model: Any) -> list[dict[str, Any]]:
     return [
         {k: v for k, v in row.items() if k != "id" or isinstance(v, uuid.UUID)}
         for row in model.objects.order_by("pk").values()
-    ]  # type: ignore[attr-defined]
+    ]
 
 
 def test_the_rows_are_those_of_the_orm(parents: dict[str, Any]) -> None:

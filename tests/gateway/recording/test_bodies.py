@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.models import Payload
 from gateway.recording import bodies
+from gateway.recording.bodies import zstd
 
 CHAT = json.dumps(
     {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What is in this picture?"}], "max_tokens": 200}
@@ -25,6 +28,12 @@ def test_a_body_is_read_back_to_the_byte(body: bytes) -> None:
 def test_a_body_of_an_older_version_is_read(body: bytes) -> None:
     payload = Payload(response_body=memoryview(zlib.compress(body, 6)), request_body=zlib.compress(body, 1))
     assert (bodies.response_body(payload), bodies.request_text(payload)) == (body, body)
+
+
+@pytest.mark.parametrize("pack", [bodies.stored, zlib.compress])
+def test_half_a_body_is_not_taken_for_the_whole(pack: Callable[[bytes], bytes]) -> None:
+    with pytest.raises((zlib.error, zstd.ZstdError)):
+        bodies.response_body(Payload(response_body=pack(CHAT * 50)[:-9]))
 
 
 def test_what_all_calls_have_in_common_takes_no_room() -> None:
