@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T | None], what: str, seconds: float = 15, pause: float = 0.02) -> T:
+def until(look: Callable[[], T | None], what: str, seconds: float = 60, pause: float = 0.02) -> T:
     """What `look` answers, soon after it answers something. Looks less and less often: looking costs what is waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

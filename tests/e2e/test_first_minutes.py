@@ -29,7 +29,7 @@ def test_a_request_appears_in_the_open_page_by_itself_with_its_picture(stage: St
     ]
     stage.chat({"messages": [{"role": "user", "content": parts}]})
     row = page.locator(".log-row", has_text=text)
-    expect(row.locator("img.thumb")).to_be_visible(timeout=2000)
+    expect(row.locator("img.thumb")).to_be_visible()
     id = row.get_attribute("id")
     assert drawn(page, f"#{id} img.thumb")
 

@@ -110,7 +110,7 @@ def test_a_request_of_twenty_megabytes_opens_at_once(stage: Stage, page: Page) -
     stage.chat({"messages": [{"role": "user", "content": [{"type": "text", "text": text}, *parts]}]})
     id = stage.log()["id"]
     tried(stage, broken=2)
-    page.goto(f"{stage.loupe.root}/w/default/logs/{id}", timeout=5000)
+    page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
     expect(page.locator(".side h2 span").first).to_contain_text("20.7 MB sent")
     page.get_by_text("Request body").click()
     expect(page.locator(".tree .chip")).to_have_count(2)

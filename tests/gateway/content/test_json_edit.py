@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.content.json_edit import apply, difference, edit_of_only, edits_for, has_string_value
 from gateway.content.json_text import Outline, parse
+from tests.patience import soon
 
 keys = st.sampled_from(["model", "image_url", "url", 'mod"el', "x"])
 values = st.recursive(
@@ -68,17 +68,15 @@ def test_a_body_that_looks_alike_everywhere_is_compared_in_a_moment(many: int) -
     piece = b"A" * half + b"+" + b"A" * half
     body = b'["' + (piece.replace(b"+", b"-") + b'","') * many + b"A" * half * 3 + b'"]'
     sent = b'{"x":["' + (piece + b'","') * many + b'"]}'
-    began = time.perf_counter()
-    edits = difference(body, sent, [piece] * many)
-    assert time.perf_counter() - began < 3
+    with soon():
+        edits = difference(body, sent, [piece] * many)
     assert apply(body, edits) == sent
 
 
 def test_a_key_that_stands_often_and_deep_is_found_in_a_moment() -> None:
     body = b'{"model":"a","x":' + b"[" * 480 + b'{"model":"b"},' * 100_000 + b"1" + b"]" * 480 + b"}"
-    began = time.perf_counter()
-    edits = edits_for(body, parse(body), "model", lambda path, _: (lambda _: '"c"') if path == () else None)
-    assert time.perf_counter() - began < 1.5
+    with soon():
+        edits = edits_for(body, parse(body), "model", lambda path, _: (lambda _: '"c"') if path == () else None)
     assert apply(body, edits) == body.replace(b'"a"', b'"c"')
 
 

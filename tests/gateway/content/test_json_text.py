@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.content.json_text import MOST_TOKENS, MOST_VALUES, Outline, TooManyValues, parse, strings, strings_at
+from tests.patience import soon
 
 PIECES = ["[],", "{},", '"a",', "1,", '"\\"",', '{"a":', "[", "[[],", '{"k":1},']
 
@@ -19,10 +19,8 @@ PIECES = ["[],", "{},", '"a",', "1,", '"\\"",', '{"a":', "[", "[[],", '{"k":1},'
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_body_of_many_values_is_refused_in_a_moment(piece: str) -> None:
     body = b'{"x": [' + piece.encode() * (2 * MOST_VALUES) + b"0]}"
-    began = time.monotonic()
-    with pytest.raises(TooManyValues):
+    with soon(), pytest.raises(TooManyValues):
         parse(body)
-    assert time.monotonic() - began < 2
 
 
 def test_long_texts_and_pictures_are_no_values() -> None:

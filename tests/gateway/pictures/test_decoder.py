@@ -6,7 +6,6 @@ import io
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -188,16 +187,15 @@ def test_a_child_that_is_busy_ends_with_whoever_started_it() -> None:
         child = Path(f"/proc/{int(parent.stdout.readline())}")
         until(lambda: int(child.joinpath("stat").read_text().rpartition(")")[2].split()[11]) > 20, "it is busy")
         parent.kill()
-    until(lambda: not child.exists(), "the child is gone", 5)
+    until(lambda: not child.exists(), "the child is gone")
 
 
 def test_a_picture_that_takes_too_long_is_said_to_and_holds_up_no_other_child() -> None:
     decoder, slow = Decoder(2), slow_jpeg(20_000)
     with ThreadPoolExecutor(1) as threads:
-        taken = threads.submit(decoder.thumbnail, slow, seconds=1.5)
-        began = time.monotonic()
+        taken = threads.submit(decoder.thumbnail, slow, seconds=5)
         assert decoder.thumbnail(picture()).width == 40
-        assert time.monotonic() - began < 1.4
+        assert not taken.done()
         with pytest.raises(DecodeFailed, match="decoder_took_too_long"):
             taken.result()
     decoder.close()

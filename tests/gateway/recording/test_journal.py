@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import google_crc32c
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.recording import journal
 from gateway.recording.journal import Journal, JournalUnavailable, Kind, Record
+from tests.patience import soon
 
 ID = bytes(range(16))
 
@@ -248,9 +248,8 @@ def test_damage_is_passed_over_in_the_time_of_reading_it(tmp_path: Path) -> None
     data = bytearray(segment.read_bytes())
     data[20] ^= 1
     segment.write_bytes(data)
-    began = time.monotonic()
-    assert read_all(segment, limit=64 << 20) == [honest]
-    assert time.monotonic() - began < 5
+    with soon():
+        assert read_all(segment, limit=64 << 20) == [honest]
 
 
 def test_a_segment_of_an_older_version_is_read(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import time
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from tests.gateway.translation.answers import (
     translator,
     whole,
 )
+from tests.patience import soon
 from tests.pictures import picture
 
 FILTERS = [
@@ -357,9 +357,8 @@ def test_no_answer_however_odd_breaks_the_gateway(wire: str, endpoint: str, doc:
 def test_very_many_tool_calls_are_told_in_a_moment(endpoint: str) -> None:
     """16,000 of them took Responses a minute, in which the gateway did nothing else."""
     parts = [{"functionCall": {"name": "look", "args": {"at": at}}} for at in range(6000)]
-    began = time.perf_counter()
-    streamed("gemini", sse(gemini(*parts)), endpoint)
-    assert time.perf_counter() - began < 3
+    with soon():
+        streamed("gemini", sse(gemini(*parts)), endpoint)
 
 
 def test_an_event_that_does_not_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +372,6 @@ def test_an_event_that_does_not_end_is_not_kept_for_ever(monkeypatch: pytest.Mon
 def test_many_frames_in_one_body_are_read_in_a_moment_for_the_log() -> None:
     """Each frame copied all that followed: 20 MB of them took minutes."""
     body = aws(*[("contentBlockDelta", {"delta": {"text": "hi"}})] * 30_000)
-    began = time.perf_counter()
-    answer, _ = read_response(CONVERSE, body, "application/vnd.amazon.eventstream")
-    assert len(answer.turns[0].parts[0].text) == 60_000
-    assert time.perf_counter() - began < 2.5
+    with soon():
+        answer, _ = read_response(CONVERSE, body, "application/vnd.amazon.eventstream")
+        assert len(answer.turns[0].parts[0].text) == 60_000

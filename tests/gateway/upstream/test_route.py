@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from gateway.proxy.call_options import read_call_options
 from gateway.proxy.routing import route
 from tests.fake_upstream import Received
 from tests.gateway.conftest import CONVERSE, GEMINI, HELLO, MESSAGE, Gate
+from tests.patience import soon
 from tests.pictures import data_url, picture
 
 SECRET = "secret-of-the-vendor"
@@ -277,10 +277,9 @@ def test_amazons_own_path_names_the_model_as_it_is_escaped(gate: Gate) -> None:
 
 
 def test_a_long_path_that_is_nearly_a_vendors_own_holds_nobody_up() -> None:
-    began = time.perf_counter()
-    for path in ("/models/" * 7000 + "1", "/models/a" * 7000 + ":1", "/models/" * 7000 + ":generateContent"):
-        dialects.for_endpoint(path)
-    assert time.perf_counter() - began < 1
+    with soon():
+        for path in ("/models/" * 7000 + "1", "/models/a" * 7000 + ":1", "/models/" * 7000 + ":generateContent"):
+            dialects.for_endpoint(path)
 
 
 def test_a_bedrock_api_key_is_shown_as_a_bearer(gate: Gate) -> None:

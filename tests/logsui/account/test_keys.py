@@ -128,7 +128,7 @@ def test_a_key_made_on_the_page_works_and_revoked_there_stops(loupe: Loupe, brow
     assert row is not None
     assert key not in browser.get("/w/default/keys").text
     browser.post(f"/w/default/keys/{row[1]}/revoke", page="/w/default/keys")
-    until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 401, "the key is refused", 2)
+    until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 401, "the key is refused")
 
 
 def test_a_virtual_key_made_on_the_page_works_and_mistakes_are_explained(stage: Stage, browser: Browser) -> None:

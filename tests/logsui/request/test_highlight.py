@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from html import unescape
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from logsui.request.highlight import highlighted
 from logsui.request.markdown import rendered
+from tests.patience import soon
 
 LANGUAGES = ["json", "python", "javascript", "html", "yaml", "css", "xml", "bash", "sql", "diff", "nothing"]
 
@@ -19,17 +19,15 @@ LANGUAGES = ["json", "python", "javascript", "html", "yaml", "css", "xml", "bash
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("piece", ["&", "a.", "*", "`", '\\"', "<?", "["])
 def test_text_that_a_lexer_cannot_read_takes_no_time(language: str, piece: str) -> None:
-    began = time.monotonic()
-    html = highlighted(piece * 20_000, language)
-    assert time.monotonic() - began < 5
+    with soon():
+        html = highlighted(piece * 20_000, language)
     assert unescape(re.sub("<[^>]*>", "", html)) == piece * 20_000
 
 
 @pytest.mark.parametrize("piece", ["[", "![", "*a", "`", "> ", "<![CDATA["])
 def test_markdown_that_never_ends_takes_no_time(piece: str) -> None:
-    began = time.monotonic()
-    rendered("# a\n" + piece * (59_000 // len(piece)))
-    assert time.monotonic() - began < 20
+    with soon():
+        rendered("# a\n" + piece * (59_000 // len(piece)))
 
 
 @given(st.text(max_size=200).map(lambda text: text.replace("\r", "")), st.sampled_from(LANGUAGES))

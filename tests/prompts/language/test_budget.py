@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from prompts.language import mustache
 from prompts.language.budget import Budget, TooMuch
 from prompts.language.rendering import PromptProblem, Template, render_messages
+from tests.patience import soon
 
 HUNDRED = list(range(100))
 
@@ -31,10 +31,8 @@ def test_nested_sections_end_in_an_error_that_names_them(inside: str, *, is_raw:
     text = nested(4, inside, "items")
     if is_raw:
         text = f'[{{"role": "user", "content": "{text}"}}]'
-    began = time.monotonic()
-    with pytest.raises(PromptProblem, match=r"in the section \{\{#items\}\} more than 250,000 tags"):
+    with soon(), pytest.raises(PromptProblem, match=r"in the section \{\{#items\}\} more than 250,000 tags"):
         rendered(text, {"items": HUNDRED, "x": ""}, is_raw=is_raw, one="{{x}}")
-    assert time.monotonic() - began < 20
 
 
 def test_output_that_multiplies_is_refused() -> None:
@@ -65,18 +63,15 @@ def test_a_long_name_costs_what_it_takes(name: str) -> None:
     ids=["comments", "open", "closed", "sections", "partials", "delimiters"],
 )
 def test_parsing_takes_as_long_as_the_template(template: str) -> None:
-    began = time.monotonic()
-    mustache.parse.__wrapped__(template)
-    mustache.slips(template)
-    assert time.monotonic() - began < 20
+    with soon():
+        mustache.parse.__wrapped__(template)
+        mustache.slips(template)
 
 
 @pytest.mark.parametrize("text", ['"' + '\\"' * 500_000, "[" + "," * 500_000 + "]", "[" * 500_000, ", " * 500_000])
 def test_a_raw_template_of_odd_text_is_read_or_refused_soon(text: str) -> None:
-    began = time.monotonic()
-    with suppress(PromptProblem):
+    with soon(), suppress(PromptProblem):
         rendered(text, {}, is_raw=True)
-    assert time.monotonic() - began < 20
 
 
 def test_an_ordinary_template_fits_the_quick_budget() -> None:

@@ -36,7 +36,7 @@ def test_the_printed_curl_line_works_as_pasted_and_the_picture_is_in_the_log(own
     assert curl is not None
     done = subprocess.run(["bash", "-c", curl[0]], capture_output=True, text=True, check=True)
     assert "Picture 1: image/png, 96 × 64 px" in done.stdout
-    log = until(lambda: next((log for log in loupe.logs() if log["state"] == "ok"), None), "the log is there", 2)
+    log = until(lambda: next((log for log in loupe.logs() if log["state"] == "ok"), None), "the log is there")
     assert (log["input_images"], log["ai_model"], log["cost"]) == (1, "vision", 0)
 
 
