@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 
 
 def uuid7() -> uuid.UUID:
-    milliseconds = time.time_ns() // 1_000_000
+    now = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
-    value = (
-        (milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 2 << 62 | random & (1 << 62) - 1
-    )
+    value = (now & (1 << 48) - 1) << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 2 << 62 | random & (1 << 62) - 1
     return uuid.UUID(int=value)
 
 
+def milliseconds(id: uuid.UUID) -> int:
+    """When it was made (Unix)."""
+    return id.int >> 80
+
+
 def time_of(id: uuid.UUID) -> datetime:
-    return datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
+    return datetime.fromtimestamp(milliseconds(id) / 1000, tz=UTC)
 
 
 def first_of(at: datetime) -> uuid.UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
-from gateway.models import Membership, Workspace
+from gateway.models import Membership
 
 RANK = {Membership.Role.VIEWER: 0, Membership.Role.EDITOR: 1, Membership.Role.OWNER: 2}
 View = Callable[..., HttpResponseBase]
@@ -22,6 +22,12 @@ class HtmxHttpRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+class MemberRequest(HttpRequest):
+    """As a view for members gets it."""
+
+    membership: Membership
+
+
 def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], View]:
     """The view gets the workspace instead of its slug. A stranger gets 404, too low a role 403."""
 
@@ -29,13 +35,14 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
         @login_required
         @wraps(view)
         def checked(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
-            workspace = Workspace.objects.for_user(request.user).filter(slug=slug).first()
-            if workspace is None:
+            held = Membership.objects.select_related("workspace").filter(workspace__slug=slug, user=request.user.pk)
+            membership = held.first()
+            if membership is None:
                 raise Http404("There is no such workspace, or you are not a member of it.")
-            held = Membership.objects.get(workspace=workspace, user=request.user.pk).role
-            if RANK[Membership.Role(held)] < RANK[role]:
-                raise PermissionDenied(f"This needs the role {role.label.lower()} in {workspace}.")
-            return view(request, workspace, **kwargs)
+            if RANK[Membership.Role(membership.role)] < RANK[role]:
+                raise PermissionDenied(f"This needs the role {role.label.lower()} in {membership.workspace}.")
+            cast("MemberRequest", request).membership = membership
+            return view(request, membership.workspace, **kwargs)
 
         return checked
 
@@ -45,13 +52,11 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
 reader, editor = member(), member(Membership.Role.EDITOR)
 
 
-def may_edit(request: HttpRequest, workspace: Workspace) -> bool:
-    return _holds(request, workspace, Membership.Role.EDITOR, Membership.Role.OWNER)
+def may_edit(request: HttpRequest) -> bool:
+    """In a view for members."""
+    return cast("MemberRequest", request).membership.role in (Membership.Role.EDITOR, Membership.Role.OWNER)
 
 
-def is_owner(request: HttpRequest, workspace: Workspace) -> bool:
-    return _holds(request, workspace, Membership.Role.OWNER)
-
-
-def _holds(request: HttpRequest, workspace: Workspace, *roles: Membership.Role) -> bool:
-    return Membership.objects.filter(workspace=workspace, user=request.user.pk, role__in=roles).exists()
+def is_owner(request: HttpRequest) -> bool:
+    """In a view for members."""
+    return cast("MemberRequest", request).membership.role == Membership.Role.OWNER

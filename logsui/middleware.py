@@ -1,4 +1,6 @@
-"""Headers of every page (a strict policy, nothing from elsewhere, nothing in a frame, nothing kept), and static files."""
+"""Headers of every page (a strict policy, nothing from elsewhere, nothing in a frame, nothing kept, where its time went), and
+static files.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+
+from gateway.timings import measured
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -18,7 +22,10 @@ POLICY = (
 
 def page_headers(get_response: GetResponse) -> GetResponse:
     def add(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
+        with measured() as timings:
+            response = get_response(request)
+        if hasattr(request, "membership"):  # how long something took is for members to know
+            response.headers["Server-Timing"] = timings.header
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("X-Frame-Options", "DENY")
         if not request.path.startswith(settings.STATIC_URL):

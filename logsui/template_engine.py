@@ -12,10 +12,13 @@ from django.http import HttpRequest
 from django.template.backends.django import DjangoTemplates, Template
 from django.utils.safestring import SafeString
 
+from gateway.timings import spending
+
 
 class Page(Template):
     def render(self, context: dict[str, Any] | None = None, request: HttpRequest | None = None) -> SafeString:
-        text = super().render(context, request)
+        with spending("template"):
+            text = super().render(context, request)
         return SafeString(text.encode("utf-8", "replace").decode())
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Self
 
 import msgspec
@@ -90,6 +92,16 @@ class Numbers:
             return None
         return sum(1 << i for i, bits in enumerate(self.digits) if position in bits)
 
+    def tally(self) -> Tally:
+        found = [0] * (self.has.max() + 1 if self.has else 0)
+        for i, bits in enumerate(self.digits):
+            weight = 1 << i
+            for position in bits.to_array():
+                found[position] += weight
+        counts = sorted(Counter(found[position] for position in self.has).items())
+        numbers = array("Q", [number for number, _ in counts])
+        return Tally(numbers, array("I", accumulate((count for _, count in counts), initial=0)))
+
     def moved(self, move: Move, forget: BitMap) -> Self:
         return type(self)(move(self.has - forget), [move(bits - forget) for bits in self.digits])
 
@@ -112,20 +124,43 @@ class Numbers:
 Column = Choices | Numbers
 
 
-def quantile(parts: Sequence[tuple[Numbers, BitMap]], share: float) -> int | None:
+@dataclass(slots=True)
+class Tally:
+    """The numbers of a whole column, without their positions: `upto[i]` of them are smaller than `numbers[i]`."""
+
+    numbers: array[int]
+    upto: array[int]
+
+    @property
+    def count(self) -> int:
+        return self.upto[-1]
+
+    @property
+    def digits(self) -> int:
+        return self.numbers[-1].bit_length() if self.numbers else 0
+
+    def below(self, number: int) -> int:
+        """How many are smaller."""
+        return self.upto[bisect_left(self.numbers, number)]
+
+
+def quantile(parts: Sequence[tuple[Numbers, BitMap]], share: float, tallies: Sequence[Tally] = ()) -> int | None:
     """The smallest number that at least `share` of all numbers do not exceed; None when there are none.
 
-    Each part is a column with the positions that count in it. Found digit by digit from the highest: nothing is sorted.
+    Each part is a column with the positions that count in it; tallies count whole. Found digit by digit from the
+    highest: nothing is sorted.
     """
     left = [(numbers, numbers.has & within) for numbers, within in parts]
-    count = sum(len(bits) for _, bits in left)
+    count = sum(len(bits) for _, bits in left) + sum(one.count for one in tallies)
     if not count:
         return None
     rank = min(max(-int(-share * count // 1), 1), count)  # 1 is the smallest
     found = 0
-    for i in reversed(range(max(len(numbers.digits) for numbers, _ in left))):
+    digits = max([*(len(numbers.digits) for numbers, _ in left), *(one.digits for one in tallies)])
+    for i in reversed(range(digits)):
         low = [(numbers, bits - numbers.digit(i)) for numbers, bits in left]
         smaller = sum(len(bits) for _, bits in low)
+        smaller += sum(one.below(found | 1 << i) - one.below(found) for one in tallies)
         if rank <= smaller:
             left = low
         else:
@@ -169,6 +204,10 @@ class Ids:
 
     def __iter__(self) -> Iterator[bytes]:
         return (self[position] for position in range(len(self)))
+
+    def time(self, position: int) -> int:
+        """When the id at this position was made, in milliseconds (Unix)."""
+        return self.heads[position] >> 16
 
     def rank(self, id: bytes) -> int:
         """How many ids are smaller."""

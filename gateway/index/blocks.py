@@ -8,25 +8,29 @@ changed, is joined into the block that covers its id.
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice, pairwise
+from operator import itemgetter
+from typing import TypeVar
 
+import msgspec
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from gateway import ids
+from gateway.bounded_cache import BoundedCache
 from gateway.faults import one_by_one, will_pass
 from gateway.index.bitmaps import MOST, Block, Choices, Column, Ids, Numbers, Value
 from gateway.index.facets import NUMBERS, Entry, values_of
+from gateway.index.totals import LEAST, Totals
 from gateway.models import LogImage, RequestLog, Workspace
 from gateway.models.index import UNINDEXED, IndexBlock, IndexColumn, Unindexed
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 AT_ONCE = 2048
 LARGEST = 2**63
@@ -34,6 +38,7 @@ WORTH_A_BLOCK = 256
 OLDEST_SECONDS = 10
 UNSETTLED_SECONDS = 60
 CACHE_BYTES = 192 * 1024 * 1024
+VALUES_BYTES = 3000  # of one log, about
 
 
 def step() -> bool:
@@ -45,6 +50,16 @@ def step() -> bool:
         lambda workspace, reason: busy.append(False),
     )
     return any(busy)
+
+
+def fill_totals() -> bool:
+    """Give one block its totals that was written before blocks had them; answers whether there may be more."""
+    with transaction.atomic():
+        row = IndexBlock.objects.select_for_update().filter(totals=None, size__gte=LEAST).order_by("-first").first()
+        if row is not None:
+            row.totals = Totals.of(read(row)).packed()
+            row.save(update_fields=["totals"])
+    return row is not None
 
 
 def index_all(workspace: Workspace) -> None:
@@ -60,6 +75,18 @@ def queue(log_ids: Iterable[tuple[uuid.UUID, int]]) -> None:
         UNINDEXED.insert(some)
 
 
+def queue_as_written(logs: Iterable[Entry]) -> None:
+    """Have logs indexed with the facets that they have here, which must be what the database holds of them."""
+    UNINDEXED.insert(
+        UNINDEXED.blank(
+            log_id=one.log.pk,
+            workspace_id=one.log.workspace_id,
+            values=msgspec.msgpack.encode(_readable_values(one)),
+        )
+        for one in logs
+    )
+
+
 def start_anew(workspace: Workspace) -> None:
     """Forget all blocks and have every log indexed again."""
     with transaction.atomic():
@@ -71,19 +98,19 @@ def start_anew(workspace: Workspace) -> None:
 
 def queue_showing(images: Iterable[str]) -> None:
     """Have the logs that show these pictures, by hash, indexed anew, now that more is known of them."""
-    shown = LogImage.objects.filter(image__in=list(images), log__unindexed=None)
+    shown = LogImage.objects.filter(image__in=list(images))
     queue(shown.values_list("log_id", "workspace_id").distinct())
 
 
 def _index_some(workspace: Workspace, at_least: int = WORTH_A_BLOCK) -> bool:
-    waiting = list(_settled(workspace).order_by("log_id").values_list("pk", "log_id")[:AT_ONCE])
-    if not waiting or (len(waiting) < at_least and not _is_old(waiting[0][1])):
+    waiting = list(_settled(workspace).order_by("log_id", "pk").values_list("log_id", "pk", "values")[:AT_ONCE])
+    if not waiting or (len(waiting) < at_least and not _is_old(waiting[0][0])):
         return False
-    block = block_of([log_id for _, log_id in waiting])
+    block = block_of(waiting)
     with transaction.atomic():
         if len(block.ids):
             add(workspace, block)
-        Unindexed.objects.filter(pk__in=[pk for pk, _ in waiting]).delete()
+        Unindexed.objects.filter(pk__in=[pk for _, pk, _ in waiting]).delete()
     return len(waiting) >= at_least
 
 
@@ -99,14 +126,38 @@ def _is_old(log_id: uuid.UUID) -> bool:
     return ids.time_of(log_id) < timezone.now() - timedelta(seconds=OLDEST_SECONDS)
 
 
-def block_of(log_ids: Sequence[uuid.UUID]) -> Block:
-    """A block straight from the rows."""
+def block_of(waiting: Iterable[tuple[uuid.UUID, int, bytes | memoryview | None]]) -> Block:
+    """A block of the logs of some rows of `Unindexed`: each one's id, the row's number, and the values in it.
+
+    A log that waits several times is as its last row knows it, or must be read if one of them does not know it. What was
+    read of a log holds for its last row, for whoever asks again.
+    """
+    rows: dict[uuid.UUID, list[tuple[int, bytes | memoryview | None]]] = {}
+    for id, number, values in waiting:
+        rows.setdefault(id, []).append((number, values))
+    known: dict[bytes, Mapping[str, Value]] = {}
+    unknown: dict[uuid.UUID, Key] = {}
+    for id, found in rows.items():
+        number, values = max(found, key=itemgetter(0))
+        key = number, 0, "(values)"
+        kept = cache.get(key)
+        if values is not None and all(values is not None for _, values in found):
+            known[id.bytes] = msgspec.msgpack.decode(values)
+        elif isinstance(kept, dict):
+            known[id.bytes] = kept
+        else:
+            unknown[id] = key
+    for id, read in _values_of(list(unknown)):
+        known[id.bytes] = read
+        cache.put(unknown[id], read, VALUES_BYTES)
+    return Block.build(known)
+
+
+def _values_of(log_ids: Sequence[uuid.UUID]) -> Iterator[tuple[uuid.UUID, dict[str, Value]]]:
     images = Prefetch("images", LogImage.objects.select_related("image"))
     rows = RequestLog.objects.filter(pk__in=log_ids).select_related("virtual_key", "api_key").prefetch_related(images)
-    entries = (
-        Entry(log, list(log.images.all()), list(log.feedback.all())) for log in rows.prefetch_related("feedback")
-    )
-    return Block.build({entry.log.pk.bytes: _readable_values(entry) for entry in entries})
+    for log in rows.prefetch_related("feedback"):
+        yield log.pk, _readable_values(Entry(log, list(log.images.all()), list(log.feedback.all())))
 
 
 def _readable_values(entry: Entry) -> dict[str, Value]:
@@ -125,7 +176,7 @@ def add(workspace: Workspace, new: Block) -> None:
     """Take a block in; a log that is indexed already is taken as the new block knows it."""
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)  # one writer at a time, on any machine
-        rows = list(IndexBlock.objects.of(workspace).in_order().defer("ids"))
+        rows = list(IndexBlock.objects.of(workspace).in_order())
         fresh = new.ids.rank(rows[-1].last.bytes) if rows else 0
         if rows and fresh < len(new.ids) and new.ids[fresh] == rows[-1].last.bytes:
             fresh += 1
@@ -165,6 +216,7 @@ def _write(workspace: Workspace, row: IndexBlock, block: Block) -> None:
     row.ids = block.ids.data
     row.size, row.version = len(block.ids), row.version + 1
     row.first, row.last = uuid.UUID(bytes=block.ids[0]), uuid.UUID(bytes=block.ids[row.size - 1])
+    row.totals = Totals.of(block).packed() if row.size >= LEAST else None
     row.save()
     columns = [
         IndexColumn(block=row, name=name[:200], distinct=_distinct(column), data=column.packed())
@@ -188,31 +240,12 @@ def _unpacked(name: str, data: bytes) -> Column:
     return Numbers.unpacked(data) if name in NUMBERS else Choices.unpacked(data)
 
 
-class Cache:
-    """Columns and ids of blocks as this process last used them, up to some bytes; a block's version tells its age."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes, self.used = most_bytes, 0
-        self.kept: OrderedDict[tuple[int, int, str], tuple[Column | Ids, int]] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[int, int, str]) -> Column | Ids | None:
-        with self.lock:
-            if key not in self.kept:
-                return None
-            self.kept.move_to_end(key)
-            return self.kept[key][0]
-
-    def put(self, key: tuple[int, int, str], value: Column | Ids, size: int) -> None:
-        with self.lock:
-            if key not in self.kept:
-                self.kept[key] = value, size
-                self.used += size
-            while self.used > self.most_bytes:
-                self.used -= self.kept.popitem(last=False)[1][1]
+Key = tuple[int, int, str]
+"""A block, its version, and what of it."""
 
 
-cache = Cache(CACHE_BYTES)
+# What this process last read or worked out of blocks; a block's version tells its age.
+cache: BoundedCache[Key, object] = BoundedCache(CACHE_BYTES)
 
 
 def columns_of(rows: Sequence[IndexBlock], names: Iterable[str]) -> dict[int, dict[str, Column]]:
@@ -224,7 +257,7 @@ def columns_of(rows: Sequence[IndexBlock], names: Iterable[str]) -> dict[int, di
         column = cache.get((row.pk, row.version, name))
         if column is None:
             missing[row.pk] = row
-        elif not isinstance(column, Ids):
+        elif isinstance(column, Column):
             found[row.pk][name] = column
     if missing:
         _read_columns(missing, {name for _, name in wanted}, found)
@@ -245,14 +278,25 @@ def _read_columns(rows: dict[int, IndexBlock], names: set[str], found: dict[int,
 
 def ids_of(rows: Sequence[IndexBlock]) -> dict[int, Ids]:
     """The ids of some blocks, with at most one query."""
-    found: dict[int, Ids] = {}
+    return _field_of(rows, "ids", Ids, Ids)
+
+
+def totals_of(rows: Sequence[IndexBlock]) -> dict[int, Totals]:
+    """What some blocks that are totalled add up to, with at most one query."""
+    return _field_of(rows, "totals", Totals, Totals.unpacked)
+
+
+def _field_of(rows: Sequence[IndexBlock], name: str, kind: type[T], read: Callable[[bytes], T]) -> dict[int, T]:
+    found: dict[int, T] = {}
+    missing: dict[int, IndexBlock] = {}
     for row in rows:
-        kept = cache.get((row.pk, row.version, ""))
-        if isinstance(kept, Ids):
+        kept = cache.get((row.pk, row.version, f"({name})"))
+        if isinstance(kept, kind):
             found[row.pk] = kept
-    missing = {row.pk: row for row in rows if row.pk not in found}
+        else:
+            missing[row.pk] = row
     if missing:
-        for pk, data in IndexBlock.objects.filter(pk__in=missing).values_list("pk", "ids"):
-            found[pk] = Ids(bytes(data))
-            cache.put((pk, missing[pk].version, ""), found[pk], 2 * len(data))
+        for pk, data in IndexBlock.objects.filter(pk__in=missing).values_list("pk", name):
+            found[pk] = read(bytes(data))
+            cache.put((pk, missing[pk].version, f"({name})"), found[pk], 2 * len(data))
     return found

@@ -88,7 +88,7 @@ def _milliseconds(value: float | None) -> int | None:
 
 
 def _money(value: Decimal | None) -> int | None:
-    return None if value is None else max(int(value * SCALE["money"]), 0)
+    return None if value is None else max(round(value * SCALE["money"]), 0)
 
 
 def _largest(read: Callable[[Image], int | None]) -> Callable[[Entry], Value]:

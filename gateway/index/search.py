@@ -7,11 +7,10 @@ hidden where a stored block has an older state of it, so that answers are exact 
 from __future__ import annotations
 
 import uuid
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 
 from pyroaring import BitMap
@@ -19,18 +18,21 @@ from pyroaring import BitMap
 from gateway import ids
 from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
+from gateway.index.chart import Bar, Bars, Cut, Sums, between
 from gateway.index.facets import FACETS, METADATA
-from gateway.index.search_language import Choice, Condition, SearchQuery, Words
+from gateway.index.parts import Among, Part
+from gateway.index.search_language import Condition, SearchQuery, Words
+from gateway.index.totals import MOST_VALUES, Totals
 from gateway.models import Image, LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, IndexColumn, Unindexed
+from gateway.timings import spending
 
 MOST_LOOSE = 1000
 MOST_TEXT = 3000
 FIRST_STRETCH = 65_536
 FIRST_TEXT = 500
-MOST_VALUES = 300
 MOST_NAMES = 40  # of metadata, that are listed; every one can be asked for
-ERRORS = ("error", "failed")
+CHARTED = {True: ("state", "cost", "latency"), False: ("state", "cost")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,76 +49,12 @@ class Window:
         return Window(latest, earliest)
 
 
-@dataclass(slots=True)
-class Part:
-    """A block as this search sees it: `seen` are its positions inside the window that no newer state hides."""
-
-    ids: Ids
-    columns: dict[str, Column]
-    seen: BitMap
-
-    def meeting(self, condition: Condition) -> BitMap:
-        column = self.columns.get(condition.facet)
-        if isinstance(condition, Choice):
-            found = _matching(column, condition) if isinstance(column, Choices) else BitMap()
-        else:
-            found = column.between(condition.low, condition.high) if isinstance(column, Numbers) else BitMap()
-        return self.seen - found if condition.negated else self.seen & found
-
-    def meeting_all(self, conditions: Iterable[Condition]) -> BitMap:
-        return BitMap.intersection(self.seen, *(self.meeting(one) for one in conditions))
-
-    def positions(self, sorted_ids: Sequence[bytes]) -> BitMap:
-        """Where these stand here, those of other parts left out."""
-        if not len(self.ids):
-            return BitMap()
-        first, last = bisect_left(sorted_ids, self.ids[0]), bisect_right(sorted_ids, self.ids[len(self.ids) - 1])
-        return self.ids.positions(sorted_ids[first:last])
-
-    def newest(self, within: BitMap, before: bytes | None, most: int) -> list[bytes]:
-        """The ids at the last positions of `within`, newest first."""
-        end = len(within) if before is None else within.rank(rank - 1) if (rank := self.ids.rank(before)) else 0
-        return [self.ids[within[i]] for i in range(end - 1, max(end - most, 0) - 1, -1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """The logs that a text, a trace or a picture leaves to look at, by id, oldest first; `ids` is None when all.
-
-    Such a list has a bound: what is older than `floor`, if there is one, was not looked for. `without` are left out.
-    """
-
-    ids: list[bytes] | None = None
-    without: list[bytes] = field(default_factory=list)
-    floor: bytes | None = None
-
-    def restrict(self, part: Part, bits: BitMap) -> BitMap:
-        if self.ids is not None:
-            bits = bits & part.positions(self.ids)
-        if self.without:
-            bits = bits - part.positions(self.without)
-        return bits & BitMap(range(part.ids.rank(self.floor), len(part.ids))) if self.floor else bits
-
-
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The values of a facet with how many logs have each, most first. `many` says that there are too many to list."""
 
     values: list[tuple[str, int]] = field(default_factory=list)
     many: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One stretch of the chart. `cost` in US dollars, latencies in milliseconds, None where nothing was measured or asked."""
-
-    since: datetime
-    until: datetime
-    count: int
-    errors: int
-    cost: float
-    p50: int | None
-    p95: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +78,7 @@ class Search:
 
     @cached_property
     def rows(self) -> list[IndexBlock]:
-        found = IndexBlock.objects.of(self.workspace).in_order().defer("ids")
+        found = IndexBlock.objects.of(self.workspace).in_order()
         if self.window.since:
             found = found.filter(last__gte=ids.first_of(self.window.since))
         if self.window.until:
@@ -151,20 +89,48 @@ class Search:
     def loose(self) -> Block:
         """What waits to be indexed, newest first and not without end."""
         found = Unindexed.objects.filter(workspace=self.workspace)
-        waiting = list(dict.fromkeys(found.order_by("-log_id").values_list("log_id", flat=True)[: MOST_LOOSE + 1]))
-        self.behind = found.count() - MOST_LOOSE if len(waiting) > MOST_LOOSE else 0
-        return blocks.block_of(waiting[:MOST_LOOSE])
+        rows = list(found.order_by("-log_id", "-pk").values_list("log_id", "pk", "values")[: MOST_LOOSE + 1])
+        if len(rows) > MOST_LOOSE:
+            self.behind = found.count() - MOST_LOOSE
+        return blocks.block_of(rows[:MOST_LOOSE])
+
+    @cached_property
+    def whole(self) -> dict[IndexBlock, Totals]:
+        """The blocks that count with all that is in them: nothing is asked, and nothing of them hidden or outside."""
+        if not self.query.is_empty:
+            return {}
+        found = [row for row in self.rows if row.is_totalled and self._is_inside(row) and not self._is_hidden(row)]
+        totals = blocks.totals_of(found)
+        return {row: totals[row.pk] for row in found if row.pk in totals}
+
+    def _is_inside(self, row: IndexBlock) -> bool:
+        since, until = self.window.since, self.window.until
+        return (not since or ids.first_of(since) <= row.first) and (not until or row.last < ids.first_of(until))
+
+    def _is_hidden(self, row: IndexBlock) -> bool:
+        """Whether a newer state of a log in it may wait to be indexed."""
+        return self.loose.ids.rank(row.first.bytes) < self.loose.ids.rank(row.last.bytes + b"\0")
+
+    @cached_property
+    def opened(self) -> list[IndexBlock]:
+        """The blocks that must be looked into."""
+        return [row for row in self.rows if row not in self.whole]
 
     @cached_property
     def parts(self) -> list[Part]:
-        """Oldest first, with the columns that the conditions ask for."""
-        kept, columns = blocks.ids_of(self.rows), self._columns({one.facet for one in self.query.conditions})
-        hidden = list(self.loose.ids)
-        made = [
-            Part(kept[row.pk], found, self._in_window(kept[row.pk]) - kept[row.pk].positions(hidden))
-            for row, found in zip(self.rows, columns[:-1], strict=True)
+        """Oldest first, with the columns that the conditions ask for; without the blocks that are whole."""
+        columns = self._columns({one.facet for one in self.query.conditions})
+        return [
+            *self._parts(self.opened, columns[:-1]),
+            Part(self.loose.ids, columns[-1], self._in_window(self.loose.ids)),
         ]
-        return [*made, Part(self.loose.ids, columns[-1], self._in_window(self.loose.ids))]
+
+    def _parts(self, rows: Sequence[IndexBlock], columns: Iterable[dict[str, Column]]) -> list[Part]:
+        kept, hidden = blocks.ids_of(rows), list(self.loose.ids)
+        return [
+            Part(kept[row.pk], found, self._in_window(kept[row.pk]) - kept[row.pk].positions(hidden))
+            for row, found in zip(rows, columns, strict=True)
+        ]
 
     @cached_property
     def found(self) -> list[BitMap]:
@@ -180,9 +146,11 @@ class Search:
         """Whether counts are of the newest matches of a text only."""
         return self.among.floor is not None
 
+    @spending("index")
     def count(self) -> int:
-        return sum(len(bits) for bits in self.found)
+        return sum(len(bits) for bits in self.found) + sum(row.size for row in self.whole)
 
+    @spending("index")
     def page(self, before: uuid.UUID | None, size: int) -> Page:
         """Raises nothing for a `before` that is gone: it is a place in time."""
         if self.query.is_empty:
@@ -262,6 +230,7 @@ class Search:
                 high, size, wanted = edge, 0, wanted * 4
         yield low, high
 
+    @spending("index")
     def facets(self) -> dict[str, Counted]:
         """Of each facet of choices and each metadata name. A facet's own condition does not narrow its own counts."""
         names, many = self._listed()
@@ -269,6 +238,8 @@ class Search:
         counted: dict[str, Counted] = {name: Counted(many=True) for name in many}
         for name in names:
             total: Counter[str] = Counter()
+            for totals in self.whole.values():
+                total.update(totals.counts.get(name, {}))
             for bits, has in zip(self._counting(name), columns, strict=True):
                 column = has.get(name)
                 if isinstance(column, Choices):
@@ -287,9 +258,10 @@ class Search:
 
     def _listed(self) -> tuple[list[str], list[str]]:
         """The facets whose values are few enough to count, and the names of metadata where they are too many."""
-        stored = IndexColumn.objects.filter(block__in=self.rows, name__startswith=METADATA)
+        stored = IndexColumn.objects.filter(block__in=self.opened, name__startswith=METADATA)
+        known = [*stored.values_list("name", "distinct"), *self._metadata_of_whole()]
         most: dict[str, int] = {}
-        for name, distinct in stored.values_list("name", "distinct"):
+        for name, distinct in known:
             most[name] = max(distinct, most.get(name, 0))
         for name, column in self.loose.columns.items():
             if name.startswith(METADATA) and isinstance(column, Choices):
@@ -302,17 +274,45 @@ class Search:
             :MOST_NAMES
         ]
 
+    def _metadata_of_whole(self) -> Iterator[tuple[str, int]]:
+        pairs = (pair for totals in self.whole.values() for pair in totals.distinct.items())
+        return ((name, distinct) for name, distinct in pairs if name.startswith(METADATA))
+
+    @spending("index")
     def chart(self, since: datetime, until: datetime, bars: int, *, timed: bool = True) -> list[Bar]:
         """What was found between two times, in so many equal stretches; latencies, which are most of the work, if `timed`."""
         first, last = (int(at.timestamp() * 1000) for at in (since, until))
-        edges = [first + (last - first) * i // bars for i in range(bars + 1)]
-        columns = self._columns({"state", "cost", "latency"} if timed else {"state", "cost"})
-        parts = [
-            _Charted(part.ids, bits, has, edges, timed=timed)
-            for part, bits, has in zip(self.parts, self.found, columns, strict=True)
-        ]
-        return [_bar(parts, edges, i) for i in range(bars)]
+        chart = Bars([first + (last - first) * i // bars for i in range(bars + 1)])
+        for part, bits, has in zip(self.parts, self.found, self._columns(CHARTED[timed]), strict=True):
+            if bits:
+                bar, times = between(chart.edges, part.ids.time(bits.min()), part.ids.time(bits.max()))
+                cut = Cut(part.ids, bits, has, times)
+                chart.add(bar, cut.sums())
+                chart.time(bar, cut.timed())
+        self._chart_whole(chart, timed=timed)
+        return chart.drawn()
 
+    def _chart_whole(self, chart: Bars, *, timed: bool) -> None:
+        """A block inside of one bar adds what it adds up to; others are cut, and their pieces kept for the next look."""
+        to_cut: dict[IndexBlock, tuple[int, Sequence[int]]] = {}
+        for row, totals in self.whole.items():
+            bar, times = between(chart.edges, ids.milliseconds(row.first), ids.milliseconds(row.last))
+            kept = None if timed else blocks.cache.get((row.pk, row.version, f"(chart {times})"))
+            if not (times or timed):
+                chart.add(bar, [Sums.of(totals, row.size)])
+            elif isinstance(kept, list):
+                chart.add(bar, kept)
+            else:
+                to_cut[row] = bar, times
+        columns = blocks.columns_of(list(to_cut), CHARTED[timed])
+        for part, row in zip(self._parts(list(to_cut), columns.values()), to_cut, strict=True):
+            bar, times = to_cut[row]
+            cut = Cut(part.ids, part.seen, columns[row.pk], times)
+            chart.add(bar, sums := cut.sums())
+            chart.time(bar, cut.timed())
+            blocks.cache.put((row.pk, row.version, f"(chart {times})"), sums, 100 * len(sums))
+
+    @spending("index")
     def figures(self, name: str) -> tuple[int | None, int | None]:
         """Median and 95th percentile of a facet of numbers, in its whole units."""
         parts = [
@@ -320,19 +320,22 @@ class Search:
             for bits, has in zip(self.found, self._columns({name}), strict=True)
             if isinstance(column := has.get(name), Numbers)
         ]
-        return quantile(parts, 0.5), quantile(parts, 0.95)
+        tallies = [totals.tallies[name] for totals in self.whole.values() if name in totals.tallies]
+        return quantile(parts, 0.5, tallies), quantile(parts, 0.95, tallies)
 
+    @spending("index")
     def extent(self) -> tuple[datetime, datetime] | None:
         """From the first to the last log found."""
         ends = [part.ids[bits[i]] for part, bits in zip(self.parts, self.found, strict=True) if bits for i in (0, -1)]
+        ends += [end.bytes for row in self.whole for end in (row.first, row.last)]
         if not ends:
             return None
         return ids.time_of(uuid.UUID(bytes=min(ends))), ids.time_of(uuid.UUID(bytes=max(ends)))
 
     def _columns(self, names: Iterable[str]) -> list[dict[str, Column]]:
         """These columns of each part, in the order of the parts; what is loose has all of its columns."""
-        stored = blocks.columns_of(self.rows, names)
-        return [*(stored[row.pk] for row in self.rows), self.loose.columns]
+        stored = blocks.columns_of(self.opened, names)
+        return [*(stored[row.pk] for row in self.opened), self.loose.columns]
 
     def _in_window(self, of: Ids) -> BitMap:
         since, until = self.window.since, self.window.until
@@ -341,46 +344,6 @@ class Search:
         return BitMap(range(first, max(first, last)))
 
 
-def _matching(column: Choices, condition: Choice) -> BitMap:
-    """A value that is there as it was written is that one; for others all values are looked through."""
-    exact = [column.values[value] for value in condition.values if value in column.values]
-    if len(exact) == len(condition.values):
-        return BitMap.union(*exact)
-    return column.matching(condition.wants)
-
-
 def _page(found: Sequence[uuid.UUID], size: int) -> Page:
     """From one more than fits, if there are that many."""
     return Page(list(found[:size]), found[size - 1] if len(found) > size else None)
-
-
-class _Charted:
-    """A part cut into the chart's bars; what all bars share is worked out once."""
-
-    def __init__(self, of: Ids, bits: BitMap, columns: dict[str, Column], edges: Sequence[int], *, timed: bool) -> None:
-        self.bits = bits
-        self.ranks = [of.rank_of_time(edge) for edge in edges]
-        state, cost = columns.get("state"), columns.get("cost")
-        self.errors = bits & state.matching(lambda value: value in ERRORS) if isinstance(state, Choices) else BitMap()
-        self.cost = [digit & bits for digit in cost.digits] if isinstance(cost, Numbers) else []
-        latency = columns.get("latency") if timed else None
-        self.latency = latency if isinstance(latency, Numbers) else None
-
-    def cost_of(self, first: int, last: int) -> int:
-        return sum(bits.range_cardinality(first, last) << i for i, bits in enumerate(self.cost))
-
-
-def _bar(parts: Sequence[_Charted], edges: Sequence[int], i: int) -> Bar:
-    count = errors = cost = 0
-    timed: list[tuple[Numbers, BitMap]] = []
-    for part in parts:
-        first, last = part.ranks[i], part.ranks[i + 1]
-        here = part.bits.range_cardinality(first, last) if last > first else 0
-        if here:
-            count += here
-            errors += part.errors.range_cardinality(first, last)
-            cost += part.cost_of(first, last)
-            if part.latency:
-                timed.append((part.latency, part.bits & BitMap(range(first, last))))
-    since, until = (datetime.fromtimestamp(edge / 1000, tz=UTC) for edge in (edges[i], edges[i + 1]))
-    return Bar(since, until, count, errors, cost / 10**8, quantile(timed, 0.5), quantile(timed, 0.95))

@@ -150,9 +150,14 @@ class SearchQuery:
 
     def __str__(self) -> str:
         """As a person would type it; reading it gives the same question again."""
-        parts = [_words_text(one) for one in self.words] + [_condition_text(one) for one in self.conditions]
-        parts += [f"{name}:{_quoted(value)}" for name in EXACT if (value := getattr(self, name))]
-        return " ".join(parts)
+        return " ".join(filter(None, self.texts))
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The text, in two parts: a further condition stands between them."""
+        parts = [_words_text(one) for one in self.words] + [condition_text(one) for one in self.conditions]
+        exact = [f"{name}:{_quoted(value)}" for name in EXACT if (value := getattr(self, name))]
+        return " ".join(parts), " ".join(exact)
 
 
 @dataclass(slots=True)
@@ -325,7 +330,7 @@ def _words_text(words: Words) -> str:
     return ("-" if words.negated else "") + (f"{words.where}:" if words.where else "") + text
 
 
-def _condition_text(condition: Condition) -> str:
+def condition_text(condition: Condition) -> str:
     values = (
         ",".join(_quoted(value) for value in condition.values) if isinstance(condition, Choice) else condition.written
     )

@@ -23,10 +23,14 @@ class LogText(models.Model):
 
 
 class Unindexed(models.Model):
-    """A log whose facets are not in a block of the index yet, or have changed since. A log may wait several times."""
+    """A log whose facets are not in a block of the index yet, or have changed since. A log may wait several times.
+
+    `values` are its facets as ingest had them, where they stand in the database just so; None has them read.
+    """
 
     log = models.ForeignKey(RequestLog, models.CASCADE, related_name="unindexed")
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    values = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return f"{self.log_id} to be indexed"
@@ -37,11 +41,16 @@ class IndexBlockQuerySet(models.QuerySet["IndexBlock"]):
         return self.filter(workspace=workspace)
 
     def in_order(self) -> Self:
-        return self.order_by("first")
+        """Oldest first, without what only some questions need."""
+        is_totalled = models.ExpressionWrapper(models.Q(totals__isnull=False), models.BooleanField())
+        return self.order_by("first").annotate(is_totalled=is_totalled).defer("ids", "totals")
 
 
 class IndexBlock(models.Model):
-    """A stretch of a workspace's logs in the bitmap index (`bitmaps`). Blocks do not overlap."""
+    """A stretch of a workspace's logs in the bitmap index (`bitmaps`). Blocks do not overlap.
+
+    `totals` are what it adds up to (`gateway.index.totals`), of blocks that are large enough for it.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="index_blocks")
     first = models.UUIDField()
@@ -49,6 +58,8 @@ class IndexBlock(models.Model):
     size = models.PositiveIntegerField()
     version = models.PositiveIntegerField(default=0)
     ids = models.BinaryField()
+    totals = models.BinaryField(null=True)
+    is_totalled: bool
 
     objects = IndexBlockQuerySet.as_manager()
 

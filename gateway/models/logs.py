@@ -32,11 +32,6 @@ class RequestLogQuerySet(models.QuerySet["RequestLog"]):
     def until(self, at: datetime | None) -> Self:
         return self.filter(id__lt=ids.first_of(at)) if at else self
 
-    def with_list_images(self, most: int) -> Self:
-        """The first pictures of each row in each direction, and the names its line shows, in one query each."""
-        images = LogImage.objects.filter(index__lt=most).select_related("image").order_by("direction", "index")
-        return self.select_related("virtual_key", "api_key").prefetch_related(models.Prefetch("images", images))
-
 
 class RequestLog(models.Model):
     """One request, light enough for lists: its bodies are in `Payload`, its pictures in `LogImage`.
@@ -122,10 +117,6 @@ class RequestLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.state}"
-
-    @property
-    def id_text(self) -> str:
-        return str(self.pk)
 
     @property
     def is_in_flight(self) -> bool:

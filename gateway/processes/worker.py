@@ -138,7 +138,7 @@ class Worker:
 
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
-        return not self.ingest.behind and (feedback.link() or blocks.step())
+        return not self.ingest.behind and (feedback.link() or blocks.step() or blocks.fill_totals())
 
     def _fill_words(self) -> bool:
         """For old logs, when nothing else is to be done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from gateway.content.cutting import Cutting
 from gateway.index import blocks, full_text
+from gateway.index.facets import Entry
 from gateway.models import (
     IMAGES,
     LOG_IMAGES,
@@ -22,6 +24,7 @@ from gateway.models import (
     LogImage,
     Payload,
     RequestLog,
+    VirtualKey,
 )
 from gateway.pictures import blobs
 from gateway.pictures.log_images import image_row
@@ -54,6 +57,7 @@ def write(rows: Sequence[Rows], *, final: bool) -> None:
     """Only the final word on a request replaces what is there."""
     blobs.put_all({sha256: data for row in rows for sha256, data in row.files.items()})
     with transaction.atomic():
+        certain = _certain(rows)
         IMAGES.insert({key: image for row in rows for key, image in row.images.items()}.values(), "leave")
         LOGS.insert((row.log for row in rows), "replace" if final else "leave")
         PAYLOADS.insert((row.payload for row in rows if row.payload), "replace" if final else "leave")
@@ -62,7 +66,30 @@ def write(rows: Sequence[Rows], *, final: bool) -> None:
             _note_key_use(row.log for row in rows)
             full_text.write(row.texts for row in rows if row.texts)
             kept_turns.write(one for row in rows for one in row.kept_turns)
-        blocks.queue((row.log.pk, row.log.workspace_id) for row in rows)
+        _queue_for_index(rows, certain)
+
+
+def _certain(rows: Sequence[Rows]) -> set[uuid.UUID]:
+    """Of which logs we know, before they are written, all facets that the database will hold.
+
+    Not of those with files, into which nobody has looked yet; of those that ended before, and may have been priced or
+    rated since; and of those that were announced with links, which may have been copied since.
+    """
+    there = dict(RequestLog.objects.filter(pk__in=[row.log.pk for row in rows]).values_list("pk", "state"))
+    new = {row.log.pk for row in rows if not row.images and row.log.pk not in there}
+    begun = {row.log.pk for row in rows if there.get(row.log.pk) == RequestLog.State.IN_FLIGHT and not row.log_images}
+    return new | begun
+
+
+def _queue_for_index(rows: Sequence[Rows], certain: set[uuid.UUID]) -> None:
+    known = [row for row in rows if row.log.pk in certain]
+    api_keys = ApiKey.objects.in_bulk({row.log.api_key_id for row in known})
+    virtual_keys = VirtualKey.objects.in_bulk({row.log.virtual_key_id for row in known})
+    for row in known:
+        row.log.api_key = api_keys.get(row.log.api_key_id)
+        row.log.virtual_key = virtual_keys.get(row.log.virtual_key_id)
+    blocks.queue_as_written(Entry(row.log, row.log_images) for row in known)
+    blocks.queue((row.log.pk, row.log.workspace_id) for row in rows if row.log.pk not in certain)
 
 
 def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:

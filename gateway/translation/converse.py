@@ -211,7 +211,8 @@ def _block(part: Part, role: str) -> dict[str, Any]:
             return {"reasoningContent": {"redactedContent": part.sealed}}
         thought = {"text": part.text} | ({"signature": part.signature} if part.signature else {})
         return {"reasoningContent": {"reasoningText": thought}}
-    content = [{"text": inner.text} if isinstance(inner, Text) else _media(inner) for inner in part.parts]
+    said = [inner for inner in part.parts if not is_blank(inner)]
+    content = [{"text": inner.text} if isinstance(inner, Text) else _media(inner) for inner in said]
     result = {
         "toolUseId": plain_id(part.id),
         "content": content or [{"text": ""}],

@@ -113,7 +113,7 @@ def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpRe
         "providers": [provider for provider in PROVIDERS if not provider.built_in],
         "chosen": _chosen(request.GET.get("provider", "")),
         "common": COMMON,
-        "can_edit": may_edit(request, workspace),
-        "is_owner": is_owner(request, workspace),
+        "can_edit": may_edit(request),
+        "is_owner": is_owner(request),
     }
     return render(request, "logsui/account/keys.html", context | extra)

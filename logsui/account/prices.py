@@ -90,7 +90,7 @@ def _page(
         "unpriced": _unpriced(workspace),
         "errors": errors or [],
         "given": given or {},
-        "can_edit": may_edit(request, workspace),
+        "can_edit": may_edit(request),
     }
     return render(request, "logsui/account/prices.html", context, status=status)
 

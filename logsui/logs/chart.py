@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.index.search import Bar, Search
+from gateway.index.chart import Bar
+from gateway.index.search import Search
 from logsui.logs.list_query import ListQuery
 
 BARS = 72

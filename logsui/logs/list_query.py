@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus, urlencode
 
 from django.utils.functional import cached_property
 
 from gateway.index.search import Window
-from gateway.index.search_language import BadQuery, SearchQuery, parse
+from gateway.index.search_language import BadQuery, Condition, SearchQuery, condition_text, parse
 
 SPANS = {
     "1h": ("Last hour", timedelta(hours=1)),
@@ -123,22 +124,34 @@ class ListQuery:
     @property
     def address(self) -> str:
         """The part of the address from the `?` on."""
-        params = {
-            "q": self.text,
-            "w": self.span,
-            "from": self.since_ms,
-            "to": self.until_ms,
-            "chart": self.chart if self.chart != "count" else "",
-            "before": self.before,
-        }
-        found = urlencode({name: value for name, value in params.items() if value not in ("", None)})
-        return f"?{found}" if found else "?"
+        place = urlencode({"before": self.before}) if self.before else ""
+        return "?" + "&".join(filter(None, (self.text and f"q={_quoted(self.text)}", self._window_and_chart, place)))
+
+    def address_with(self, condition: Condition) -> str:
+        """`asking(search.also(condition)).address`: for the many links of a page, what they share is written once."""
+        before, after = self._around
+        return f"?q={before}{_quoted(condition_text(condition))}{after}"
+
+    @cached_property
+    def _around(self) -> tuple[str, str]:
+        before, after = self.search.texts
+        rest = f"&{self._window_and_chart}" if self._window_and_chart else ""
+        return _quoted(before and f"{before} "), _quoted(after and f" {after}") + rest
+
+    @cached_property
+    def _window_and_chart(self) -> str:
+        return urlencode(self.fields)
 
     @property
     def fields(self) -> dict[str, str]:
         """What a form besides the question must carry along."""
         params = {"w": self.span, "from": self.since_ms, "to": self.until_ms, "chart": self.chart}
         return {name: str(value) for name, value in params.items() if value not in ("", None, "count")}
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return quote_plus(text)
 
 
 def _milliseconds(text: str | None) -> int | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +16,11 @@ from gateway.index.search import Page, Search
 from gateway.index.search_language import BadQuery
 from gateway.models import RequestLog, SavedView, Workspace
 from logsui.access import may_edit, member
-from logsui.logs import columns, sidebar
+from logsui.logs import columns, rows, sidebar
 from logsui.logs.chart import read_chart
 from logsui.logs.list_query import SPANS, ListQuery
 
 PAGE_SIZE = 50
-ROW_IMAGES = 4
 MOST_UNSETTLED = 100
 EXPORTS = (("jsonl", "JSON Lines"), ("csv", "CSV, figures only"), ("zip", "ZIP with pictures"))
 YEAR_SECONDS = 365 * 24 * 3600
@@ -37,7 +34,14 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         return redirect("log", workspace.slug, pasted)
     query, search = _widened(workspace, ListQuery.read(request.GET.dict()))
     page = Page([], None) if query.problem else search.page(query.before, PAGE_SIZE)
-    context = _rows_context(request, workspace, query, page.ids) | {
+    look = _look(request, workspace)
+    context = {
+        "workspace": workspace,
+        "query": query,
+        "logs": rows.read(workspace, page.ids, look),
+        "columns": look.columns,
+        "rows": look.rows,
+        "logs_path": look.logs_path,
         "next": query.older_than(page.next).address if page.next else "",
         "partial": page.partial,
         "nothing": _why_empty(query, page),
@@ -54,8 +58,8 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "all_rows": columns.ROWS,
         "exports": EXPORTS,
         "views": SavedView.objects.filter(workspace=workspace),
-        "can_edit": may_edit(request, workspace),
-        "hidden_columns": columns.hidden(columns.shown(request.COOKIES)),
+        "can_edit": may_edit(request),
+        "hidden_columns": columns.hidden(look.columns),
     }
     return render(request, "logsui/logs/log_list.html", context, status=400 if query.problem else 200)
 
@@ -71,14 +75,13 @@ def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     fresh = [id for id in newest if after is None or id > after]
     given = [pair.partition(".")[::2] for pair in request.GET.get("unsettled", "").split(",")[:MOST_UNSETTLED]]
     marks = {id: text for name, text in given if (id := ListQuery.read({"before": name}).before)}
-    changed = [log.pk for log in _logs(workspace, list(marks)) if row_version(log) != marks[log.pk]]
+    changed = [id for id, version in rows.versions(workspace, list(marks)).items() if version != marks[id]]
     if not fresh and not changed:
         return HttpResponse(status=204)
-    context = _rows_context(request, workspace, query, fresh + changed)
-    by_id = {log.pk: log for log in context["logs"]}
-    context |= {
-        "fresh": [by_id[id] for id in fresh if id in by_id],
-        "changed": [by_id[id] for id in changed if id in by_id],
+    look = _look(request, workspace)
+    context = {
+        "fresh": rows.read(workspace, fresh, look),
+        "changed": rows.read(workspace, changed, look),
         "is_full": len(fresh) == PAGE_SIZE,
     }
     return render(request, "logsui/logs/new_rows.html", context)
@@ -139,18 +142,6 @@ def set_display(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     return response
 
 
-def row_version(log: RequestLog) -> str:
-    """Changes whenever the row of a log would look different."""
-    images = [(one.image_id, one.snapshot, one.image and one.image.thumbnail) for one in log.images.all()]
-    return f"{zlib.crc32(repr((log.state, images)).encode()):08x}"
-
-
-def is_settled(log: RequestLog) -> bool:
-    """Whether the row will not change by itself any more."""
-    pictures = ((one.snapshot, one.image and one.image.thumbnail) for one in log.images.all())
-    return log.state != RequestLog.State.IN_FLIGHT and all("pending" not in one for one in pictures)
-
-
 def _why_empty(query: ListQuery, page: Page) -> str:
     """Nothing what, where the list has no rows: older, found, in the window, or yet; empty where it has some."""
     if page.ids or page.next or query.problem:
@@ -184,19 +175,6 @@ def _widened(workspace: Workspace, query: ListQuery) -> tuple[ListQuery, Search]
     return query, search
 
 
-def _rows_context(
-    request: HttpRequest, workspace: Workspace, query: ListQuery, ids: Sequence[uuid.UUID]
-) -> dict[str, Any]:
-    return {
-        "workspace": workspace,
-        "query": query,
-        "logs": _logs(workspace, ids),
-        "columns": columns.shown(request.COOKIES),
-        "rows": columns.rows(request.COOKIES),
-        "row_images": ROW_IMAGES,
-        "logs_path": reverse("logs", args=[workspace.slug]),
-    }
-
-
-def _logs(workspace: Workspace, ids: Sequence[uuid.UUID]) -> list[RequestLog]:
-    return list(RequestLog.objects.of(workspace).filter(pk__in=ids).newest_first().with_list_images(ROW_IMAGES))
+def _look(request: HttpRequest, workspace: Workspace) -> rows.Look:
+    shown = tuple(columns.shown(request.COOKIES))
+    return rows.Look(columns.rows(request.COOKIES), shown, reverse("logs", args=[workspace.slug]))

@@ -36,9 +36,9 @@ class Value:
 
     title: str
     count: int
-    chosen: bool
     link: str
     refuse: str
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,14 @@ def _cleared(query: ListQuery, facet: Facet) -> str:
 
 
 def _value(query: ListQuery, facet: Facet, value: str, count: int, chosen: tuple[str, ...]) -> Value:
+    title = facet.title if facet.is_flag else TITLES.get(facet.name, {}).get(value, value)
+    wanted, refused = Choice(facet.name, (value,)), Choice(facet.name, (value,), negated=True)
+    if all(one.facet != facet.name for one in query.search.conditions):
+        return Value(title, count, link=query.address_with(wanted), refuse=query.address_with(refused))
     search = query.search
-    refused = Choice(facet.name, (value,), negated=True)
-    return Value(
-        facet.title if facet.is_flag else TITLES.get(facet.name, {}).get(value, value),
-        count,
-        value in chosen,
-        query.asking(search.toggled(facet.name, value)).address,
-        query.asking(search.without(facet.name).also(refused)).address,
-    )
+    link = query.asking(search.toggled(facet.name, value)).address
+    refuse = query.asking(search.without(facet.name).also(refused)).address
+    return Value(title, count, link, refuse, value in chosen)
 
 
 def _number(query: ListQuery, facet: Facet) -> Group:

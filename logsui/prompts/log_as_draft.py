@@ -21,6 +21,7 @@ from prompts.language.json_text import parsed
 # A picture's token in the stored body, with the head of its data URL, and what stands for it on the way through a reader.
 TOKEN = re.compile(r"(?:data:[^,\s]{0,200},)?sha256:([0-9a-f]{64})")
 STAND_IN = re.compile(r"https://kept\.invalid/([0-9a-f]{64})")
+BLANK_LINE = re.compile(r"[ \t]*\r?\n")
 DELIMITERS = (("<%", "%>"), ("[[", "]]"), ("<<", ">>"), ("((", "))"), ("@@", "@@"))
 # How the editor itself calls: it streams, and says so.
 OF_THE_CALL = ("messages", "model", "stream", "stream_options")
@@ -83,11 +84,15 @@ def _kept(value: Any) -> Any:
 
 
 def escaped(text: str) -> str:
-    """A text in which nothing is a tag: other delimiters, which it does not hold, are set in front of it."""
+    """A text in which nothing is a tag: other delimiters, which it does not hold, are set in front of it.
+
+    A tag alone on its line takes the line along, so before a text whose first line is blank it gets a line of its own.
+    """
     if "{{" not in text:
         return text
     pair = next(((left, right) for left, right in DELIMITERS if left not in text), None)
-    return "{{=" + f"{pair[0]} {pair[1]}" + "=}}" + text if pair else text.replace("{{", "{ {")
+    line = "\n" if BLANK_LINE.match(text) else ""
+    return "{{=" + f"{pair[0]} {pair[1]}" + "=}}" + line + text if pair else text.replace("{{", "{ {")
 
 
 def _as_it_reads(log: RequestLog, payload: Payload) -> Opened:

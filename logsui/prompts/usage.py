@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from gateway.index.search import Bar, Search, Window
+from gateway.index.chart import Bar
+from gateway.index.search import Search, Window
 from gateway.index.search_language import parse
 from gateway.models import Workspace
 from logsui.access import reader

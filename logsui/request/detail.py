@@ -58,7 +58,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "programs": calls,
         "folder": folder_name(log),
         "needs_folder": any(program.needs_folder for program in calls),
-        "can_edit": may_edit(request, workspace),
+        "can_edit": may_edit(request),
         "feedback": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),

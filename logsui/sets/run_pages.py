@@ -176,5 +176,5 @@ def _progress(request: HttpRequest, run: SetRun) -> dict[str, Any]:
         "since": now.isoformat(),
         "back": _back(run),
         "marks": [(Cell.Mark.GOOD.value, "Good"), (Cell.Mark.BAD.value, "Bad")],
-        "can_edit": may_edit(request, run.workspace),
+        "can_edit": may_edit(request),
     }

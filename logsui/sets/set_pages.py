@@ -41,7 +41,7 @@ def set_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             SetRun.objects.of(workspace).newest_first().defer("rows").select_related("set", "author")[:RECENT_RUNS]
         ),
         "prompts": list(Prompt.objects.of(workspace).filter(kind=Prompt.Kind.PROMPT).order_by("name")),
-        "can_edit": may_edit(request, workspace),
+        "can_edit": may_edit(request),
     }
     return render(request, "logsui/sets/set_list.html", context)
 
@@ -87,7 +87,7 @@ def page_of(request: HttpRequest, workspace: Workspace, picture_set: PictureSet,
         "form": form,
         "references": references(workspace),
         "checks": Case.Check.choices,
-        "can_edit": may_edit(request, workspace),
+        "can_edit": may_edit(request),
     }
     return render(request, "logsui/sets/set_page.html", context)
 

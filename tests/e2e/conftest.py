@@ -12,7 +12,7 @@ from tests.conftest import Stage, needs
 from tests.loupe import Loupe
 from tests.pictures import data_url
 
-expect.set_options(timeout=20_000)  # a test that fails may take its time
+expect.set_options(timeout=60_000)  # a test that fails may take its time
 
 # Pages look the same on either database; what they are made of is tested on both, over HTTP.
 ON_SQLITE = pytest.mark.parametrize("loupe", ["sqlite"], indirect=True)

@@ -96,7 +96,10 @@ def test_a_quantile_is_the_one_that_sorting_finds(stored: list[dict[bytes, Log]]
     blocks = [Block.build(rows) for rows in stored]
     parts = [(column(block, "cost", Numbers), BitMap(range(len(block.ids)))) for block in blocks]
     numbers = sorted(log["cost"] for rows in stored for log in rows.values() if log["cost"] is not None)
-    assert quantile(parts, share) == (numbers[ceil(share * len(numbers)) - 1] if numbers else None)
+    wanted = numbers[ceil(share * len(numbers)) - 1] if numbers else None
+    assert quantile(parts, share) == wanted
+    tallies = [numbers.tally() for numbers, _ in parts]
+    assert quantile(parts[:1], share, tallies[1:]) == quantile([], share, tallies) == wanted
 
 
 @given(stores, ids)

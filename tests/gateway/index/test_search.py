@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from gateway import ids
+from gateway.bounded_cache import BoundedCache
 from gateway.index import blocks, full_text
 from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
@@ -29,7 +30,7 @@ ALWAYS = Window()
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(blocks, "cache", blocks.Cache(blocks.CACHE_BYTES))  # each test has a database of its own
+    monkeypatch.setattr(blocks, "cache", BoundedCache(blocks.CACHE_BYTES))  # each test has a database of its own
     if connection.vendor == "sqlite":  # flushing the tables between tests leaves the full-text index as it is
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO gateway_logwords (gateway_logwords) VALUES ('delete-all')")
@@ -132,6 +133,69 @@ def test_the_chart_adds_up_to_the_rows(workspace: Workspace) -> None:
     for bar in bars:
         here = sorted(log.total_ms for log in logs if bar.since <= log.started_at < bar.until and log.total_ms)
         assert bar.p50 == (here[(len(here) - 1) // 2] if here else None)
+
+
+def test_blocks_that_count_whole_say_what_looking_into_them_says(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST", 16)
+    monkeypatch.setattr(blocks, "LEAST", 4)
+    grow(workspace, 150)
+    minutes = [None, 0, 10, 95.5, 300, 601]
+    windows = [
+        Window(*(None if minute is None else START + timedelta(minutes=minute) for minute in (since, until)))
+        for since in minutes
+        for until in minutes
+    ]
+    taken_whole = 0
+    for window in windows:
+        whole = Search(workspace, parse(""), window)
+        looked = Search(workspace, parse(""), window)
+        looked.whole = {}
+        taken_whole += len(whole.whole)
+        for _ in range(2):  # from the blocks, and from what was kept of them
+            assert everything(whole) == everything(looked)
+            whole = Search(workspace, parse(""), window)
+    assert taken_whole > 50
+
+
+def everything(search: Search) -> list[Any]:
+    bars = [
+        search.chart(START + timedelta(minutes=since), START + timedelta(minutes=until), count, timed=timed)
+        for since, until, count in ((0, 600, 7), (0, 600, 100), (50, 400, 3))
+        for timed in (False, True)
+    ]
+    facets = {name: (sorted(one.values), one.many) for name, one in search.facets().items()}
+    return [search.count(), search.extent(), search.figures("latency"), facets, bars]
+
+
+def test_what_is_read_of_a_log_that_waits_is_kept_until_it_waits_anew(
+    workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    log = log_at(workspace, 1, model="first")
+    image = show(log)
+    assert found(workspace, "model:first image:input") == {log.pk}
+    with django_assert_max_num_queries(3):
+        assert Search(workspace, parse("model:first"), ALWAYS).count() == 1
+    RequestLog.objects.filter(pk=log.pk).update(model="second")
+    blocks.queue([(log.pk, workspace.pk)])
+    assert found(workspace, "model:second -blank:yes") == {log.pk}
+    Image.objects.filter(pk=image.pk).update(blank=True)
+    blocks.queue_showing([image.pk])
+    assert found(workspace, "blank:yes") == {log.pk}
+
+
+def test_blocks_of_older_versions_are_given_their_totals(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "LEAST", 4)
+    grow(workspace, 60)
+    blocks.index_all(workspace)
+    before = everything(Search(workspace, parse(""), ALWAYS))
+    IndexBlock.objects.update(totals=None)
+    assert not Search(workspace, parse(""), ALWAYS).whole
+    while blocks.fill_totals():
+        pass
+    assert len(Search(workspace, parse(""), ALWAYS).whole) == IndexBlock.objects.filter(size__gte=4).count() > 0
+    assert everything(Search(workspace, parse(""), ALWAYS)) == before
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(workspace: Workspace) -> None:

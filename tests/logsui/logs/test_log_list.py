@@ -85,3 +85,11 @@ def test_odd_addresses_are_answered_kindly(loupe: Loupe, browser: Browser) -> No
         assert headers["content-type"] == "application/json"
         assert headers["x-portkey-trace-id"]
         assert json.loads(answer)["error"]["message"]
+
+
+def test_a_page_says_how_long_its_parts_took_to_members_alone(loupe: Loupe, browser: Browser) -> None:
+    told = browser.get("/w/default/logs").headers["server-timing"]
+    spent = {name: float(ms) for name, ms in re.findall(r"(\w+);dur=([\d.]+)", told)}
+    assert spent.keys() == {"sql", "index", "template", "total"}
+    assert max(spent.values()) == spent["total"]
+    assert "server-timing" not in loupe.call("/login")[1]

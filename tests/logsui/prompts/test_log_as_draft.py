@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logsui.prompts.log_as_draft import DELIMITERS, escaped
@@ -72,7 +72,9 @@ def test_a_responses_request_becomes_a_chat_with_its_tools(browser: Browser, sta
     assert "Not in this prompt: truncation" in page
 
 
-@given(st.text(st.sampled_from("{}<%>=[]() @#/a\n"), max_size=40))
+@example("\n{{")
+@example(" \t\r\n{{a}}")
+@given(st.text(st.sampled_from("{}<%>=[]() @#/a\r\n\t"), max_size=40))
 def test_no_text_holds_a_tag_once_it_is_escaped(text: str) -> None:
     if any(left not in text for left, _ in DELIMITERS):
         assert drawn(escaped(text)) == text
