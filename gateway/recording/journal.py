@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 MARK_BYTES, OLD_MARK = 8, b"LPJ1"
 HEAD = struct.Struct("<II")
 PAYLOAD = struct.Struct("<B16sI")
-SEGMENT_BYTES = 64 * 1024 * 1024
+# Room comes back by whole segments, so a journal with a low limit has small ones.
+SEGMENT_BYTES, LEAST_SEGMENT_BYTES, SEGMENTS_IN_LIMIT = 64 * 1024 * 1024, 1024 * 1024, 16
 MEASURE_SECONDS = 2.0
 # Under load a sync begins this long after the one before it ended: each costs a thread switch, so more should share it.
 GATHER_SECONDS = 0.001
@@ -71,6 +72,7 @@ class Journal:
 
     def __init__(self, root: Path, *, limit_bytes: int, reserve_bytes: int) -> None:
         self.root, self.limit_bytes, self.reserve_bytes = root, limit_bytes, reserve_bytes
+        self.segment_bytes = min(SEGMENT_BYTES, max(limit_bytes // SEGMENTS_IN_LIMIT, LEAST_SEGMENT_BYTES))
         self.folder = root / f"{time.time_ns()}-{os.getpid()}"
         self._lock = self._appear()
         self._loop = asyncio.get_running_loop()
@@ -101,13 +103,13 @@ class Journal:
         Raises:
             JournalUnavailable: nothing was written.
         """
-        if kind is Kind.BEGIN and self.full:
-            raise JournalUnavailable(self.full)
+        if kind is Kind.BEGIN and (self.full or self._used > self.limit_bytes):
+            raise JournalUnavailable(self.full or self._at_limit())
         head = PAYLOAD.pack(kind, id, len(meta)) + meta
         crc = google_crc32c.extend(google_crc32c.value(head), body) if body else google_crc32c.value(head)
         length = len(head) + len(body)
         self._write([self._mark + HEAD.pack(length, crc) + head, body], MARK_BYTES + HEAD.size + length)
-        if self._size > SEGMENT_BYTES:
+        if self._size > self.segment_bytes:
             self._rotate()
 
     def owe(self, id: bytes, meta: bytes, body: bytes) -> None:
@@ -137,15 +139,18 @@ class Journal:
         await waiter
 
     def measure(self) -> None:
-        """Look how full journal and disk are. Called every two seconds."""
+        """Look how full journal and disk are: what other processes wrote, and what was read. Called every two seconds."""
         self._used = sum(file.stat().st_size for file in self.root.glob("*/*.seg"))
         free = shutil.disk_usage(self.root).free
         if self._used > self.limit_bytes:
-            self.full = f"the journal holds {self._used >> 20} MiB, its limit is {self.limit_bytes >> 20} MiB"
+            self.full = self._at_limit()
         elif free < self.reserve_bytes:
             self.full = f"the disk has {free >> 20} MiB left, {self.reserve_bytes >> 20} MiB are kept in reserve"
         else:
             self.full = ""
+
+    def _at_limit(self) -> str:
+        return f"the journal holds {self._used >> 20} MiB, its limit is {self.limit_bytes >> 20} MiB"
 
     def close(self) -> None:
         """Sync, and let go of the lock."""
@@ -185,6 +190,7 @@ class Journal:
             self._take_back()
             raise JournalUnavailable("the journal could not be written: no space left on the disk")
         self._size += length
+        self._used += length
 
     def _take_back(self) -> None:
         """Cut a half-written frame off again, so that the next one follows a whole one."""

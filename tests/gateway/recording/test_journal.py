@@ -126,6 +126,26 @@ def test_a_full_journal_takes_no_new_request_but_ends_the_old_ones(tmp_path: Pat
     asyncio.run(fill())
 
 
+def test_a_limit_holds_at_once_and_room_comes_back_in_small_pieces(tmp_path: Path) -> None:
+    limit, body = 32 << 20, bytes(1 << 20)
+
+    async def fill() -> None:
+        made = Journal(tmp_path, limit_bytes=limit, reserve_bytes=0)
+        for _ in range(limit // len(body)):
+            made.append(Kind.BEGIN, ID, b"{}", body)
+        with pytest.raises(JournalUnavailable, match="its limit is 32 MiB"):
+            made.append(Kind.BEGIN, ID, b"{}", body)
+        made.append(Kind.END, ID, b"{}")  # what has begun may end
+        segments = journal.segments(made.folder)
+        assert max(segment.stat().st_size for segment in segments) < limit // 8
+        segments[0].unlink()
+        made.measure()
+        made.append(Kind.BEGIN, ID, b"{}", body)
+        made.close()
+
+    asyncio.run(fill())
+
+
 def test_a_failing_disk_is_never_reported_as_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail() -> None:
         made = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
