@@ -49,6 +49,7 @@ class Loupe:
         self.process: subprocess.Popen[bytes] | None = None
         self.key = self.link = ""
         self.starts = 0
+        self.options: list[str] = []
 
     @property
     def root(self) -> str:
@@ -63,7 +64,7 @@ class Loupe:
         self.starts += 1
         out = self.output_path.open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port)],
+            [sys.executable, "manage.py", "up", "--port", str(self.port), *self.options],
             cwd=self.code,
             env=self.env,
             stdout=out,

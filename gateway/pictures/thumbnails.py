@@ -35,10 +35,10 @@ class Thumbnails:
     second waits until no other does: so slow pictures hold up the slow.
     """
 
-    def __init__(self, decoder: Decoder | None = None) -> None:
-        self.decoder = decoder or Decoder(CHILDREN)
-        self.threads = ThreadPoolExecutor(CHILDREN, "thumbnails")
-        self.children = Shares(CHILDREN)
+    def __init__(self, decoder: Decoder | None = None, *, children: int = CHILDREN) -> None:
+        self.decoder, self.at_once = decoder or Decoder(children), children
+        self.threads = ThreadPoolExecutor(children, "thumbnails")
+        self.children = Shares(children)
         self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
         self.queue: list[tuple[Image, int]] = []
         self.look_at = 0.0
@@ -50,7 +50,7 @@ class Thumbnails:
         if not (self.queue or self.under_way) or time.monotonic() >= self.look_at:
             self.queue = self._waiting()
             self.look_at = time.monotonic() + LOOK_SECONDS
-        if len(self.under_way) < CHILDREN:
+        if len(self.under_way) < self.at_once:
             self.queue = [
                 (image, workspace) for image, workspace in self.queue if not self._has_begun(image, workspace)
             ]

@@ -1,4 +1,4 @@
-"""Keeps the two halves of `up` running: starts them, starts again what died, and stops them in the right order."""
+"""Keeps the processes of `up` running: starts them, starts again what died, and stops them in the right order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -18,16 +18,16 @@ MOST_ENDS_BEFORE_READY = 3
 SERVER_SECONDS = 50
 WORKER_SECONDS = 30
 TICK_SECONDS = 0.1
-# Told to the worker before the server stops. By default it does nothing; no terminal sends it to a session of its own.
+# Told to the workers before the server stops. By default it does nothing; no terminal sends it to a session of its own.
 ASK_NO_MORE = signal.SIGWINCH
 
 
 class DoesNotStart(Exception):
-    """One half ends again and again before Loupe was ever ready; its text is for people."""
+    """A process ends again and again before Loupe was ever ready; its text is for people."""
 
 
 class Child:
-    """One half, in a session of its own, so that Ctrl-C reaches only the supervisor. Its stdin closes when we die."""
+    """One process, in a session of its own, so that Ctrl-C reaches only the supervisor. Its stdin closes when we die."""
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name, self.command = name, command
@@ -54,8 +54,7 @@ class Child:
             self.process.send_signal(number)
 
     def stop(self, seconds: float) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
+        self.tell(signal.SIGTERM)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -65,11 +64,12 @@ class Child:
 
 
 class Supervisor:
-    """Runs server and worker until SIGTERM or Ctrl-C; then the server first, so that the worker takes in its last logs."""
+    """Runs server and workers until SIGTERM or Ctrl-C; then the server first, so that the workers take in its last logs."""
 
-    def __init__(self, server: Sequence[str], worker: Sequence[str]) -> None:
+    def __init__(self, server: Sequence[str], workers: Mapping[str, Sequence[str]]) -> None:
+        """`workers` are commands by their names."""
         self.stopping = self.was_ready = False
-        self.server_command, self.worker_command = server, worker
+        self.server_command, self.worker_commands = server, workers
 
     def run(self, greet: Callable[[], bool]) -> None:
         """Until told to stop. `greet` waits until Loupe is ready, says so to the user, and answers whether it came to that.
@@ -80,24 +80,30 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self.server = Child("server", self.server_command)
-        self.worker = Child("worker", self.worker_command)
+        self.workers = [Child(name, command) for name, command in self.worker_commands.items()]
         threading.Thread(target=self._greet, args=(greet,), daemon=True).start()
         try:
             while not self.stopping:
-                self.server.keep_alive()
-                self.worker.keep_alive()
+                for child in (self.server, *self.workers):
+                    child.keep_alive()
                 self._give_up_if_hopeless()
                 time.sleep(TICK_SECONDS)
         finally:
-            self.worker.tell(ASK_NO_MORE)
+            self._tell_workers(ASK_NO_MORE)
             self.server.stop(SERVER_SECONDS)
-            self.worker.stop(WORKER_SECONDS)
+            self._tell_workers(signal.SIGTERM)
+            for worker in self.workers:
+                worker.stop(WORKER_SECONDS)
+
+    def _tell_workers(self, number: signal.Signals) -> None:
+        for worker in self.workers:
+            worker.tell(number)
 
     def _greet(self, greet: Callable[[], bool]) -> None:
         self.was_ready = greet()
 
     def _give_up_if_hopeless(self) -> None:
-        for child in (self.server, self.worker):
+        for child in (self.server, *self.workers):
             if not self.was_ready and child.ends >= MOST_ENDS_BEFORE_READY:
                 raise DoesNotStart(f"The {child.name} does not start; the lines above say why.")
 

@@ -1,5 +1,6 @@
 """The worker's loops: journal to database, thumbnails, copies of linked pictures, index, runs of picture sets. Each has its
-own thread."""
+own thread; which of them a process runs, its jobs say.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from gateway.index import blocks
 from gateway.network.fetch import Fetcher
 from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
-from gateway.pictures.thumbnails import Thumbnails
+from gateway.pictures.thumbnails import CHILDREN, Thumbnails
 from gateway.processes.set_runner import SetRunner
 from gateway.recording import feedback
 from gateway.recording.disk_room import DiskRoom
@@ -34,24 +35,29 @@ log = logging.getLogger(__name__)
 # only for what others write: an upload, a run that somebody starts.
 INGEST_SECONDS = 0.1
 IDLE_SECONDS = 1.0
+LISTEN_SECONDS = 0.1
 INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
 RUNS_SECONDS = 0.4
 SWEEP_SECONDS = 3600
 BLOBS_SECONDS = 86_400  # it looks into every folder
-NICENESS = 10
+JOBS = ("ingest", "pictures", "index", "upkeep")
+# A log may wait, a request may not; and a thumbnail or the index may wait longer than a log.
+NICENESS, LATER_NICENESS = 10, 15
+OTHERS_SECONDS = 15
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-def give_way() -> None:
-    """Lower this process's share of the processor: a log may wait, a request may not.
+def give_way(jobs: Collection[str]) -> None:
+    """Lower this process's share of the processor.
 
     Where Linux groups processes by session, niceness counts only inside the group, so the group is made nice too; but
     only when it is ours alone, that is when we lead a session as under `up`.
     """
-    os.nice(NICENESS)
+    niceness = NICENESS if "ingest" in jobs else LATER_NICENESS
+    os.nice(niceness)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(NICENESS))
+            Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _fetcher() -> Fetcher:
@@ -59,73 +65,96 @@ def _fetcher() -> Fetcher:
 
 
 class AlreadyWorking(Exception):
-    """Another worker takes in this journal."""
+    """Another process does a job of which there is only one."""
 
 
-def _sole_worker(root: Path) -> int:
-    """Hold the journal's lock for as long as this process lives: two readers would delete under each other.
+def _sole_worker(root: Path, job: str) -> int:
+    """Hold a job's lock for as long as this process lives.
 
     Raises:
         AlreadyWorking: another process has it.
     """
     root.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(root / "ingest.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = os.open(root / f"{job}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise AlreadyWorking("Another worker takes in this journal already; `up` runs one of its own.") from None
+        raise AlreadyWorking(
+            f"Another worker does the job {job} on this data folder already; `up` runs one of its own."
+        ) from None
     return descriptor
 
 
 class Worker:
-    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does.
+    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does the same.
 
-    `gateway` is the address of the server half, which runs of picture sets ask.
+    Args:
+        gateway: the address of the server half, which runs of picture sets ask.
+        jobs: which of `JOBS` this process does. Any number of processes may share `ingest`, a journal's folder at a time.
+        readers: how many processes that is.
+        thumbnails: how many pictures are decoded at once.
     """
 
-    def __init__(self, gateway: str) -> None:
-        self.lock = _sole_worker(settings.JOURNAL_ROOT)
+    def __init__(
+        self, gateway: str, jobs: Collection[str] = JOBS, *, readers: int = 1, thumbnails: int = CHILDREN
+    ) -> None:
+        self.jobs = jobs
+        self.locks = [_sole_worker(settings.JOURNAL_ROOT, job) for job in jobs if job != "ingest"]
         self.stopping = threading.Event()
-        self.sweep_at = self.look_at = self.blobs_at = 0.0
+        self.sweep_at = self.blobs_at = 0.0
+        self.written, self.heard = settings.JOURNAL_ROOT / "written", 0
         self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.words = WordFiller(settings.LOUPE_DATA / "words-filled")
-        self.thumbnails = Thumbnails()
-        self.ingest = Ingest(settings.JOURNAL_ROOT)
+        self.thumbnails = Thumbnails(children=thumbnails)
+        self.ingest = Ingest(settings.JOURNAL_ROOT, readers=readers)
         self.link_copies = LinkCopies(_fetcher)
 
     def run(self) -> None:
         """Work until stopped."""
-        jobs: dict[str, Callable[[], bool]] = {
-            "thumbnails": self._make_thumbnails,
-            "image-links": lambda: not self.room.is_low and self.link_copies.step(),
-            "index": self._index,
-            "set-runs": self.set_runner.step,
-            "words": self._fill_words,
-            "sweep": self._sweep,
-        }
-        pauses = {"ingest": INGEST_SECONDS, "index": INDEX_SECONDS, "set-runs": RUNS_SECONDS}
-        self.news = {name: threading.Event() for name in (*jobs, "ingest")}
+        loops = self._loops()
+        self.news = {name: threading.Event() for name in loops}
         threads = [
-            threading.Thread(
-                target=self._loop, args=(name, job, pauses.get(name, IDLE_SECONDS)), name=name, daemon=True
-            )
-            for name, job in jobs.items()
+            threading.Thread(target=self._loop, args=(name, *loop), name=name, daemon=True)
+            for name, loop in loops.items()
         ]
         for thread in threads:
             thread.start()
-        self._loop("ingest", self._ingest, pauses["ingest"])
+        self.stopping.wait()
         for thread in threads:
-            thread.join(timeout=15)
+            thread.join(timeout=None if thread.name == "ingest" else OTHERS_SECONDS)
         self.close()
+
+    def _loops(self) -> dict[str, tuple[Callable[[], bool], float]]:
+        """What this process does again and again, and how long each rests when there was nothing to do."""
+        loops: dict[str, dict[str, tuple[Callable[[], bool], float]]] = {
+            "ingest": {"ingest": (self._ingest, INGEST_SECONDS)},
+            "pictures": {
+                "thumbnails": (self._make_thumbnails, IDLE_SECONDS),
+                "image-links": (lambda: not self.room.is_low and self.link_copies.step(), IDLE_SECONDS),
+                "disk-room": (self._look_at_disk, MEASURE_SECONDS),
+                "news": (self._listen, LISTEN_SECONDS),
+            },
+            "index": {"index": (self._index, INDEX_SECONDS), "words": (self._fill_words, IDLE_SECONDS)},
+            "upkeep": {"set-runs": (self.set_runner.step, RUNS_SECONDS), "sweep": (self._sweep, IDLE_SECONDS)},
+        }
+        return {name: loop for job in self.jobs for name, loop in loops[job].items()}
 
     def _ingest(self) -> bool:
         """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
         if self.ingest.step():
-            self._tell("thumbnails", "image-links")
+            self.written.touch()
         return self.ingest.behind
+
+    def _listen(self) -> bool:
+        """Ingest, which may be another process, tells by the time of a file that there may be new pictures."""
+        with contextlib.suppress(FileNotFoundError):
+            heard, self.heard = self.heard, self.written.stat().st_mtime_ns
+            if self.heard != heard:
+                self._tell("thumbnails", "image-links")
+        return False
 
     def _tell(self, *names: str) -> None:
         """End the pauses of these loops."""
@@ -136,6 +165,10 @@ class Worker:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
         return not (self.ingest.behind or self.room.is_low) and self.thumbnails.step()
 
+    def _look_at_disk(self) -> bool:
+        self.room.look()
+        return False
+
     def _index(self) -> bool:
         """Logs come first here too; and what is seconds old is found without an index."""
         return not self.ingest.behind and (feedback.link() or blocks.step() or blocks.fill_totals())
@@ -145,10 +178,7 @@ class Worker:
         return not self.ingest.behind and self.words.step()
 
     def _sweep(self) -> bool:
-        """The disk is looked at; what was deleted long ago goes, and what killed writes left behind."""
-        if time.monotonic() >= self.look_at:
-            self.room.look()
-            self.look_at = time.monotonic() + MEASURE_SECONDS
+        """What was deleted long ago goes, and what killed writes left behind."""
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
@@ -163,7 +193,8 @@ class Worker:
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""
-        while self.ingest.step() or self.thumbnails.step() or self.link_copies.step():
+        steps = {"ingest": [self.ingest.step], "pictures": [self.thumbnails.step, self.link_copies.step]}
+        while any(step() for job in self.jobs for step in steps.get(job, [])):
             pass
 
     def ask_no_more(self) -> None:

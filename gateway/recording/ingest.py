@@ -6,9 +6,12 @@ writing a flow twice changes nothing; and a segment is left until every request 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import shutil
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,21 +34,31 @@ BATCH_FLOWS, BATCH_BYTES = 256, 16 * 1024 * 1024
 FEW_FLOWS, ANNOUNCE_SECONDS = 16, 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class _Folder:
-    """One gateway process's journal, and how far it is read. `touched` tells which segments hold records of an open flow."""
+    """One gateway process's journal, and how far it is read. `touched` tells which segments hold records of an open flow.
+
+    `claim` keeps other readers away: two would delete under each other.
+    """
 
     path: Path
+    claim: int
     offsets: dict[str, int] = field(default_factory=dict)
     open: dict[bytes, Flow] = field(default_factory=dict)
     touched: dict[bytes, set[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        weakref.finalize(self, os.close, self.claim)
+
 
 class Ingest:
-    """Call `step` again and again; it answers whether there was anything to do."""
+    """Call `step` again and again; it answers whether there was anything to do.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Of several readers each takes its share of the folders, and those of a reader that has ended.
+    """
+
+    def __init__(self, root: Path, *, readers: int = 1) -> None:
+        self.root, self.readers = root, readers
         self.folders: dict[Path, _Folder] = {}
         self.behind = False
 
@@ -56,10 +69,18 @@ class Ingest:
             django.db.OperationalError, InterfaceError: the database is not there. Nothing is lost; call again.
         """
         busy = False
-        for path in journal.folders(self.root):
-            folder = self.folders.setdefault(path, _Folder(path))
+        for folder in self._claimed():
             busy = self._follow(folder) or busy
         return busy
+
+    def _claimed(self) -> list[_Folder]:
+        """Ours, oldest first: as many as are our share, of those that nobody reads."""
+        there = journal.folders(self.root)
+        for path in there:
+            has_share = len(self.folders) * self.readers >= len(there)
+            if path not in self.folders and not has_share and (claim := journal.claim(path)) is not None:
+                self.folders[path] = _Folder(path, claim)
+        return [self.folders[path] for path in there if path in self.folders]
 
     def _follow(self, folder: _Folder) -> bool:
         dead = journal.writer_is_dead(folder.path)  # asked first: a dead writer adds nothing after this
@@ -164,7 +185,8 @@ class Ingest:
             self._record(batch)
         for segment in journal.segments(folder.path):
             segment.unlink()  # oldest first: killed in between, what is left must not lack its end
-        shutil.rmtree(folder.path)
+        with contextlib.suppress(FileNotFoundError):  # its reader before us had come as far
+            shutil.rmtree(folder.path)
         del self.folders[folder.path]
 
     def _delete_done(self, folder: _Folder, closed: list[Path]) -> None:

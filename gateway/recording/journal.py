@@ -103,8 +103,8 @@ class Journal:
         Raises:
             JournalUnavailable: nothing was written.
         """
-        if kind is Kind.BEGIN and (self.full or self._used > self.limit_bytes):
-            raise JournalUnavailable(self.full or self._at_limit())
+        if kind is Kind.BEGIN and self.full:
+            raise JournalUnavailable(self.full)
         head = PAYLOAD.pack(kind, id, len(meta)) + meta
         crc = google_crc32c.extend(google_crc32c.value(head), body) if body else google_crc32c.value(head)
         length = len(head) + len(body)
@@ -191,6 +191,8 @@ class Journal:
             raise JournalUnavailable("the journal could not be written: no space left on the disk")
         self._size += length
         self._used += length
+        if self._used > self.limit_bytes and not self.full:
+            self.full = self._at_limit()
 
     def _take_back(self) -> None:
         """Cut a half-written frame off again, so that the next one follows a whole one."""
@@ -273,6 +275,20 @@ def writer_is_dead(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def claim(folder: Path) -> int | None:
+    """A descriptor that makes us the folder's one reader until it is closed; None when there is another, or no folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def read(path: Path, offset: int, *, closed: bool, limit: int) -> tuple[list[Record], int]:

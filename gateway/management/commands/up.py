@@ -18,9 +18,11 @@ from django.urls import reverse
 from gateway.keys.api_keys import create_api_key
 from gateway.keys.people import create_login_link, create_owner
 from gateway.management.commands.serve import check_port
+from gateway.management.commands.work import add_sharing
 from gateway.models import ApiKey
 from gateway.processes.setup import check_folder, prepare
 from gateway.processes.supervisor import DoesNotStart, Supervisor
+from gateway.processes.worker import JOBS
 
 # A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
 SAMPLE_PICTURE = (
@@ -41,9 +43,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8787)
-        parser.add_argument("--workers", type=int, default=1)
+        parser.add_argument("--workers", type=int, default=1, help="processes of the gateway; default %(default)s")
+        add_sharing(parser)
 
-    def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, host: str, port: int, workers: int, ingest: int, thumbnails: int, **options: Any
+    ) -> None:
         settings.ENVIRONMENT.setdefault("LOUPE_PROVIDER_HOSTS", "loopback")  # local models, as on any one machine
         check_port(host, port)
         lock = _only_one(settings.LOUPE_DATA)
@@ -53,8 +58,10 @@ class Command(BaseCommand):
         base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
-        work = ["work", "--gateway", base, "--supervised"]
-        supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], [*manage, *work])
+        work = [*manage, "work", "--gateway", base, "--supervised", "--thumbnails", str(thumbnails), "--jobs"]
+        readers = {f"ingest {n}": [*work, "ingest", "--ingest", str(ingest)] for n in range(1, ingest + 1)}
+        others = {"worker": [*work, *(job for job in JOBS if job != "ingest")]}
+        supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], readers | others)
         try:
             supervisor.run(lambda: self._greet(base, token, key))
         except DoesNotStart as error:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import signal
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.pictures.thumbnails import CHILDREN
 from gateway.processes.setup import prepare
 from gateway.processes.supervisor import ASK_NO_MORE, end_with_parent
-from gateway.processes.worker import AlreadyWorking, Worker, give_way
+from gateway.processes.worker import JOBS, AlreadyWorking, Worker, give_way
 
 
 class Command(BaseCommand):
@@ -18,19 +19,37 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="take in what is there, then end")
         parser.add_argument("--supervised", action="store_true", help="stop when stdin closes (used by `up`)")
-
+        parser.add_argument(
+            "--jobs",
+            nargs="+",
+            choices=JOBS,
+            default=JOBS,
+            metavar="JOB",
+            help="what this process does: %(choices)s; default all",
+        )
+        add_sharing(parser)
         parser.add_argument(
             "--gateway",
             default="http://127.0.0.1:8787",
             help="where the server half listens, for runs of picture sets; default %(default)s",
         )
 
-    def handle(self, *args: Any, once: bool, supervised: bool, gateway: str, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        once: bool,
+        supervised: bool,
+        gateway: str,
+        jobs: list[str],
+        ingest: int,
+        thumbnails: int,
+        **options: Any,
+    ) -> None:
         if not supervised:
             prepare()  # `up` has done it already
-        give_way()
+        give_way(jobs)
         try:
-            worker = Worker(gateway.rstrip("/"))
+            worker = Worker(gateway.rstrip("/"), jobs, readers=ingest, thumbnails=thumbnails)
         except AlreadyWorking as error:
             raise CommandError(str(error)) from None
         if once:
@@ -43,3 +62,26 @@ class Command(BaseCommand):
             signal.signal(ASK_NO_MORE, lambda *_: worker.ask_no_more())
             end_with_parent(worker.stop)
         worker.run()
+
+
+def add_sharing(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--ingest",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="processes that take in the journals of the server's processes, each its share; default %(default)s",
+    )
+    parser.add_argument(
+        "--thumbnails",
+        type=at_least_one,
+        default=CHILDREN,
+        metavar="N",
+        help="pictures that are decoded at once; default %(default)s",
+    )
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"{text} is no number of processes: give 1 or more")
+    return int(text)

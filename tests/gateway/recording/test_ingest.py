@@ -267,3 +267,23 @@ def test_a_batch_is_bounded_by_bytes_and_by_number() -> None:
     assert [len(batch) for batch in _batches([*small, *large])] == [4, 1, 1]
     assert [len(batch) for batch in _batches(many)] == [BATCH_FLOWS, 1]
     assert list(_batches([])) == []
+
+
+def test_readers_share_the_journals_and_take_over_from_one_that_ended(writer: Writer) -> None:
+    other = Writer(writer.root, writer.workspace)
+    first, second = (Ingest(writer.root, readers=2) for _ in range(2))
+    for one in (writer, other):
+        one.end(one.begin())
+    drain(first)
+    assert (RequestLog.objects.count(), len(first.folders)) == (1, 1)
+    drain(second)
+    assert (RequestLog.objects.count(), len(second.folders)) == (2, 1)
+    held = next(iter(first.folders))
+    del first
+    for one in (writer, other):
+        one.end(one.begin())
+        one.die()
+    drain(second)
+    assert RequestLog.objects.count() == 4
+    assert journal.folders(writer.root) == []
+    assert not held.exists()

@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from gateway.recording import journal
 from tests.gateway.processes.test_durability import processes
 from tests.loupe import ROOT, Loupe, free_port, until
 
@@ -156,3 +158,49 @@ def test_the_two_halves_run_by_themselves(own_loupe: Callable[..., Loupe]) -> No
     finally:
         server.terminate()
         assert server.wait(30) == 0
+
+
+def test_several_processes_take_in_what_several_serve(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    loupe.stop()
+    loupe.options = ["--workers", "2", "--ingest", "2", "--thumbnails", "3"]
+    loupe.start()
+    readers = [pid for pid in processes(loupe, "work") if b"--jobs\0ingest\0" in cmdline(pid)]
+    assert len(readers) == 2
+    until(lambda: len(journal.folders(loupe.data / "journal")) == 2, "two processes serve")
+    traces = {f"shared-{n}" for n in range(40)}
+
+    def all_are_there() -> bool:
+        return {log["trace_id"] for log in loupe.logs("limit=200") if log["state"] == "ok"} >= traces
+
+    with ThreadPoolExecutor(8) as threads:
+        for trace in traces:
+            threads.submit(loupe.call, "/v1/models", headers={"x-portkey-trace-id": trace})
+    until(all_are_there, "both journals are taken in")
+    os.kill(readers[0], signal.SIGKILL)
+    traces = {f"after-{n}" for n in range(40)}
+    with ThreadPoolExecutor(8) as threads:
+        for trace in traces:
+            threads.submit(loupe.call, "/v1/models", headers={"x-portkey-trace-id": trace})
+    until(all_are_there, "the share of the one that died is taken in by another")
+    loupe.options = []
+
+
+@pytest.mark.parametrize("options", [["--ingest", "0"], ["--thumbnails", "many"], ["--ingest", "-1"]])
+def test_a_number_of_processes_that_is_none_is_explained(tmp_path: Path, options: list[str]) -> None:
+    done = run_up(*options, LOUPE_DATA=str(tmp_path))
+    assert done.returncode != 0
+    assert "give 1 or more" in done.stderr or "expected one argument" in done.stderr
+
+
+def test_one_worker_alone_does_what_only_one_may(own_loupe: Callable[..., Loupe]) -> None:
+    loupe = own_loupe()
+    command = [sys.executable, "manage.py", "work", "--once"]
+    done = subprocess.run(command, cwd=ROOT, env=loupe.env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    assert "Another worker does the job pictures on this data folder already" in done.stderr
+    loupe.manage("work", "--once", "--jobs", "ingest")
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
