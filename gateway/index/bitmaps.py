@@ -155,17 +155,18 @@ def quantile(parts: Sequence[tuple[Numbers, BitMap]], share: float, tallies: Seq
     if not count:
         return None
     rank = min(max(-int(-share * count // 1), 1), count)  # 1 is the smallest
-    found = 0
+    found = below = 0  # numbers of the tallies that are smaller than what is found
     digits = max([*(len(numbers.digits) for numbers, _ in left), *(one.digits for one in tallies)])
     for i in reversed(range(digits)):
         low = [(numbers, bits - numbers.digit(i)) for numbers, bits in left]
-        smaller = sum(len(bits) for _, bits in low)
-        smaller += sum(one.below(found | 1 << i) - one.below(found) for one in tallies)
+        below_half = sum(one.below(found | 1 << i) for one in tallies)
+        smaller = sum(len(bits) for _, bits in low) + below_half - below
         if rank <= smaller:
             left = low
         else:
             rank -= smaller
             found |= 1 << i
+            below = below_half
             left = [(numbers, bits & numbers.digit(i)) for numbers, bits in left]
     return found
 

@@ -22,7 +22,7 @@ from gateway.index.chart import Bar, Bars, Cut, Sums, between
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.parts import Among, Part
 from gateway.index.search_language import Condition, SearchQuery, Words
-from gateway.index.totals import MOST_VALUES, Totals
+from gateway.index.totals import MOST_VALUES, Totals, added_up
 from gateway.models import Image, LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 from gateway.timings import spending
@@ -99,7 +99,7 @@ class Search:
         """The blocks that count with all that is in them: nothing is asked, and nothing of them hidden or outside."""
         if not self.query.is_empty:
             return {}
-        found = [row for row in self.rows if row.is_totalled and self._is_inside(row) and not self._is_hidden(row)]
+        found = [row for row in self.rows if row.totals_length and self._is_inside(row) and not self._is_hidden(row)]
         totals = blocks.totals_of(found)
         return {row: totals[row.pk] for row in found if row.pk in totals}
 
@@ -236,10 +236,9 @@ class Search:
         names, many = self._listed()
         columns = self._columns(names)
         counted: dict[str, Counted] = {name: Counted(many=True) for name in many}
+        whole = added_up([((row.pk, row.version), totals.counts) for row, totals in self.whole.items()])
         for name in names:
-            total: Counter[str] = Counter()
-            for totals in self.whole.values():
-                total.update(totals.counts.get(name, {}))
+            total = Counter(whole.get(name, {}))
             for bits, has in zip(self._counting(name), columns, strict=True):
                 column = has.get(name)
                 if isinstance(column, Choices):

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from gateway.bounded_cache import BoundedCache
 from gateway.index.bitmaps import Block, Choices, Numbers, Tally
 
 LEAST = 4096  # a smaller block is as soon counted when it is asked
 MOST_VALUES = 300
 SUMMED, TALLIED = "cost", "latency"
+
+
+Version = tuple[int, int]
+"""A block and its version."""
+Counts = Mapping[str, Mapping[str, int]]
+RUN, MOST_RUNS = 32, 256
+runs: BoundedCache[tuple[Version, ...], dict[str, Counter[str]]] = BoundedCache(MOST_RUNS)
 
 
 class Kept(msgspec.Struct, array_like=True):
@@ -53,3 +63,24 @@ class Totals:
         kept = msgspec.msgpack.decode(data, type=Kept)
         tallies = {name: Tally(array("Q", first), array("I", second)) for name, (first, second) in kept.tallies.items()}
         return cls(kept.counts, kept.distinct, kept.sums, tallies)
+
+
+def added_up(blocks: Sequence[tuple[Version, Counts]]) -> dict[str, Counter[str]]:
+    """The counts of many blocks, oldest first; those of a run of blocks are added once."""
+    return _added(_run(blocks[start : start + RUN]) for start in range(0, len(blocks), RUN))
+
+
+def _run(blocks: Sequence[tuple[Version, Counts]]) -> Counts:
+    key = tuple(block for block, _ in blocks)
+    known = runs.get(key)
+    if known is None:
+        runs.put(key, known := _added(counts for _, counts in blocks), 1)
+    return known
+
+
+def _added(counts: Iterable[Counts]) -> dict[str, Counter[str]]:
+    total: dict[str, Counter[str]] = {}
+    for one in counts:
+        for name, values in one.items():
+            total.setdefault(name, Counter()).update(values)
+    return total

@@ -14,7 +14,7 @@ from django.db import connection
 
 from gateway import ids
 from gateway.bounded_cache import BoundedCache
-from gateway.index import blocks, full_text
+from gateway.index import blocks, full_text, totals
 from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
 from gateway.index.search_language import parse
@@ -31,6 +31,8 @@ ALWAYS = Window()
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr(blocks, "cache", BoundedCache(blocks.CACHE_BYTES))  # each test has a database of its own
+    monkeypatch.setattr(totals, "runs", BoundedCache(totals.MOST_RUNS))
+    monkeypatch.setattr(totals, "RUN", 3)
     if connection.vendor == "sqlite":  # flushing the tables between tests leaves the full-text index as it is
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO gateway_logwords (gateway_logwords) VALUES ('delete-all')")
