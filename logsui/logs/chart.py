@@ -22,12 +22,16 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """A bar, where it stands in the chart's view box, what it says, and the address of its stretch of time."""
+    """A bar, where it stands in the chart's view box, what it says, and the list that is narrowed to its stretch of time."""
 
     bar: Bar
     x: int
     title: str
-    link: str
+    query: ListQuery
+
+    @property
+    def link(self) -> str:
+        return self.query.between(self.bar.since, self.bar.until).address
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,7 @@ def read_chart(query: ListQuery, search: Search, *, timed: bool = False) -> Char
         return None
     first, length, count = _stretches(since, until)
     bars = search.chart(first, first + length * count, count, timed=timed or query.chart == "latency")
-    drawn = [
-        ChartBar(bar, index * STEP, _title(bar), query.between(bar.since, bar.until).address)
-        for index, bar in enumerate(bars)
-    ]
+    drawn = [ChartBar(bar, index * STEP, _title(bar), query) for index, bar in enumerate(bars)]
     measures = [_measures(query.chart, bar) for bar in bars]
     highest = max(whole for whole, _ in measures)
     wholes, parts = (_path([pair[side] for pair in measures], highest) for side in (0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -33,13 +34,17 @@ IMAGE_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """How rows are drawn: as lines with these columns or as tiles, and below which address each log has its page."""
 
     rows: str
     columns: tuple[Column, ...]
     logs_path: str
+
+    @cached_property
+    def key(self) -> str:
+        return " ".join((self.rows, self.logs_path, *(column.name for column in self.columns)))
 
     @property
     def template(self) -> str:
@@ -55,16 +60,16 @@ class Row:
     html: SafeString
 
 
-kept: BoundedCache[tuple[Look, str], SafeString] = BoundedCache(KEPT_BYTES)
+kept: BoundedCache[tuple[str, str], SafeString] = BoundedCache(KEPT_BYTES)
 
 
 def read(workspace: Workspace, ids: Sequence[uuid.UUID], look: Look) -> list[Row]:
     """Newest first. Those that are gone are left out."""
     found = versions(workspace, ids)
-    html = {id: kept.get((look, version)) for id, version in found.items()}
+    html = {id: kept.get((look.key, version)) for id, version in found.items()}
     for log in _logs(workspace, [id for id, known in html.items() if known is None]):
         html[log.pk] = made = _rendered(log, look, found[log.pk])
-        kept.put((look, found[log.pk]), made, len(made))
+        kept.put((look.key, found[log.pk]), made, len(made))
     return [Row(id, found[id], text) for id, text in html.items() if text is not None]
 
 
@@ -88,9 +93,11 @@ def _images() -> QuerySet[LogImage]:
 
 
 def _logs(workspace: Workspace, ids: Sequence[uuid.UUID]) -> list[RequestLog]:
+    if not ids:
+        return []
     images = Prefetch("images", _images().only(*IMAGE_FIELDS).order_by("direction", "index"))
     found = RequestLog.objects.of(workspace).filter(pk__in=ids).select_related("virtual_key", "api_key")
-    return list(found.only(*LOG_FIELDS).prefetch_related(images)) if ids else []
+    return list(found.only(*LOG_FIELDS).prefetch_related(images))
 
 
 def _uuid(stored: uuid.UUID | str) -> uuid.UUID:

@@ -80,10 +80,16 @@ def serving(rig: Rig, provider: str = "openai") -> Serving:
 
 def _start(rig: Rig, mark: Body, provider: str) -> Started:
     half = serving(rig, provider)
-    work = [sys.executable, str(HOUSE / "manage.py"), "work"]
-    worker = Running(work, core=rig.cores.rig, log=half.data.parent / "work.txt", env=half.env, folder=HOUSE)
-    caught_up = _catching_up(half.target, worker, mark)
-    return Started(half.target, half.server, [worker], caught_up=caught_up, data=half.data)
+    ingest, others = (_worker(rig, half, jobs) for jobs in (["ingest"], ["pictures", "index", "upkeep"]))
+    caught_up = _catching_up(half.target, ingest, mark)
+    return Started(half.target, half.server, [ingest, others], caught_up=caught_up, data=half.data)
+
+
+def _worker(rig: Rig, half: Serving, jobs: list[str]) -> Running:
+    """One of the processes that `up` starts besides the server."""
+    work = [sys.executable, str(HOUSE / "manage.py"), "work", "--jobs", *jobs]
+    log = half.data.parent / f"work-{jobs[0]}.txt"
+    return Running(work, core=rig.cores.rig, log=log, env=half.env, folder=HOUSE)
 
 
 def _catching_up(target: Target, worker: Running, mark: Body) -> Callable[[], Awaitable[float]]:
