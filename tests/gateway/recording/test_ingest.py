@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from gateway.recording import journal, recorder
 from gateway.recording.flow import Flow
 from gateway.recording.ingest import BATCH_BYTES, BATCH_FLOWS, FEW_FLOWS, Ingest, _batches
 from gateway.recording.journal import Journal, Kind
+from tests.fake_upstream import chat_events
+from tests.instructions import executed
 from tests.loupe import until
 from tests.pictures import data_url, picture
 
@@ -55,8 +58,8 @@ class Writer:
         self.journal.append(Kind.BEGIN, id, msgspec.json.encode(meta | changes), body)
         return id
 
-    def end(self, id: bytes, body: bytes = b"{}") -> None:
-        meta = {"state": "ok", "status": 200, "headers": {"content-type": "application/json"}}
+    def end(self, id: bytes, body: bytes = b"{}", content_type: str = "application/json") -> None:
+        meta = {"state": "ok", "status": 200, "headers": {"content-type": content_type}}
         self.journal.append(Kind.END, id, msgspec.json.encode(meta), body)
 
     def die(self) -> None:
@@ -287,3 +290,42 @@ def test_readers_share_the_journals_and_take_over_from_one_that_ended(writer: Wr
     assert RequestLog.objects.count() == 4
     assert journal.folders(writer.root) == []
     assert not held.exists()
+
+
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "model": "gpt-4o-2024-08-06",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "A crack."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1105, "completion_tokens": 5, "total_tokens": 1110},
+}
+# Instructions a call by kind, with Python 3.11. A change that makes them fewer by more than a tenth writes its own here.
+INSTRUCTIONS = {"link": 1, "picture": 1, "stream": 1}
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="each version of Python has instructions of its own")
+@pytest.mark.parametrize("kind", INSTRUCTIONS)
+def test_a_call_is_taken_in_with_no_more_instructions_than_before(writer: Writer, kind: str) -> None:
+    url = data_url(picture("JPEG", (400, 300))) if kind == "picture" else "https://example.com/picture.jpg"
+    parts = [
+        {"type": "text", "text": "What is wrong with the article? " * 8},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    asked = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": parts}]}).encode()
+    words = [f" word{n}" for n in range(50)]
+    answer, answer_type = (
+        (b"".join(chat_events(*words)), "text/event-stream")
+        if kind == "stream"
+        else (json.dumps(ANSWER).encode(), "application/json")
+    )
+    ingest = Ingest(writer.root)
+
+    def take_in(count: int) -> int:
+        for _ in range(count):
+            writer.end(writer.begin(asked, stream=kind == "stream"), answer, answer_type)
+        return executed(lambda: drain(ingest))
+
+    take_in(2)  # what is worked out once
+    found = take_in(20) // 20
+    assert 0.9 * INSTRUCTIONS[kind] < found < 1.15 * INSTRUCTIONS[kind]
+    writer.die()
