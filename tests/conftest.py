@@ -105,8 +105,8 @@ def own_loupe(tmp_path: Path) -> Iterator[Callable[..., Loupe]]:
     """Makes a Loupe for one test alone, to be broken at will."""
     made: list[Loupe] = []
 
-    def make(**env: str) -> Loupe:
-        made.append(Loupe(tmp_path / f"loupe-{len(made)}", **env))
+    def make(*, first: bool = False, **env: str) -> Loupe:
+        made.append(Loupe(tmp_path / f"loupe-{len(made)}", first=first, **env))
         return made[-1].start()
 
     yield make

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,11 +42,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Loupe:
-    """`Loupe(folder).start()`; then `base`, `key`, `link`, and `logs()`. `code` is the checkout that is run."""
+@cache
+def set_up_once() -> Path:
+    """A data folder with its tables and static files, as a first start leaves it: most tests do not ask how it came about."""
+    folder = Path(tempfile.mkdtemp(prefix="loupe-set-up-"))
+    atexit.register(shutil.rmtree, folder)
+    code = "import django; django.setup(); from gateway.processes.setup import prepare; prepare(static=True)"
+    env = os.environ | {"LOUPE_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "gateway.settings"}
+    env.pop("DATABASE_URL", None)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+    return folder
 
-    def __init__(self, data: Path, *, code: Path = ROOT, **env: str) -> None:
-        self.data, self.code = data, code
+
+class Loupe:
+    """`Loupe(folder).start()`; then `base`, `key`, `link`, and `logs()`.
+
+    `code` is the checkout that is run. Only a `first` start makes its tables itself.
+    """
+
+    def __init__(self, data: Path, *, code: Path = ROOT, first: bool = False, **env: str) -> None:
+        self.data, self.code, self.first = data, code, first
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LOUPE", "DJANGO", "DATABASE", "SSL_CERT"))}
         self.env = clean | {"LOUPE_DATA": str(data), "LOUPE_SNAPSHOT": "off", "PYTHONUNBUFFERED": "1"} | env
         self.port = free_port()
@@ -61,6 +80,9 @@ class Loupe:
 
     def start(self) -> Loupe:
         self.data.mkdir(parents=True, exist_ok=True)
+        if not (self.first or any(self.data.iterdir()) or self.code != ROOT or "DATABASE_URL" in self.env):
+            secrets = shutil.ignore_patterns("*-key*")
+            shutil.copytree(set_up_once(), self.data, ignore=secrets, dirs_exist_ok=True)
         self.starts += 1
         out = self.output_path.open("wb")
         self.process = subprocess.Popen(

@@ -22,7 +22,7 @@ from gateway.index.chart import Bar, Bars, Cut, Sums, between
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.parts import Among, Part
 from gateway.index.search_language import Condition, SearchQuery, Words
-from gateway.index.totals import MOST_VALUES, Totals, added_up
+from gateway.index.totals import Totals, added_up, is_listed
 from gateway.models import Image, LogImage, RequestLog, Workspace
 from gateway.models.index import IndexBlock, IndexColumn, Unindexed
 from gateway.timings import spending
@@ -265,13 +265,12 @@ class Search:
         for name, column in self.loose.columns.items():
             if name.startswith(METADATA) and isinstance(column, Choices):
                 most[name] = max(len(column.values), most.get(name, 0))
-        few = [name for name, distinct in most.items() if distinct <= MOST_VALUES]
+        few = [name for name, distinct in most.items() if is_listed(name, distinct)]
         asked = {one.facet for one in self.query.conditions}
         few = sorted(few, key=lambda name: (name not in asked, name))[:MOST_NAMES]
         plain = [facet.name for facet in FACETS if not facet.is_number]
-        return plain + sorted(few), sorted(name for name, distinct in most.items() if distinct > MOST_VALUES)[
-            :MOST_NAMES
-        ]
+        many = sorted(name for name, distinct in most.items() if not is_listed(name, distinct))
+        return plain + sorted(few), many[:MOST_NAMES]
 
     def _metadata_of_whole(self) -> Iterator[tuple[str, int]]:
         pairs = (pair for totals in self.whole.values() for pair in totals.distinct.items())

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.bounded_cache import BoundedCache
 from gateway.index.bitmaps import Block, Choices, Numbers, Tally
+from gateway.index.facets import METADATA
 
 LEAST = 4096  # a smaller block is as soon counted when it is asked
 MOST_VALUES = 300
@@ -35,7 +36,7 @@ class Kept(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`counts` by facet and value, of facets with no more values than are listed; `distinct` how many each facet has."""
+    """`counts` by facet and value, of facets that are listed; `distinct` how many values each has."""
 
     counts: dict[str, dict[str, int]]
     distinct: dict[str, int]
@@ -46,9 +47,9 @@ class Totals:
     def of(cls, block: Block) -> Totals:
         choices = {name: one for name, one in block.columns.items() if isinstance(one, Choices)}
         numbers = {name: one for name, one in block.columns.items() if isinstance(one, Numbers)}
-        few = {name: one.values.items() for name, one in choices.items() if len(one.values) <= MOST_VALUES}
+        listed = {name: one.values.items() for name, one in choices.items() if is_listed(name, len(one.values))}
         return cls(
-            {name: {value: len(bits) for value, bits in values} for name, values in few.items()},
+            {name: {value: len(bits) for value, bits in values} for name, values in listed.items()},
             {name: len(one.values) for name, one in choices.items()},
             {name: one.total(one.has) for name, one in numbers.items() if name == SUMMED},
             {name: one.tally() for name, one in numbers.items() if name == TALLIED},
@@ -63,6 +64,11 @@ class Totals:
         kept = msgspec.msgpack.decode(data, type=Kept)
         tallies = {name: Tally(array("Q", first), array("I", second)) for name, (first, second) in kept.tallies.items()}
         return cls(kept.counts, kept.distinct, kept.sums, tallies)
+
+
+def is_listed(name: str, values: int) -> bool:
+    """Metadata may have a value of its own in every log."""
+    return values <= MOST_VALUES or not name.startswith(METADATA)
 
 
 def added_up(blocks: Sequence[tuple[Version, Counts]]) -> dict[str, Counter[str]]:

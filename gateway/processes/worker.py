@@ -145,7 +145,8 @@ class Worker:
     def _ingest(self) -> bool:
         """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
         if self.ingest.step():
-            self.written.touch()
+            with contextlib.suppress(OSError):  # a full disk: they look by themselves, too
+                self.written.touch()
         return self.ingest.behind
 
     def _listen(self) -> bool:

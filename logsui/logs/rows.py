@@ -53,10 +53,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`version` changes with anything that the database knows of the log or of its first pictures."""
-
     id: uuid.UUID
-    version: str
     html: SafeString
 
 
@@ -70,7 +67,7 @@ def read(workspace: Workspace, ids: Sequence[uuid.UUID], look: Look) -> list[Row
     for log in _logs(workspace, [id for id, known in html.items() if known is None]):
         html[log.pk] = made = _rendered(log, look, found[log.pk])
         kept.put((look.key, found[log.pk]), made, len(made))
-    return [Row(id, found[id], text) for id, text in html.items() if text is not None]
+    return [Row(id, text) for id, text in html.items() if text is not None]
 
 
 def versions(workspace: Workspace, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -144,7 +144,7 @@ def table(found: list[Held]) -> str:
     peers = {one.body: one.rate for one in found if one.gateway == "portkey"}
     lines = [
         f"| {one.body} | {one.gateway} | {one.rate:.0f} | "
-        f"{one.rate / peers[one.body] if peers.get(one.body) else 0:.2f} | {one.p50:.1f} / {one.p99:.1f} | {one.cpu:.2f} |"
+        f"{f'{one.rate / peers[one.body]:.2f}' if one.body in peers else '·'} | {one.p50:.1f} / {one.p99:.1f} | {one.cpu:.2f} |"
         for one in sorted(found, key=lambda one: one.body)
     ]
     return "\n".join([*head, *lines])

@@ -137,11 +137,13 @@ def test_the_chart_adds_up_to_the_rows(workspace: Workspace) -> None:
         assert bar.p50 == (here[(len(here) - 1) // 2] if here else None)
 
 
+@pytest.mark.parametrize("most_values", [300, 1])
 def test_blocks_that_count_whole_say_what_looking_into_them_says(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, most_values: int
 ) -> None:
     monkeypatch.setattr(blocks, "MOST", 16)
     monkeypatch.setattr(blocks, "LEAST", 4)
+    monkeypatch.setattr(totals, "MOST_VALUES", most_values)
     grow(workspace, 150)
     minutes = [None, 0, 10, 95.5, 300, 601]
     windows = [

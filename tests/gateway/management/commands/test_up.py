@@ -33,7 +33,7 @@ def run_up(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_printed_curl_line_works_as_pasted_and_the_picture_is_in_the_log(own_loupe: Callable[..., Loupe]) -> None:
-    loupe = own_loupe()
+    loupe = own_loupe(first=True)
     curl = re.search(r"^curl .*?}'", loupe.output(), re.S | re.M)
     assert curl is not None
     done = subprocess.run(["bash", "-c", curl[0]], capture_output=True, text=True, check=True)
