@@ -103,7 +103,7 @@ def facet_value(value: Value) -> SafeString:
         value.link,
         "true" if value.chosen else "false",
         value.title,
-        value.count,
+        thousands(value.count),
         value.refuse,
         value.title,
     )
