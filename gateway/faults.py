@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -43,6 +43,18 @@ def one_by_one(items: Iterable[Item], take: Callable[[Item], None], put_aside: C
                 raise
             log.exception("%s is put aside", item)
             put_aside(item, f"an unexpected failure: {type(error).__name__}")
+
+
+def together(
+    items: Sequence[Item], take: Callable[[Sequence[Item]], None], put_aside: Callable[[Item, str], None]
+) -> None:
+    """Take all items at once, or, if that fails, each by itself. `take` takes all or nothing, and may be called again."""
+    try:
+        take(items)
+    except Exception as error:
+        if will_pass(error):
+            raise
+        one_by_one(items, lambda item: take([item]), put_aside)
 
 
 def _database_is_away(error: DatabaseError | InterfaceError) -> bool:

@@ -8,12 +8,13 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
 from django.utils import timezone
 
-from gateway.faults import one_by_one
+from gateway.faults import one_by_one, together
 from gateway.index import blocks
 from gateway.models import IMAGES, Image, LogImage
 from gateway.pictures import blobs
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CHILDREN, LOOKED_AT, WAIT_SECONDS = 2, 256, 0.2
 LOOK_SECONDS = 1.0
+TOGETHER, KEEP_SECONDS = 32, 0.3
 FIRST_TRY_SECONDS = 1.0
 PATIENCE = timedelta(minutes=10)  # a slow picture waits no longer for quick ones
 
@@ -41,7 +43,8 @@ class Thumbnails:
         self.children = Shares(children)
         self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
         self.queue: list[tuple[Image, int]] = []
-        self.look_at = 0.0
+        self.drawn: dict[Image, Seen] = {}
+        self.look_at = self.keep_at = 0.0
         self.spent: Counter[int] = Counter()
         self.slow: set[str] = set()
 
@@ -54,18 +57,29 @@ class Thumbnails:
             self.queue = [
                 (image, workspace) for image, workspace in self.queue if not self._has_begun(image, workspace)
             ]
-        if not self.under_way:
+        if not (self.under_way or self.drawn):
             return False
         done = wait([one for _, one in self.under_way.values()], WAIT_SECONDS, FIRST_COMPLETED).done
         ended = [image for image, (_, one) in self.under_way.items() if one in done]
         one_by_one(ended, self._end, _put_aside)
-        blocks.queue_showing(image.sha256 for image in ended)
+        blocks.queue_showing(image.sha256 for image in ended if image not in self.drawn)
+        self._keep_drawn()
         return True
+
+    def _keep_drawn(self) -> None:
+        """Some together, for one transaction and one wait for the disk, but none late."""
+        is_last = not (self.under_way or self.queue)
+        if self.drawn and (is_last or len(self.drawn) >= TOGETHER or time.monotonic() >= self.keep_at):
+            together(list(self.drawn.items()), _keep, lambda pair, reason: _put_aside(pair[0], reason))
+            blocks.queue_showing(image.sha256 for image in self.drawn)
+            self.drawn.clear()
 
     def _has_begun(self, image: Image, workspace: int) -> bool:
         """Begin it, if a child is free for its workspace."""
-        if image in self.under_way or not self.children.take(1, workspace):
-            return image in self.under_way
+        if image in self.under_way or image in self.drawn:
+            return True
+        if not self.children.take(1, workspace):
+            return False
         seconds = SECONDS if image.sha256 in self.slow else FIRST_TRY_SECONDS
         self.under_way[image] = workspace, self.threads.submit(self._seen, image.sha256, seconds)
         return True
@@ -97,7 +111,9 @@ class Thumbnails:
         try:
             seen, seconds = done.result()
             self.spent[workspace] += round(seconds * 1000)
-            _keep(image, seen)
+            if not self.drawn:
+                self.keep_at = time.monotonic() + KEEP_SECONDS
+            self.drawn[image] = seen
         except (DecodeFailed, blobs.BlobMissing) as error:
             if str(error) == TOO_LONG and image.sha256 not in self.slow:
                 self.slow.add(image.sha256)
@@ -110,7 +126,7 @@ class Thumbnails:
 def make(image: Image, decoder: Decoder) -> None:
     """Decode once, keep the thumbnail and what was seen; or keep the reason why not. Never tried twice, if it was tried."""
     try:
-        _keep(image, decoder.thumbnail(blobs.get(image.sha256)))
+        _keep([(image, decoder.thumbnail(blobs.get(image.sha256)))])
     except (DecodeFailed, blobs.BlobMissing) as error:
         if str(error) != BUSY:
             _fail(image, error)
@@ -127,15 +143,20 @@ def _put_aside(image: Image, reason: str) -> None:
     Image.objects.filter(pk=image.pk).update(thumbnail=Image.Thumbnail.FAILED, thumbnail_problem=reason)
 
 
-def _keep(image: Image, seen: Seen) -> None:
-    blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail})
+def _keep(drawn: Sequence[tuple[Image, Seen]]) -> None:
+    blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail for image, seen in drawn})
+    for image, seen in drawn:
+        _note(image, seen)
+    IMAGES.insert([image for image, _ in drawn], "replace")
+
+
+def _note(image: Image, seen: Seen) -> None:
     image.width, image.height = seen.width, seen.height
     image.orientation, image.frames, image.has_alpha = seen.orientation, seen.frames, seen.has_alpha
     image.has_gps, image.blank, image.truncated = seen.has_gps, seen.blank, seen.truncated
     image.colour_mode = seen.colour_mode
     image.note_hash(seen.perceptual_hash)
     image.thumbnail, image.thumbnail_problem = Image.Thumbnail.MADE, "image_truncated" if seen.truncated else ""
-    IMAGES.insert([image], "replace")
 
 
 def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from collections.abc import Sequence
 
 import pytest
 from django.db import DataError, InterfaceError, OperationalError
 
-from gateway.faults import one_by_one, will_pass
+from gateway.faults import one_by_one, together, will_pass
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -33,6 +34,20 @@ def test_an_item_that_fails_is_put_aside_and_the_next_is_taken() -> None:
     one_by_one([1, 2, 3], take, lambda item, reason: aside.update({item: reason}))
     assert taken == [1, 3]
     assert aside == {2: "an unexpected failure: ZeroDivisionError"}
+
+
+def test_what_is_taken_together_is_taken_one_by_one_when_one_fails() -> None:
+    taken: list[list[int]] = []
+    aside: dict[int, str] = {}
+
+    def take(items: Sequence[int]) -> None:
+        taken.append([10 // item for item in items])
+
+    together([1, 2], take, aside.__setitem__)
+    assert (taken, aside) == ([[10, 5]], {})
+    together([5, 0, 10], take, aside.__setitem__)
+    assert taken[1:] == [[2], [1]]
+    assert aside == {0: "an unexpected failure: ZeroDivisionError"}
 
 
 def test_what_will_pass_is_raised() -> None:
