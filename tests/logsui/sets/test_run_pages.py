@@ -177,7 +177,8 @@ def test_a_run_survives_kills_of_the_worker_and_a_restart(
         case.requests.clear()
         case.scripts.clear()
         case.will(*[stall] * 8)
-        os.kill(processes(loupe, "work")[0], signal.SIGKILL)
+        for pid in processes(loupe, "work"):
+            os.kill(pid, signal.SIGKILL)
     case.wait_request(8)
     case.scripts.clear()
     loupe.stop()
