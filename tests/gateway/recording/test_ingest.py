@@ -16,8 +16,9 @@ import pytest
 from django.db import OperationalError, connection
 
 from gateway.ids import uuid7
+from gateway.index import blocks
 from gateway.keys.people import create_workspace
-from gateway.models import RequestLog
+from gateway.models import ApiKey, RequestLog, Unindexed, VirtualKey, Workspace
 from gateway.recording import journal, recorder
 from gateway.recording.flow import Flow
 from gateway.recording.ingest import BATCH_BYTES, BATCH_FLOWS, FEW_FLOWS, Ingest, _batches
@@ -332,3 +333,37 @@ def test_a_call_is_taken_in_with_no_more_instructions_than_before(writer: Writer
     known = INSTRUCTIONS[connection.vendor][kind]
     assert 0.9 * known < take_in(20) / 20 < 1.15 * known
     writer.die()
+
+
+def test_what_ingest_tells_the_index_of_a_log_is_what_would_be_read_of_it(writer: Writer) -> None:
+    workspace = Workspace.objects.get()
+    key = ApiKey.objects.create(workspace=workspace, name="team", digest="d")
+    virtual_key = VirtualKey.objects.create(workspace=workspace, slug="prod", provider="openai")
+    known = {"api_key": key.pk, "virtual_key": virtual_key.pk, "metadata": {"user": "ann", "n": "1.50"}, "sdk": "py"}
+    link = {"type": "image_url", "image_url": {"url": "https://example.com/picture.jpg"}}
+    asked = [
+        {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]},
+        {"model": "gpt-4o", "messages": [{"role": "user", "content": [link, link]}], "metadata": {"own": "yes"}},
+    ]
+    ingest = Ingest(writer.root)
+    ids = [writer.begin(json.dumps(body).encode(), model="gpt-4o", **known) for body in asked]
+    drain(ingest)  # they are announced
+    for id in [*ids, *(writer.begin(json.dumps(body).encode(), model="gpt-4o", **known) for body in asked)]:
+        writer.end(id, json.dumps(ANSWER).encode())
+    writer.end(writer.begin(b"no json"), b"<html>", "text/html")
+    drain(ingest)
+    written = [(one.log_id, one.values) for one in Unindexed.objects.order_by("pk") if one.values is not None]
+    last = {id: msgspec.msgpack.decode(values) for id, values in written}
+    assert len(last) == 5
+    uncertain = set(Unindexed.objects.filter(values=None).values_list("log_id", flat=True))
+    assert len(uncertain) == 1  # announced with links: they may have been copied since
+    for id, read in blocks._values_of([id for id in last if id not in uncertain]):
+        assert {name: plain(value) for name, value in last[id].items()} == {
+            name: plain(value) for name, value in read.items()
+        }
+        assert read["model"] in (["gpt-4o"], ["m"])
+    writer.die()
+
+
+def plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, int) else sorted(value)
