@@ -55,7 +55,7 @@ def step() -> bool:
 def fill_totals() -> bool:
     """Give one block its totals that was written before blocks had them; answers whether there may be more."""
     with transaction.atomic():
-        row = IndexBlock.objects.select_for_update().filter(totals=None, size__gte=LEAST).order_by("-first").first()
+        row = IndexBlock.objects.select_for_update().without_totals(LEAST).order_by("-first").first()
         if row is not None:
             row.totals = Totals.of(read(row)).packed()
             row.save(update_fields=["totals"])
@@ -99,7 +99,8 @@ def start_anew(workspace: Workspace) -> None:
 def queue_showing(images: Iterable[str]) -> None:
     """Have the logs that show these pictures, by hash, indexed anew, now that more is known of them."""
     shown = LogImage.objects.filter(image__in=list(images))
-    queue(shown.values_list("log_id", "workspace_id").distinct())
+    with transaction.atomic():
+        queue(shown.values_list("log_id", "workspace_id").distinct())
 
 
 def _index_some(workspace: Workspace, at_least: int = WORTH_A_BLOCK) -> bool:
@@ -139,14 +140,12 @@ def block_of(waiting: Iterable[tuple[uuid.UUID, int, bytes | memoryview | None]]
     unknown: dict[uuid.UUID, Key] = {}
     for id, found in rows.items():
         number, values = max(found, key=itemgetter(0))
-        key = number, 0, "(values)"
-        kept = cache.get(key)
         if values is not None and all(values is not None for _, values in found):
             known[id.bytes] = msgspec.msgpack.decode(values)
-        elif isinstance(kept, dict):
+        elif isinstance(kept := cache.get((number, 0, "(values)")), dict):
             known[id.bytes] = kept
         else:
-            unknown[id] = key
+            unknown[id] = number, 0, "(values)"
     for id, read in _values_of(list(unknown)):
         known[id.bytes] = read
         cache.put(unknown[id], read, VALUES_BYTES)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from gateway.index.bitmaps import Choices, Column, Ids, Numbers, quantile
-from gateway.index.totals import Totals
+from gateway.index.facets import SCALE
+from gateway.index.totals import SUMMED, Totals
 
 ERRORS = ("error", "failed")
-CENTS = 10**8  # a cost in the index is a whole number of this part of a dollar
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Sums(NamedTuple):
     def of(cls, totals: Totals, size: int) -> Sums:
         """Of a whole block."""
         states = totals.counts.get("state", {})
-        return cls(size, sum(states.get(state, 0) for state in ERRORS), totals.sums.get("cost", 0))
+        return cls(size, sum(states.get(state, 0) for state in ERRORS), totals.sums.get(SUMMED, 0))
 
 
 Timed = tuple[Numbers, BitMap]
@@ -107,6 +107,6 @@ class Bars:
         times = [datetime.fromtimestamp(edge / 1000, tz=UTC) for edge in self.edges]
         figures = [(quantile(found, 0.5), quantile(found, 0.95)) for found in self.latencies]
         return [
-            Bar(times[i], times[i + 1], logs, errors, cost / CENTS, *figures[i])
+            Bar(times[i], times[i + 1], logs, errors, cost / SCALE["money"], *figures[i])
             for i, (logs, errors, cost) in enumerate(self.sums)
         ]

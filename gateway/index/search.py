@@ -91,7 +91,8 @@ class Search:
         found = Unindexed.objects.filter(workspace=self.workspace)
         rows = list(found.order_by("-log_id", "-pk").values_list("log_id", "pk", "values")[: MOST_LOOSE + 1])
         if len(rows) > MOST_LOOSE:
-            self.behind = found.count() - MOST_LOOSE
+            logs = found.values("log_id").distinct()
+            self.behind = logs.count() - len({log_id for log_id, *_ in rows[:MOST_LOOSE]})
         return blocks.block_of(rows[:MOST_LOOSE])
 
     @cached_property

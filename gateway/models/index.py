@@ -42,8 +42,16 @@ class IndexBlockQuerySet(models.QuerySet["IndexBlock"]):
         return self.filter(workspace=workspace)
 
     def in_order(self) -> Self:
-        """Oldest first, without what only some questions need. A length, unlike a look for NULL, reads no page of the value."""
-        return self.order_by("first").annotate(totals_length=Length("totals")).defer("ids", "totals")
+        """Oldest first, without what only some questions need."""
+        return self.order_by("first")._with_lengths().defer("ids", "totals")
+
+    def without_totals(self, least: int) -> Self:
+        """Of so many logs or more."""
+        return self._with_lengths().filter(totals_length=None, size__gte=least)
+
+    def _with_lengths(self) -> Self:
+        """A length, unlike a look for NULL, reads no page of the value."""
+        return self.annotate(totals_length=Length("totals"))
 
 
 class IndexBlock(models.Model):

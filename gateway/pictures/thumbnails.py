@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from gateway.faults import one_by_one, together
@@ -147,7 +148,8 @@ def _keep(drawn: Sequence[tuple[Image, Seen]]) -> None:
     blobs.put_thumbnails({(image.sha256, blobs.SMALL): seen.thumbnail for image, seen in drawn})
     for image, seen in drawn:
         _note(image, seen)
-    IMAGES.insert([image for image, _ in drawn], "replace")
+    with transaction.atomic():
+        IMAGES.insert([image for image, _ in drawn], "replace")
 
 
 def _note(image: Image, seen: Seen) -> None:

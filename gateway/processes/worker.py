@@ -163,7 +163,10 @@ class Worker:
             self.news[name].set()
 
     def _make_thumbnails(self) -> bool:
-        """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway."""
+        """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway.
+
+        Where ingest is another process, `give_way` sees to that.
+        """
         return not (self.ingest.behind or self.room.is_low) and self.thumbnails.step()
 
     def _look_at_disk(self) -> bool:
