@@ -114,6 +114,9 @@ JOURNAL_LIMIT_BYTES = env_int("LOUPE_JOURNAL_LIMIT_MB", 2048) * MIB
 JOURNAL_FULL = env_choice("LOUPE_JOURNAL_FULL", "refuse", "refuse", "pass")
 DISK_RESERVE_BYTES = env_int("LOUPE_DISK_RESERVE_MB", 64) * MIB
 
+# What is kept, at most; 0 is four fifths of what the disk has for it
+KEEP_BYTES = env_int("LOUPE_KEEP_GB", 0) * 1024 * MIB
+
 # Copies of linked images
 SNAPSHOT = env_choice("LOUPE_SNAPSHOT", "on", "on", "off")
 FETCH_GUARD = env_guard("LOUPE_FETCH_HOSTS", ports=frozenset({80, 443}))
@@ -171,7 +174,8 @@ TEMPLATES: list[dict[str, Any]] = [
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864; "
+    "PRAGMA secure_delete=ON;",  # what is deleted is written over
 }
 DATABASE_URL = env_text("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {

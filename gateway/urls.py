@@ -9,7 +9,9 @@ from gateway.api import access, feedback, labels, logs, prompts
 handler500 = access.failed
 urlpatterns = [
     path("v1/logs", logs.log_list),
-    path("v1/logs/<uuid:log_id>", logs.log_detail, name="api-log"),
+    path("v1/logs/delete", logs.delete_found),
+    path("v1/logs/deletions/<uuid:id>", logs.deletion_detail),
+    path("v1/logs/<uuid:log_id>", access.by_method(GET=logs.log_detail, DELETE=logs.log_delete), name="api-log"),
     path("v1/logs/<uuid:log_id>/images/<slug:number>", logs.log_image, name="api-image"),
     path("v1/logs/<uuid:log_id>/images/<slug:number>/thumbnail", logs.log_thumbnail, name="api-thumbnail"),
     path("v1/logs/<path:rest>", logs.no_such_path),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui.account import connect, keys, login, prices
-from logsui.logs import export, log_list, saved_views, suggestions
+from logsui.account import connect, keys, login, prices, storage
+from logsui.logs import deletion, export, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
 from logsui.sets import comparison, run_pages, set_pages
@@ -24,6 +24,9 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/chart/table", log_list.chart_table, name="chart-table"),
     path("w/<slug:slug>/logs/export/progress/<slug:token>", export.progress, name="export-progress"),
     path("w/<slug:slug>/logs/export/<slug:kind>", export.export, name="export"),
+    path("w/<slug:slug>/logs/delete", deletion.delete_found, name="delete-found"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/delete", deletion.delete_log, name="delete-log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/keep", deletion.keep_log, name="keep-log"),
     path("w/<slug:slug>/logs/views", saved_views.save_view, name="save-view"),
     path("w/<slug:slug>/logs/views/<int:view_id>/remove", saved_views.remove_view, name="remove-view"),
     path("w/<slug:slug>/logs/<uuid:log_id>/feedback", feedback.give_feedback, name="feedback"),
@@ -51,6 +54,8 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/prices/set", prices.set_price, name="set-price"),
     path("w/<slug:slug>/prices/apply", prices.apply_prices, name="apply-prices"),
     path("w/<slug:slug>/prices/<int:price_id>/remove", prices.remove_price, name="remove-price"),
+    path("w/<slug:slug>/storage", storage.storage_page, name="storage"),
+    path("w/<slug:slug>/storage/rule", storage.set_rule, name="set-rule"),
     path("w/<slug:slug>/prompt-runs", try_out.run, name="run-prompt"),
     path("w/<slug:slug>/prompt-uses", usage.prompts_used, name="prompts-used"),
     path("w/<slug:slug>/prompt-uses/<uuid:id>", usage.uses, name="prompt-uses"),

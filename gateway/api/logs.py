@@ -8,17 +8,20 @@ import re
 import uuid
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
-from gateway.api.access import with_key
+from gateway.api.access import json_body, with_key
 from gateway.errors import BadRequest
 from gateway.index.search import Search, Window
 from gateway.index.search_language import BadQuery, parse
-from gateway.models import ApiKey, LogImage, RequestLog, Workspace
+from gateway.keys.audit import Actor
+from gateway.models import ApiKey, Deletion, LogImage, RequestLog, Workspace
 from gateway.pictures import serving
 from gateway.recording import bodies
+from gateway.retention import deletions
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ KNOWN = {*FILTERS, "limit", "before", "q"}
 
 
 reading = with_key("logs.read", "GET", "HEAD")
+deleting = with_key("logs.delete", "DELETE")
 
 
 @reading
@@ -89,6 +93,56 @@ def log_detail(request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: 
     if found is None:
         raise Http404(f"No log {log_id} in this workspace.")
     return JsonResponse(whole(found, request))
+
+
+@deleting
+def log_delete(request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: uuid.UUID) -> HttpResponse:
+    if not deletions.delete(workspace=workspace, log_ids=[log_id], actor=Actor.key(key)):
+        raise Http404(f"No log {log_id} in this workspace.")
+    return JsonResponse({"object": "log", "id": str(log_id), "deleted": True})
+
+
+@with_key("logs.delete", "POST")
+def delete_found(request: HttpRequest, workspace: Workspace, key: ApiKey) -> HttpResponse:
+    """Delete everything that `q` finds now; or, as a `dry_run`, count it. It goes on in the worker."""
+    given = json_body(request)
+    unknown = sorted(set(given) - {"q", "dry_run"})
+    query = given.get("q")
+    if unknown or not isinstance(query, str) or not query.strip():
+        raise BadRequest(
+            'The body says what to delete: {"q": "metadata._user:ada"}, with "dry_run": true to count it first. '
+            'All logs are {"q": "*"}.' + (f" Unknown: {', '.join(unknown)}." if unknown else ""),
+            code="invalid_body",
+            param="q",
+        )
+    query = "" if query.strip() == "*" else query
+    try:
+        if given.get("dry_run"):
+            return JsonResponse({"object": "deletion", "q": query, "count": deletions.counted(workspace, query)})
+        row = deletions.begin(workspace=workspace, query=query, actor=Actor.key(key))
+    except ValidationError as error:
+        raise BadRequest(" ".join(error.messages), code="invalid_filter", param="q") from None
+    return JsonResponse(_deletion(row), status=202)
+
+
+@with_key("logs.delete", "GET", "HEAD")
+def deletion_detail(request: HttpRequest, workspace: Workspace, key: ApiKey, id: uuid.UUID) -> HttpResponse:
+    row = Deletion.objects.of(workspace).filter(pk=id).first()
+    if row is None:
+        raise Http404(f"No deletion {id} in this workspace.")
+    return JsonResponse(_deletion(row))
+
+
+def _deletion(row: Deletion) -> dict[str, Any]:
+    return {
+        "object": "deletion",
+        "id": str(row.pk),
+        "q": row.query,
+        "state": "running" if row.is_running else "done",
+        "deleted": row.deleted,
+        "created_at": row.created_at.isoformat(),
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+    }
 
 
 @reading

@@ -32,6 +32,7 @@ from gateway.pictures.thumbnails import make
 from gateway.providers import by_name
 from gateway.recording import pricing
 from gateway.recording.bodies import stored
+from gateway.retention import removal
 
 CLIENT = "loupe demo"
 DAYS = 30
@@ -52,15 +53,12 @@ class Kept:
 
 
 def clear(workspace: Workspace) -> int:
-    """Remove every sample log; answers how many there were. Their pictures stay, others may show them."""
+    """Remove every sample log; answers how many there were."""
     logs, gone = RequestLog.objects.of(workspace).filter(sdk=CLIENT), 0
-    while some := list(logs.values_list("pk", flat=True)[:BATCH]):
-        with transaction.atomic():
-            full_text.forget(some)
-            RequestLog.objects.filter(pk__in=some).delete()
-        gone += len(some)
-    if gone:
-        blocks.start_anew(workspace)
+    while some := list(logs.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        gone += removal.remove_logs(workspace, some).count
+    while removal.collect_files():
+        pass
     return gone
 
 
@@ -105,8 +103,9 @@ def _pictures(chance: random.Random, count: int) -> list[Kept]:
         body = b'{"url":"data:' + drawn.media_type.encode() + b";base64," + base64.b64encode(drawn.data) + b'"}'
         cutting = cut(body)
         row = image_row(cutting.finds[0])
-        blobs.put(row.sha256, drawn.data)
-        row = Image.objects.get_or_create(sha256=row.sha256, defaults=_fields(row))[0]
+        with blobs.keeping({row.sha256: drawn.data}):
+            row = Image.objects.get_or_create(sha256=row.sha256, defaults=_fields(row))[0]
+            Image.objects.filter(pk=row.sha256).came_again()
         if row.thumbnail == Image.Thumbnail.PENDING:
             make(row, decoder)
         kept.append(Kept(row, drawn.subject, cutting.cuts[0].encoding))

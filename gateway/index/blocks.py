@@ -19,6 +19,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
+from pyroaring import BitMap
 
 from gateway import ids
 from gateway.bounded_cache import BoundedCache
@@ -183,6 +184,27 @@ def add(workspace: Workspace, new: Block) -> None:
             _write(workspace, row, read(row).joined(new.only(share)))
         if fresh < len(new.ids):
             _append(workspace, rows, new.only(range(fresh, len(new.ids))))
+
+
+def remove(workspace: Workspace, log_ids: Iterable[uuid.UUID]) -> None:
+    """Forget these logs, whether they wait or are in blocks."""
+    gone = sorted(id.bytes for id in log_ids)
+    if not gone:
+        return
+    first, last = uuid.UUID(bytes=gone[0]), uuid.UUID(bytes=gone[-1])
+    with transaction.atomic():
+        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        for row in IndexBlock.objects.of(workspace).in_order().filter(first__lte=last, last__gte=first):
+            block = read(row)
+            if out := block.ids.positions(gone):
+                _keep_only(workspace, row, block, BitMap(range(len(block.ids))) - out)
+
+
+def _keep_only(workspace: Workspace, row: IndexBlock, block: Block, positions: BitMap) -> None:
+    if positions:
+        _write(workspace, row, block.only(list(positions)))
+    else:
+        row.delete()
 
 
 def _shares(rows: Sequence[IndexBlock], new: Block, late: int) -> dict[IndexBlock, list[int]]:

@@ -5,7 +5,8 @@ that a search finds the same on either.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -15,6 +16,8 @@ from gateway.index.search_language import Words
 from gateway.models import Workspace
 from gateway.models.index import LOG_TEXTS, LogText
 
+WRITTEN_OVER_AT_ONCE = 200  # pages of 4 KB
+MOST_ALIKE = 64  # logs of the same number that stand next to each other
 SHORTEST_BEGINNING = 4  # what begins with less is most of the index
 COLUMNS = {"prompt": "A", "answer": "B"}
 
@@ -49,10 +52,14 @@ def write(texts: Iterable[Texts]) -> None:
         one = new.pop(number)
         if taken != one.log_id:
             new[_free_number(number, new)] = one
+    words = {number: _words_of(one) for number, one in new.items()}
     LOG_TEXTS.insert(
-        LOG_TEXTS.blank(number=number, log_id=one.log_id, workspace_id=one.workspace_id) for number, one in new.items()
+        LOG_TEXTS.blank(
+            number=number, log_id=one.log_id, workspace_id=one.workspace_id, words=_kept_for_removal(words[number])
+        )
+        for number, one in new.items()
     )
-    _write_words(new)
+    _write_words(words)
 
 
 def empty() -> None:
@@ -63,9 +70,53 @@ def empty() -> None:
             cursor.execute("INSERT INTO gateway_logwords (gateway_logwords) VALUES ('delete-all')")
 
 
-def forget(log_ids: Iterable[uuid.UUID]) -> None:
-    """Have logs found no more. FTS5 keeps their words, without the row that would lead to them."""
-    LogText.objects.filter(number__in=[number_of(id) for id in log_ids]).delete()
+def remove(log_ids: Sequence[uuid.UUID]) -> None:
+    """Forget the words of logs."""
+    rows = _rows_of(log_ids)
+    if connection.vendor != "postgresql":
+        known = [(row.words, row.number) for row in rows if row.words is not None]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO gateway_logwords (gateway_logwords, prompt, answer, rowid) VALUES ('delete', %s, %s, %s)",
+                [(*_unpacked(words), number) for words, number in known],
+            )
+    LogText.objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
+def write_over(pages: int = WRITTEN_OVER_AT_ONCE) -> bool:
+    """Have FTS5 write some of its words anew, without those that were removed; whether there is more (fts5.html, 6.8)."""
+    if connection.vendor == "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT total_changes()")
+        before = cursor.fetchone()[0]
+        cursor.execute("INSERT INTO gateway_logwords (gateway_logwords, rank) VALUES ('merge', %s)", [-pages])
+        cursor.execute("SELECT total_changes()")
+        changed: int = cursor.fetchone()[0] - before
+    return changed >= 2  # so says their page: less, and nothing was left to do
+
+
+def _rows_of(log_ids: Sequence[uuid.UUID]) -> list[LogText]:
+    wanted = {number_of(id): id for id in log_ids}
+    rows = {row.log_id: row for row in LogText.objects.filter(number__in=wanted)}
+    for id in set(log_ids) - rows.keys():
+        near = LogText.objects.filter(number__gt=number_of(id), number__lte=number_of(id) + MOST_ALIKE, log_id=id)
+        rows.update((id, row) for row in near)
+    return [rows[id] for id in set(log_ids) & rows.keys()]
+
+
+def _words_of(one: Texts) -> tuple[str, str]:
+    return " ".join(indexed(one.prompt)[0]), " ".join(indexed(one.answer)[0])
+
+
+def _kept_for_removal(words: tuple[str, str]) -> bytes | None:
+    """FTS5 must be told to the letter what it is to forget, or its index breaks (fts5.html, 6.3)."""
+    return None if connection.vendor == "postgresql" else zlib.compress("\0".join(words).encode(), 1)
+
+
+def _unpacked(words: bytes | memoryview) -> tuple[str, str]:
+    prompt, _, answer = zlib.decompress(words).decode().partition("\0")
+    return prompt, answer
 
 
 def _free_number(number: int, new: dict[int, Texts]) -> int:
@@ -74,8 +125,8 @@ def _free_number(number: int, new: dict[int, Texts]) -> int:
     return number
 
 
-def _write_words(new: dict[int, Texts]) -> None:
-    rows = [(" ".join(indexed(one.prompt)[0]), " ".join(indexed(one.answer)[0]), n) for n, one in new.items()]
+def _write_words(words: Mapping[int, tuple[str, str]]) -> None:
+    rows = [(prompt, answer, number) for number, (prompt, answer) in words.items()]
     if connection.vendor == "postgresql":
         search = "setweight(to_tsvector('simple', %s), 'A') || setweight(to_tsvector('simple', %s), 'B')"
         statement = f"UPDATE gateway_logtext SET search = {search} WHERE number = %s"  # noqa: S608 - no input in it

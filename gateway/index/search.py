@@ -323,6 +323,31 @@ class Search:
         return quantile(parts, 0.5, tallies), quantile(parts, 0.95, tallies)
 
     @spending("index")
+    def sums(self, facet: str, number: str) -> Counter[str]:
+        """What a facet of numbers adds up to, by the values of another facet, over all that was found."""
+        total: Counter[str] = Counter()
+        for bits, has in self._all_with({facet, number}):
+            values, numbers = has.get(facet), has.get(number)
+            if isinstance(values, Choices) and isinstance(numbers, Numbers):
+                total.update({value: numbers.total(bits & at) for value, at in values.values.items()})
+        return +total
+
+    @spending("index")
+    def total(self, number: str) -> int:
+        found = (
+            numbers.total(bits)
+            for bits, has in self._all_with({number})
+            if isinstance(numbers := has.get(number), Numbers)
+        )
+        return sum(found)
+
+    def _all_with(self, names: set[str]) -> Iterator[tuple[BitMap, dict[str, Column]]]:
+        """What was found, part by part, with these columns; also of the blocks that are whole."""
+        yield from zip(self.found, self._columns(names), strict=True)
+        columns = blocks.columns_of(list(self.whole), names)
+        yield from ((BitMap(range(row.size)), columns[row.pk]) for row in self.whole)
+
+    @spending("index")
     def extent(self) -> tuple[datetime, datetime] | None:
         """From the first to the last log found."""
         ends = [part.ids[bits[i]] for part, bits in zip(self.parts, self.found, strict=True) if bits for i in (0, -1)]

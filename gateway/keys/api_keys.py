@@ -12,7 +12,7 @@ from gateway.keys import vault
 from gateway.models import ApiKey, Revision, Workspace
 
 DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
-SCOPES = (*DEFAULT_SCOPES, "prompts.write")
+SCOPES = (*DEFAULT_SCOPES, "prompts.write", "logs.delete")
 
 
 @transaction.atomic

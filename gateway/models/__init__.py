@@ -22,6 +22,16 @@ from gateway.models.logs import (
 )
 from gateway.models.pictures import IMAGES, Image
 from gateway.models.prices import ModelPrice
+from gateway.models.retention import (
+    AuditEntry,
+    Deletion,
+    KeptLog,
+    Part,
+    PictureToGo,
+    Removal,
+    RetentionRule,
+    Tombstone,
+)
 
 __all__ = [
     "IMAGES",
@@ -32,20 +42,28 @@ __all__ = [
     "PAYLOADS",
     "UNINDEXED",
     "ApiKey",
+    "AuditEntry",
+    "Deletion",
     "Feedback",
     "Image",
     "IndexBlock",
     "IndexColumn",
+    "KeptLog",
     "KeptTurn",
     "LogImage",
     "LogText",
     "LoginLink",
     "Membership",
     "ModelPrice",
+    "Part",
     "Payload",
+    "PictureToGo",
+    "Removal",
     "RequestLog",
+    "RetentionRule",
     "Revision",
     "SavedView",
+    "Tombstone",
     "Unindexed",
     "VirtualKey",
     "Workspace",

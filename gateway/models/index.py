@@ -13,10 +13,14 @@ from gateway.models.many_rows import Table
 
 
 class LogText(models.Model):
-    """That the words of a log are in the full-text index, and under which number (`text`)."""
+    """That the words of a log are in the full-text index, and under which number (`full_text`).
+
+    `words` are, for SQLite, what was written there, packed: it must be told all of it to forget it again.
+    """
 
     number = models.BigIntegerField(primary_key=True)
     log_id = models.UUIDField()
+    words = models.BinaryField(null=True)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
 
     def __str__(self) -> str:

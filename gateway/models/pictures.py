@@ -13,6 +13,14 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def without_thumbnail(self) -> Self:
         return self.filter(thumbnail="pending").order_by("created_at")
 
+    def came_again(self) -> None:
+        """Their bytes were removed, and are there now."""
+        removed = self.exclude(removed_at=None)
+        removed.update(removed_at=None, thumbnail=Image.Thumbnail.PENDING, thumbnail_problem="")
+
+    def with_bytes(self) -> Self:
+        return self.filter(removed_at=None)
+
     def look_alikes(self, hash: str, bits: int = 6, most: int = 2000) -> list[str]:
         """The hashes (sha256) of pictures whose perceptual hash differs in at most `bits` of 64 bits.
 
@@ -27,7 +35,8 @@ class ImageQuerySet(models.QuerySet["Image"]):
 class Image(models.Model):
     """One distinct file, by the hash of its bytes. Its bytes are in the blob store under that hash.
 
-    `colour_mode` is Pillow's (RGB, CMYK, L …); what a decoder must find out is None until it has looked.
+    `colour_mode` is Pillow's (RGB, CMYK, L …); what a decoder must find out is None until it has looked. Since `removed_at`
+    its bytes are gone, as a rule of retention wants it, and what is known of it stays.
     """
 
     class Thumbnail(models.TextChoices):
@@ -55,6 +64,7 @@ class Image(models.Model):
     hash_4 = models.CharField(max_length=4, blank=True, editable=False)
     thumbnail = models.CharField(max_length=8, choices=Thumbnail.choices, default=Thumbnail.PENDING)
     thumbnail_problem = models.CharField(max_length=100, blank=True)
+    removed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ImageQuerySet.as_manager()

@@ -10,10 +10,13 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
+
+from gateway.models import engine
 
 THUMBNAIL_SIZES = SMALL, LARGE = (256, 1024)
 ABANDONED_SECONDS = 3600
@@ -32,6 +35,51 @@ def put_all(blobs: Mapping[str, bytes]) -> None:
     """Store the bytes of each hash that is not there yet. The disk is waited for once, not once for each."""
     paths = {_path(sha256): data for sha256, data in blobs.items()}
     _write_all({path: data for path, data in paths.items() if not Path(path).exists()})
+
+
+@contextlib.contextmanager
+def keeping(blobs: Mapping[str, bytes]) -> Iterator[None]:
+    """Store the bytes of these hashes; the rows that name them are written inside, in one transaction with that.
+
+    Between the two `remove` may have come by, for which a file without a row is one too many: so they are looked at once more.
+    """
+    put_all(blobs)
+    with transaction.atomic():
+        if blobs:
+            engine.share(engine.FILES)
+        yield
+        put_all(blobs)
+
+
+def remove(sha256s: Iterable[str]) -> None:
+    """Remove files and their thumbnails; inside a transaction that is alone with `engine.FILES`."""
+    for sha256 in sha256s:
+        for path in (_path(sha256), *(_thumbnail_path(sha256, size) for size in THUMBNAIL_SIZES)):
+            Path(path).unlink(missing_ok=True)
+
+
+def exists(sha256: str) -> bool:
+    return Path(_path(sha256)).exists()
+
+
+def stored(at_once: int) -> Iterator[list[str]]:
+    """The hashes of all files, some at a time, without those of the last hour, whose rows may not be written yet."""
+    late = time.time() - ABANDONED_SECONDS
+    found: set[str] = set()
+    for path in Path(settings.BLOB_ROOT).glob("??/??/[0-9a-f]*"):
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            if path.stat().st_mtime < late:
+                found.add(path.name.partition(".")[0])
+        if len(found) >= at_once:
+            yield sorted(found)
+            found.clear()
+    if found:
+        yield sorted(found)
+
+
+def put_aside(sha256: str) -> None:
+    """Keep a file that holds other bytes than its name says under another name."""
+    os.replace(_path(sha256), f"{_path(sha256)}.damaged")  # noqa: PTH105
 
 
 def get(sha256: str) -> bytes:

@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import zip_longest
 
-from django.db import transaction
 from django.utils import timezone
 
 from gateway.content.cutting import Find
@@ -89,10 +88,10 @@ def _keep(place: Place, data: bytes) -> None:
         _settle(place, reason="what the link gives is not an image")
         return
     digest = hashlib.sha256(data).hexdigest()
-    blobs.put(digest, data)
-    with transaction.atomic():
-        row = image_row(Find(0, data, sniffed, "", cut=False, sha256=digest))
+    row = image_row(Find(0, data, sniffed, "", cut=False, sha256=digest))
+    with blobs.keeping({digest: data}):
         Image.objects.bulk_create([row], ignore_conflicts=True)
+        Image.objects.filter(pk=digest).came_again()
         _settle(place, image_id=digest)
 
 

@@ -25,10 +25,11 @@ def keep(*, workspace: Workspace, data: bytes) -> Image:
         kind = sniffed.media_type if sniffed else "not a file that Loupe knows"
         raise ValidationError(f"This is no picture that a model takes: it is {kind}. PNG, JPEG, WebP and GIF are.")
     sha256 = hashlib.sha256(data).hexdigest()
-    blobs.put(sha256, data)
     image = image_row(Find(0, data, sniffed, "", cut=False, sha256=sha256))
-    Image.objects.bulk_create([image], ignore_conflicts=True)
-    PromptPicture.objects.get_or_create(workspace=workspace, sha256=sha256)
+    with blobs.keeping({sha256: data}):
+        Image.objects.bulk_create([image], ignore_conflicts=True)
+        Image.objects.filter(pk=sha256).came_again()
+        PromptPicture.objects.get_or_create(workspace=workspace, sha256=sha256)
     return Image.objects.get(pk=sha256)
 
 

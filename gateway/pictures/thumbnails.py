@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from gateway.faults import one_by_one, together
 from gateway.index import blocks
-from gateway.models import IMAGES, Image, LogImage
+from gateway.models import IMAGES, Image, LogImage, PictureToGo, engine
 from gateway.pictures import blobs
 from gateway.pictures.decoder import BUSY, SECONDS, TOO_LONG, DecodeFailed, Decoder, Seen
 from gateway.shares import Shares
@@ -149,7 +149,13 @@ def _keep(drawn: Sequence[tuple[Image, Seen]]) -> None:
     for image, seen in drawn:
         _note(image, seen)
     with transaction.atomic():
-        IMAGES.insert([image for image, _ in drawn], "replace")
+        engine.share(engine.FILES)
+        kept = set(
+            Image.objects.filter(pk__in=[image.pk for image, _ in drawn]).with_bytes().values_list("pk", flat=True)
+        )
+        IMAGES.insert([image for image, _ in drawn if image.pk in kept], "replace")
+        removed = [PictureToGo(sha256=image.pk) for image, _ in drawn if image.pk not in kept]
+        PictureToGo.objects.bulk_create(removed, ignore_conflicts=True)
 
 
 def _note(image: Image, seen: Seen) -> None:

@@ -27,7 +27,8 @@ from gateway.recording.disk_room import DiskRoom
 from gateway.recording.ingest import Ingest
 from gateway.recording.journal import MEASURE_SECONDS
 from gateway.recording.words import WordFiller
-from prompts.library import editing
+from gateway.retention import ageing, deletions, removal
+from prompts.library import editing, pictures
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ IDLE_SECONDS = 1.0
 LISTEN_SECONDS = 0.1
 INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
 RUNS_SECONDS = 0.4
+AGE_SECONDS = 60
 SWEEP_SECONDS = 3600
 BLOBS_SECONDS = 86_400  # it looks into every folder
 JOBS = ("ingest", "pictures", "index", "upkeep")
@@ -102,7 +104,8 @@ class Worker:
         self.jobs = jobs
         self.locks = [_sole_worker(settings.JOURNAL_ROOT, job) for job in jobs if job != "ingest"]
         self.stopping = threading.Event()
-        self.sweep_at = self.blobs_at = 0.0
+        self.sweep_at = self.blobs_at = self.age_at = 0.0
+        self.size_bound = ageing.SizeBound()
         self.written, self.heard = settings.JOURNAL_ROOT / "written", 0
         self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
         self.news: dict[str, threading.Event] = {}
@@ -138,7 +141,11 @@ class Worker:
                 "news": (self._listen, LISTEN_SECONDS),
             },
             "index": {"index": (self._index, INDEX_SECONDS), "words": (self._fill_words, IDLE_SECONDS)},
-            "upkeep": {"set-runs": (self.set_runner.step, RUNS_SECONDS), "sweep": (self._sweep, IDLE_SECONDS)},
+            "upkeep": {
+                "set-runs": (self.set_runner.step, RUNS_SECONDS),
+                "retention": (self._remove, IDLE_SECONDS),
+                "sweep": (self._sweep, IDLE_SECONDS),
+            },
         }
         return {name: loop for job in self.jobs for name, loop in loops[job].items()}
 
@@ -181,10 +188,21 @@ class Worker:
         """For old logs, when nothing else is to be done."""
         return not self.ingest.behind and self.words.step()
 
+    def _remove(self) -> bool:
+        """What somebody deleted first, then what no rule keeps; with rests, so that others get at the database."""
+        began = time.monotonic()
+        busy = deletions.step()
+        if not busy and began >= self.age_at:
+            busy = removal.collect_files() or ageing.step() or self.size_bound.step()
+            self.age_at = began if busy else began + AGE_SECONDS
+        self.stopping.wait(time.monotonic() - began if busy else 0)
+        return busy
+
     def _sweep(self) -> bool:
         """What was deleted long ago goes, and what killed writes left behind."""
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
+            removal.note_files(pictures.let_go())
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if time.monotonic() >= self.blobs_at:
             blobs.sweep()

@@ -40,6 +40,7 @@ PAYLOAD = struct.Struct("<B16sI")
 # Room comes back by whole segments, so a journal with a low limit has small ones.
 SEGMENT_BYTES, LEAST_SEGMENT_BYTES, SEGMENTS_IN_LIMIT = 64 * 1024 * 1024, 1024 * 1024, 16
 MEASURE_SECONDS = 2.0
+NEW_SEGMENTS = "new-segments"  # a file whose time asks all writers for them
 # Under load a sync begins this long after the one before it ended: each costs a thread switch, so more should share it.
 GATHER_SECONDS = 0.001
 
@@ -83,6 +84,7 @@ class Journal:
         self._old: list[int] = []
         self._owed: list[tuple[bytes, bytes, bytes]] = []
         self._used = 0
+        self._heard, self._is_asked_for_new = _changed_at(root / NEW_SEGMENTS), False
         self.full = ""
         self._open_segment()
         self.measure()
@@ -117,7 +119,12 @@ class Journal:
         self._owed.append((id, meta, body))
 
     def settle(self) -> None:
-        """Write what is owed, as far as the disk takes it. Called every two seconds."""
+        """Write what is owed, as far as the disk takes it, and begin a new segment where that was asked for. Called every two
+        seconds.
+        """
+        if self._is_asked_for_new and self._size:
+            self._rotate()
+        self._is_asked_for_new = False
         while self._owed:
             try:
                 self.append(Kind.END, *self._owed[0])
@@ -141,6 +148,9 @@ class Journal:
     def measure(self) -> None:
         """Look how full journal and disk are: what other processes wrote, and what was read. Called every two seconds."""
         self._used = sum(file.stat().st_size for file in self.root.glob("*/*.seg"))
+        asked_at = _changed_at(self.root / NEW_SEGMENTS)
+        self._is_asked_for_new = self._is_asked_for_new or asked_at > self._heard
+        self._heard = max(asked_at, self._heard)
         free = shutil.disk_usage(self.root).free
         if self._used > self.limit_bytes:
             self.full = self._at_limit()
@@ -240,6 +250,19 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def ask_for_new_segments(root: Path) -> None:
+    """Have every process go on in a new segment, so that the ones before can go once they are read."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / NEW_SEGMENTS).touch()
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 # The reading side

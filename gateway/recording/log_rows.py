@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from gateway.content.cutting import Cutting
@@ -23,7 +22,9 @@ from gateway.models import (
     KeptTurn,
     LogImage,
     Payload,
+    PictureToGo,
     RequestLog,
+    Tombstone,
     VirtualKey,
 )
 from gateway.pictures import blobs
@@ -54,11 +55,12 @@ class Rows:
 
 
 def write(rows: Sequence[Rows], *, final: bool) -> None:
-    """Only the final word on a request replaces what is there."""
-    blobs.put_all({sha256: data for row in rows for sha256, data in row.files.items()})
-    with transaction.atomic():
+    """Only the final word on a request replaces what is there; of what somebody has deleted meanwhile nothing is written."""
+    files = {sha256: data for row in rows for sha256, data in row.files.items()}
+    with blobs.keeping(files):
+        rows = _not_deleted(rows)
         certain = _certain(rows)
-        IMAGES.insert({key: image for row in rows for key, image in row.images.items()}.values(), "leave")
+        _write_images({key: image for row in rows for key, image in row.images.items()})
         LOGS.insert((row.log for row in rows), "replace" if final else "leave")
         PAYLOADS.insert((row.payload for row in rows if row.payload), "replace" if final else "leave")
         _write_log_images([one for row in rows for one in row.log_images], final=final)
@@ -67,6 +69,21 @@ def write(rows: Sequence[Rows], *, final: bool) -> None:
             full_text.write(row.texts for row in rows if row.texts)
             kept_turns.write(one for row in rows for one in row.kept_turns)
         _queue_for_index(rows, certain)
+
+
+def _not_deleted(rows: Sequence[Rows]) -> Sequence[Rows]:
+    deleted = set(Tombstone.objects.filter(pk__in=[row.log.pk for row in rows]).values_list("pk", flat=True))
+    if not deleted:
+        return rows
+    files = {sha256 for row in rows if row.log.pk in deleted for sha256 in row.files}
+    PictureToGo.objects.bulk_create([PictureToGo(sha256=one) for one in files], ignore_conflicts=True)
+    return [row for row in rows if row.log.pk not in deleted]
+
+
+def _write_images(images: dict[str, Image]) -> None:
+    if images:
+        IMAGES.insert(images.values(), "leave")
+        Image.objects.filter(pk__in=images).came_again()
 
 
 def _certain(rows: Sequence[Rows]) -> set[uuid.UUID]:

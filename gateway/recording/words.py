@@ -17,7 +17,7 @@ from gateway.recording.reading import answer_of, question_of
 
 AT_ONCE = 200
 SESSIONS = ("session", "session_id", "sessionid", "conversation_id", "thread_id")
-VERSION = "2"
+VERSION = "3"
 FILLING = f"filling {VERSION}"  # the words that an older version cut are forgotten already
 
 

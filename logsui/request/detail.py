@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from gateway.api.logs import find_image
-from gateway.models import Feedback, LogImage, Payload, RequestLog, Workspace
+from gateway.models import Feedback, KeptLog, LogImage, Payload, RequestLog, Workspace
 from gateway.pictures import blobs, serving
 from gateway.recording import bodies
 from logsui.access import may_edit, member
@@ -59,6 +59,8 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "folder": folder_name(log),
         "needs_folder": any(program.needs_folder for program in calls),
         "can_edit": may_edit(request),
+        "kept": KeptLog.objects.filter(log=log_id).exists(),
+        "is_thinned": payload is None and log.bodies_kept and not log.is_in_flight,
         "feedback": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),

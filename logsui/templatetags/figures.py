@@ -28,6 +28,7 @@ SECTIONS = {
     "runs": "prompts",
     "comparisons": "prompts",
     "connect": "connect",
+    "storage": "keys",
     "keys": "keys",
     "virtual-keys": "keys",
     "account": "account",
@@ -54,7 +55,9 @@ def bytesize(count: int | None) -> str:
         return f"{count} B"
     if count < 1_000_000:
         return f"{count / 1000:.1f} KB"
-    return f"{count / 1_000_000:.1f} MB"
+    if count < 1_000_000_000:
+        return f"{count / 1_000_000:.1f} MB"
+    return f"{count / 1_000_000_000:.1f} GB"
 
 
 @register.filter
@@ -75,7 +78,7 @@ def in_unit(amount: float, unit: str) -> str:
 @register.filter
 def at_most(count: int, most: int) -> str:
     """A count that was not carried on beyond `most`."""
-    return f"{count}+" if count > most else str(count)
+    return f"{count:,}+" if count > most else f"{count:,}"
 
 
 @register.filter
@@ -154,6 +157,8 @@ def why_undrawn(one: LogImage) -> str:
     """Why a picture is not shown, in a sentence."""
     if one.image is not None:
         problem = one.image.thumbnail_problem
+        if one.image.removed_at:
+            return f"{one.image.label}, {one.image.dimensions}: its bytes were {problem}"
         failed = one.image.thumbnail == Image.Thumbnail.FAILED
         return f"{one.image.label} is " + (f"not shown: {problem}" if failed else "kept, not drawn")
     if one.snapshot == LogImage.Snapshot.PENDING:

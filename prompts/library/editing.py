@@ -15,6 +15,7 @@ from django.utils.text import slugify
 
 from prompts.language import mustache
 from prompts.language.rendering import PromptProblem, Template
+from prompts.library import pictures
 from prompts.library.lookup import LABEL, RESERVED, RESERVED_SLUGS
 from prompts.models import Prompt, PromptLabel, PromptRevision, PromptVersion
 from prompts.models.validators import validate_for_database
@@ -177,6 +178,7 @@ def find_version(prompt: Prompt, number: int) -> PromptVersion:
 def _added(prompt: Prompt, number: int, content: Content, note: str, author: Any) -> PromptVersion:
     validate_for_database(note, "The note")
     fields = _stored(content)
+    pictures.keep(prompt.workspace_id, *fields.values())
     return PromptVersion.objects.create(prompt=prompt, number=number, note=note.strip()[:500], author=author, **fields)
 
 

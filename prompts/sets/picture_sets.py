@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from prompts.library import loading
+from prompts.library import loading, pictures
 from prompts.models import Case, PictureSet, Prompt
 from prompts.models.validators import validate_for_database
 from prompts.sets import checks
@@ -74,6 +74,7 @@ def add_cases(*, picture_set: PictureSet, cases: Sequence[CaseText], columns: It
     after = (locked.cases.aggregate(last=Max("position"))["last"] or 0) + 1
     for one in cases:
         _check(one)
+    pictures.keep(locked.workspace_id, *(one.values for one in cases))
     Case.objects.bulk_create(
         Case(
             set=locked,
@@ -103,6 +104,7 @@ def edit_case(*, case: Case, name: str, values: Mapping[str, str], check: str, e
     validate_for_database([name, dict(values), expected], "The case")
     case.name, case.values = name.strip()[:200] or f"case {case.position}", case.values | dict(values)
     case.check_kind, case.expected = check, expected
+    pictures.keep(case.set.workspace_id, case.values)
     case.save()
     PictureSet.objects.filter(pk=case.set_id).update(updated_at=timezone.now())
     return checks.problem_of(check, expected)

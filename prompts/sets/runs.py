@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from prompts.library import pictures
 from prompts.models import Cell, PictureSet, SetRun
 from prompts.models.validators import validate_for_database
 from prompts.sets import checks
@@ -67,6 +68,7 @@ def start(
         raise ValidationError(
             f"The cases hold {size / 1e6:.1f} MB of text; a run takes {MOST_CHARACTERS / 1e6:.0f}. Upload pictures instead."
         )
+    pictures.keep(workspace, copied["rows"], copied["columns"])
     run = SetRun.objects.create(workspace=workspace, set=picture_set, author=author, case_count=len(rows), **copied)
     places = ((row, column) for row in range(len(rows)) for column in range(len(columns)))
     Cell.objects.bulk_create((Cell(run=run, row=row, column=column) for row, column in places), batch_size=500)

@@ -23,6 +23,7 @@ from gateway.models import ApiKey
 from gateway.processes.setup import check_folder, prepare
 from gateway.processes.supervisor import DoesNotStart, Supervisor
 from gateway.processes.worker import JOBS
+from gateway.retention import ageing, rules
 
 # A PNG of 96 x 64 px, small enough to be pasted: a path to the hills.
 SAMPLE_PICTURE = (
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         workspace = prepare(static=True)
         token = create_login_link(user=create_owner(workspace=workspace, username="admin"))
         key = "" if ApiKey.objects.of(workspace).exists() else create_api_key(workspace=workspace, name="first")[1]
+        kept = f"{rules.said(rules.rule_of(workspace))}; at most {ageing.bound() / 1e9:.0f} GB in all"
         base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
@@ -63,13 +65,13 @@ class Command(BaseCommand):
         others = {"worker": [*work, *(job for job in JOBS if job != "ingest")]}
         supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], readers | others)
         try:
-            supervisor.run(lambda: self._greet(base, token, key))
+            supervisor.run(lambda: self._greet(base, token, key, kept))
         except DoesNotStart as error:
             raise CommandError(str(error)) from None
         self.stdout.write("Loupe has stopped; every log is kept.")
         lock.close()
 
-    def _greet(self, base: str, token: str, key: str) -> bool:
+    def _greet(self, base: str, token: str, key: str, kept: str) -> bool:
         """Say where everything is, once it answers; whether it did."""
         if not _answers(f"{base}/readyz"):
             self.stderr.write("Loupe did not come up within a minute; the lines above say why.")
@@ -89,6 +91,7 @@ class Command(BaseCommand):
         else:
             lines.append("API keys: on the page Keys, or python manage.py apikey create NAME")
         lines += ["Data folder:                                        " + str(settings.LOUPE_DATA)]
+        lines += ["What is kept, and how long (page Storage):          " + kept]
         lines += [
             "Private addresses that providers may have:          " + settings.ENVIRONMENT["LOUPE_PROVIDER_HOSTS"],
             "",

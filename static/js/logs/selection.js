@@ -24,7 +24,7 @@ function tell() {
   const ids = [...chosen()].map((row) => row.id.slice(4));
   byId("selection").hidden = !ids.length;
   byId("selected-count").textContent = `${ids.length} selected`;
-  for (const link of document.querySelectorAll("[data-export-selected]")) {
+  for (const link of document.querySelectorAll("[data-export-selected], [data-selected]")) {
     link.href = `${link.href.split("?")[0]}?ids=${ids.join(",")}`;
   }
 }

@@ -1,0 +1,47 @@
+"""What the two databases do that the ORM has no words for: locks that many may share, sizes, and writing over what was deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+FILES = 7021  # PostgreSQL's advisory locks are numbers; this one is of the files in the blob store
+
+
+def share(lock: int) -> None:
+    """Until the transaction ends nobody is alone with it. SQLite has one writer at a time anyway."""
+    if connection.vendor == "postgresql":
+        _ask("SELECT pg_advisory_xact_lock_shared(%s)", lock)
+
+
+def be_alone(lock: int) -> None:
+    """Wait for all who share it, and keep others away until the transaction ends."""
+    if connection.vendor == "postgresql":
+        _ask("SELECT pg_advisory_xact_lock(%s)", lock)
+
+
+def bytes_used() -> int:
+    """What the database takes of its disk, without the pages that it holds free for what comes."""
+    if connection.vendor == "postgresql":
+        return _ask("SELECT pg_database_size(current_database())")
+    pages = _ask("PRAGMA page_count") - _ask("PRAGMA freelist_count")
+    return pages * _ask("PRAGMA page_size")
+
+
+def write_over() -> None:
+    """Have the log of writes, in which deleted rows may still stand, copied into the database and emptied.
+
+    SQLite alone: it zeroes what it deletes (`secure_delete` in the settings). What PostgreSQL deletes is gone from its
+    files when its own VACUUM has come by and the room was used again.
+    """
+    if connection.vendor == "sqlite" and Path(settings.DATABASES["default"]["NAME"]).exists():
+        _ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _ask(statement: str, *values: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        found = cursor.fetchone()
+    return int(found[0] or 0) if found else 0

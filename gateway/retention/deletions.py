@@ -1,0 +1,140 @@
+"""What somebody deletes: some logs at once, or, step by step, all that a search finds. It does not come back, from no journal."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from gateway import ids
+from gateway.index import full_text
+from gateway.index.search import Page, Search, Window
+from gateway.index.search_language import BadQuery, SearchQuery, Words, parse
+from gateway.keys import audit
+from gateway.keys.audit import Actor
+from gateway.models import Deletion, Part, Removal, RequestLog, Tombstone, Workspace, engine
+from gateway.recording import journal
+from gateway.retention import removal
+from gateway.retention.ageing import note
+
+AT_ONCE = 200
+MOST_AT_ONCE = 1000
+NO_FILTER = 'There is no filter such as {0}. If the text is meant, write "{0}", in quotes.'
+
+
+def delete(*, workspace: Workspace, log_ids: Sequence[uuid.UUID], actor: Actor) -> int:
+    """Delete these logs now; how many of them there were. Raises ValidationError when they are too many for now."""
+    if len(log_ids) > MOST_AT_ONCE:
+        raise ValidationError(f"Up to {MOST_AT_ONCE:,} logs can be named at once; say by a search which others.")
+    count = sum(_delete(workspace, log_ids[at : at + AT_ONCE]) for at in range(0, len(log_ids), AT_ONCE))
+    named = ", ".join(str(id) for id in log_ids[:10]) + (", …" if len(log_ids) > 10 else "")
+    audit.note(workspace=workspace, actor=actor, action="logs deleted", what=named, count=count)
+    _write_over()
+    return count
+
+
+def begin(
+    *,
+    workspace: Workspace,
+    query: str,
+    actor: Actor,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Deletion:
+    """Have everything deleted that a search finds now; the worker goes on with it. Raises ValidationError."""
+    _parsed(query)
+    with transaction.atomic():
+        row = Deletion.objects.create(
+            workspace=workspace,
+            query=query,
+            since=since,
+            until=until,
+            user_id=actor.user_id,
+            api_key_id=actor.api_key_id,
+            before=ids.first_of(timezone.now()),
+        )
+        audit.note(workspace=workspace, actor=actor, action="deletion begun", what=query or "everything")
+    return row
+
+
+def counted(workspace: Workspace, query: str, since: datetime | None = None, until: datetime | None = None) -> int:
+    """How many logs a deletion would find now, as far as that is known; of a text's many, the newest. Raises ValidationError."""
+    return Search(workspace, _parsed(query), Window(since, until)).count()
+
+
+def step() -> bool:
+    """Go on with the oldest deletion that is not done; answers whether there is one."""
+    row = Deletion.objects.waiting().select_related("workspace").first()
+    if row is None:
+        return False
+    page = _page(row)
+    with transaction.atomic():
+        gone = _delete(row.workspace, page.ids)
+        Deletion.objects.filter(pk=row.pk).update(before=page.next or row.before, deleted=F("deleted") + gone)
+    if page.next is None:
+        _finish(row)
+    return True
+
+
+def finish(row: Deletion) -> Deletion:
+    """Go on with this one until it is done."""
+    while row.finished_at is None:
+        step()
+        row.refresh_from_db()
+    return row
+
+
+def _page(row: Deletion) -> Page:
+    search = Search(row.workspace, _parsed(row.query), Window(row.since, row.until))
+    return search.page(row.before, AT_ONCE)
+
+
+def _finish(row: Deletion) -> None:
+    row.refresh_from_db()
+    row.finished_at = timezone.now()
+    row.save(update_fields=["finished_at"])
+    who = row.user.get_username() if row.user else row.api_key.name if row.api_key else audit.COMMAND.who
+    what = row.query or "everything"
+    audit.note(workspace=row.workspace, actor=Actor(who), action="deletion done", what=what, count=row.deleted)
+    _write_over()
+
+
+@transaction.atomic
+def _delete(workspace: Workspace, log_ids: Sequence[uuid.UUID]) -> int:
+    there = list(RequestLog.objects.of(workspace).filter(pk__in=log_ids).values_list("pk", flat=True))
+    Tombstone.objects.bulk_create([Tombstone(log_id=id) for id in there], ignore_conflicts=True)
+    removed = removal.remove_logs(workspace, there)
+    note(workspace, Part.FIGURES, Removal.Reason.ASKED, removed)
+    return removed.count
+
+
+def _write_over() -> None:
+    """Let nothing of it stand where nobody looks: in files, in the index of words, in what SQLite and the journal hold."""
+    while removal.collect_files():
+        pass
+    while full_text.write_over():
+        pass
+    journal.ask_for_new_segments(settings.JOURNAL_ROOT)
+    engine.write_over()
+
+
+def _parsed(query: str) -> SearchQuery:
+    """A slip finds other logs than were meant, which does no harm in a list."""
+    try:
+        asked = parse(query)
+    except BadQuery as error:
+        raise ValidationError(str(error)) from None
+    slips = [*asked.hints, *(NO_FILTER.format(word.text) for word in asked.words if _is_like_a_filter(word))]
+    if slips:
+        raise ValidationError([f"Nothing was deleted. {slip}" for slip in slips])
+    return asked
+
+
+def _is_like_a_filter(word: Words) -> bool:
+    return ":" in word.text and not word.is_phrase
