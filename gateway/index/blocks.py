@@ -110,10 +110,23 @@ def _index_some(workspace: Workspace, at_least: int = WORTH_A_BLOCK) -> bool:
         return False
     block = block_of(waiting)
     with transaction.atomic():
-        if len(block.ids):
-            add(workspace, block)
+        _lock(workspace)
+        there = _still_there(block)
+        if there:
+            add(workspace, block.only(list(there)))
         Unindexed.objects.filter(pk__in=[pk for _, pk, _ in waiting]).delete()
     return len(waiting) >= at_least
+
+
+def _still_there(block: Block) -> BitMap:
+    """The positions of logs that nobody has deleted since they were read."""
+    found = RequestLog.objects.filter(pk__in=[uuid.UUID(bytes=id) for id in block.ids])
+    return block.ids.positions(sorted(id.bytes for id in found.values_list("pk", flat=True)))
+
+
+def _lock(workspace: Workspace) -> None:
+    """One writer of its index at a time, on any machine; inside a transaction."""
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
 
 
 def _settled(workspace: Workspace) -> QuerySet[Unindexed]:
@@ -175,7 +188,7 @@ def _readable_values(entry: Entry) -> dict[str, Value]:
 def add(workspace: Workspace, new: Block) -> None:
     """Take a block in; a log that is indexed already is taken as the new block knows it."""
     with transaction.atomic():
-        Workspace.objects.select_for_update().get(pk=workspace.pk)  # one writer at a time, on any machine
+        _lock(workspace)
         rows = list(IndexBlock.objects.of(workspace).in_order())
         fresh = new.ids.rank(rows[-1].last.bytes) if rows else 0
         if rows and fresh < len(new.ids) and new.ids[fresh] == rows[-1].last.bytes:
@@ -193,7 +206,7 @@ def remove(workspace: Workspace, log_ids: Iterable[uuid.UUID]) -> None:
         return
     first, last = uuid.UUID(bytes=gone[0]), uuid.UUID(bytes=gone[-1])
     with transaction.atomic():
-        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        _lock(workspace)
         for row in IndexBlock.objects.of(workspace).in_order().filter(first__lte=last, last__gte=first):
             block = read(row)
             if out := block.ids.positions(gone):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from gateway.recording import recorder
 from gateway.recording.flow import Flow
 from gateway.retention import checking, deletions
 from tests.fake_upstream import FakeUpstream, response
+from tests.gateway.processes.test_durability import Load, drained, prepared, processes
 from tests.gateway.retention.conftest import Logs
 from tests.gateway.retention.test_removal import RED, sha
 from tests.loupe import Loupe, until
@@ -156,3 +159,29 @@ def test_nothing_of_a_deleted_log_is_left_in_the_data_folder(
 def _done(loupe: Loupe, address: str, headers: dict[str, str]) -> dict[str, Any] | None:
     row: dict[str, Any] = json.loads(loupe.call(address, headers=headers)[2])
     return row if row["state"] == "done" else None
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_kills_while_traffic_is_recorded_and_deleted_leave_nothing_that_dangles(
+    own_loupe: Callable[..., Loupe],
+    upstream: FakeUpstream,
+    request: pytest.FixtureRequest,
+    long_or_short: Callable[[int, int], int],
+    database: str,
+) -> None:
+    """The same few pictures come and go all the time. Thirty rounds with `--long`, three without."""
+    env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if database == "postgres" else {}
+    loupe = own_loupe(**env)
+    asked = {"x-portkey-api-key": loupe.manage("apikey", "create", "cleaner", "--scope", "logs.delete")}
+    with prepared(loupe, upstream), Load(loupe) as load:
+        for number in range(long_or_short(30, 3)):
+            until(lambda: len(load.loupe.logs()) > 40, "answers are recorded")
+            deletion = json.loads(loupe.call("/v1/logs/delete", {"q": "*"}, headers=asked)[2])
+            os.kill(processes(loupe, "work")[number % 2], signal.SIGKILL)
+            address = f"/v1/logs/deletions/{deletion['id']}"
+            assert until(lambda at=address: _done(loupe, at, asked), "it is deleted", 90)["deleted"] > 0  # type: ignore[misc]
+    until(lambda: drained(loupe) or None, "everything is taken in", 90)
+    first_shown = next(log for log in loupe.logs() if log["input_images"])
+    whole = json.loads(loupe.call(f"/v1/logs/{first_shown['id']}")[2])
+    assert loupe.call(f"/v1/logs/{whole['id']}/images/i0")[0] == 200
+    assert loupe.manage("check-storage", "--hashes") == "Everything fits together."
