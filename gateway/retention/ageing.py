@@ -21,7 +21,7 @@ from gateway.models import Image, LogImage, Part, Removal, RequestLog, Retention
 from gateway.retention import removal, rules
 from gateway.retention.removal import Removed
 
-AT_ONCE = 200
+AT_ONCE = 500
 MEASURE_SECONDS = 300
 YOUNGEST = timedelta(
     hours=1

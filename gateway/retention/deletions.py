@@ -23,7 +23,7 @@ from gateway.recording import journal
 from gateway.retention import removal
 from gateway.retention.ageing import note
 
-AT_ONCE = 200
+AT_ONCE = 500
 MOST_AT_ONCE = 1000
 NO_FILTER = 'There is no filter such as {0}. If the text is meant, write "{0}", in quotes.'
 
