@@ -24,9 +24,13 @@ POSTGRES_PASSING = ("08", "40", "53", "55", "57", "58")
 DISK_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
+class Away(OSError):
+    """Something on the network that we depend on does not answer, or not as it should."""
+
+
 def will_pass(error: Exception) -> bool:
     """Whether the database, the disk or the memory is missing, so that the same thing may succeed later."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | Away):
         return True
     if isinstance(error, OSError):
         return error.errno in DISK_PASSING

@@ -86,6 +86,8 @@ ENVIRONMENT = os.environ
 # Where things are kept
 LOUPE_DATA = Path(env_text("LOUPE_DATA", "data")).resolve()
 BLOB_ROOT = LOUPE_DATA / "blobs"
+BLOB_STORE_URL = env_text("BLOB_STORE_URL", "")
+BLOB_CACHE_BYTES = env_int("LOUPE_BLOB_CACHE_MB", 1024) * MIB
 JOURNAL_ROOT = LOUPE_DATA / "journal"
 QUARANTINE_ROOT = LOUPE_DATA / "quarantine"
 

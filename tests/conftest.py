@@ -23,6 +23,7 @@ os.environ.setdefault(
 from tests.databases import default_database, migrate
 from tests.fake_upstream import Case, FakeUpstream
 from tests.loupe import Loupe
+from tests.object_store import CREDENTIALS, ObjectStore
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("loupe", deadline=None)
@@ -56,6 +57,22 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     yield make
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real S3 store, started when it is first asked for."""
+    store = ObjectStore(tmp_path_factory.mktemp("s3"))
+    yield store
+    store.stop()
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket; its credentials are in the environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return object_store.bucket()
 
 
 @pytest.fixture(scope="session")

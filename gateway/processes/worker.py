@@ -5,7 +5,6 @@ own thread; which of them a process runs, its jobs say.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import threading
@@ -22,6 +21,7 @@ from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
 from gateway.pictures.thumbnails import CHILDREN, Thumbnails
 from gateway.processes.set_runner import SetRunner
+from gateway.processes.sole_holder import FileHolder, holder
 from gateway.recording import feedback
 from gateway.recording.disk_room import DiskRoom
 from gateway.recording.ingest import Ingest
@@ -67,29 +67,14 @@ def _fetcher() -> Fetcher:
 
 
 class AlreadyWorking(Exception):
-    """Another process does a job of which there is only one."""
-
-
-def _sole_worker(root: Path, job: str) -> int:
-    """Hold a job's lock for as long as this process lives.
-
-    Raises:
-        AlreadyWorking: another process has it.
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(root / f"{job}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AlreadyWorking(
-            f"Another worker does the job {job} on this data folder already; `up` runs one of its own."
-        ) from None
-    return descriptor
+    """Another process on this data folder does a job of which there is only one."""
 
 
 class Worker:
-    """Runs until `stop`; then takes in what the journals still hold. Raises AlreadyWorking when another one does the same.
+    """Runs until `stop`; then takes in what the journals still hold.
+
+    On PostgreSQL, which other machines may share, what another worker does already is waited for: it is taken over when that
+    one is gone. Raises AlreadyWorking where there is one machine.
 
     Args:
         gateway: the address of the server half, which runs of picture sets ask.
@@ -102,7 +87,9 @@ class Worker:
         self, gateway: str, jobs: Collection[str] = JOBS, *, readers: int = 1, thumbnails: int = CHILDREN
     ) -> None:
         self.jobs = jobs
-        self.locks = [_sole_worker(settings.JOURNAL_ROOT, job) for job in jobs if job != "ingest"]
+        self.holder = holder(settings.JOURNAL_ROOT)
+        if isinstance(self.holder, FileHolder):
+            self._hold_all()
         self.stopping = threading.Event()
         self.sweep_at = self.blobs_at = self.age_at = 0.0
         self.size_bound = ageing.SizeBound()
@@ -114,6 +101,13 @@ class Worker:
         self.thumbnails = Thumbnails(children=thumbnails)
         self.ingest = Ingest(settings.JOURNAL_ROOT, readers=readers)
         self.link_copies = LinkCopies(_fetcher)
+
+    def _hold_all(self) -> None:
+        taken = [job for job in self.jobs if job != "ingest" and not self.holder.holds(job)]
+        if taken:
+            raise AlreadyWorking(
+                f"Another worker does the job {taken[0]} on this data folder already; `up` runs one of its own."
+            )
 
     def run(self) -> None:
         """Work until stopped."""
@@ -147,7 +141,17 @@ class Worker:
                 "sweep": (self._sweep, IDLE_SECONDS),
             },
         }
-        return {name: loop for job in self.jobs for name, loop in loops[job].items()}
+        return {
+            name: (self._if_held(job, step), seconds)
+            for job in self.jobs
+            for name, (step, seconds) in loops[job].items()
+        }
+
+    def _if_held(self, job: str, step: Callable[[], bool]) -> Callable[[], bool]:
+        """Every node takes in its own journals; all else is done by one of them."""
+        if job == "ingest" or step == self._look_at_disk:
+            return step
+        return lambda: self.holder.holds(job) and step()
 
     def _ingest(self) -> bool:
         """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
@@ -215,7 +219,8 @@ class Worker:
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""
-        steps = {"ingest": [self.ingest.step], "pictures": [self.thumbnails.step, self.link_copies.step]}
+        pictures = [self._if_held("pictures", step) for step in (self.thumbnails.step, self.link_copies.step)]
+        steps = {"ingest": [self.ingest.step], "pictures": pictures}
         while any(step() for job in self.jobs for step in steps.get(job, [])):
             pass
 

@@ -56,7 +56,8 @@ def check(*, repair: bool, hashes: bool) -> Iterator[Finding]:
 def _rows_without_files(*, repair: bool) -> Iterator[Finding]:
     noted = Exists(PictureToGo.objects.filter(pk=OuterRef("pk")))
     for some in _in_pieces(Image.objects.all().with_bytes().exclude(noted)):
-        missing = [sha256 for sha256 in some if not blobs.exists(sha256)]
+        there = blobs.exist(some)
+        missing = [sha256 for sha256 in some if sha256 not in there]
         if repair:
             Image.objects.filter(pk__in=missing).update(thumbnail="failed", thumbnail_problem="blob_missing")
         for sha256 in missing:
@@ -144,8 +145,8 @@ def _words(*, repair: bool) -> Iterator[Finding]:
 
 def _damaged_files(*, repair: bool) -> Iterator[Finding]:
     for some in _in_pieces(Image.objects.all().with_bytes()):
-        for sha256 in some:
-            if blobs.exists(sha256) and hashlib.sha256(blobs.get(sha256)).hexdigest() != sha256:
+        for sha256 in sorted(blobs.exist(some)):
+            if hashlib.sha256(blobs.get(sha256)).hexdigest() != sha256:
                 if repair:
                     blobs.put_aside(sha256)
                     Image.objects.filter(pk=sha256).update(thumbnail="failed", thumbnail_problem="damaged")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.pictures import blobs
+from gateway.pictures import blobs, folder_store
 
 
 def test_what_killed_writes_left_goes_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path)
-    blobs.put("ab" * 32, b"whole")
+    blobs.put_all({"ab" * 32: b"whole"})
     old, new = tmp_path / "ab" / "ab" / ".old", tmp_path / "ab" / "ab" / ".new"
     for path in (old, new):
         path.write_bytes(b"half")
@@ -25,7 +25,7 @@ def test_many_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path)
     files = {f"{n:02x}" * 32: bytes([n]) * 1000 for n in range(20)}
     with monkeypatch.context() as broken:
-        broken.setattr(blobs, "_sync", lambda paths: (_ for _ in ()).throw(OSError(28, "no space")))
+        broken.setattr(folder_store, "_sync", lambda paths: (_ for _ in ()).throw(OSError(28, "no space")))
         with pytest.raises(OSError, match="no space"):
             blobs.put_all(files)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -50,7 +50,7 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[bytes], I
 
     def keep(data: bytes) -> Image:
         sha256 = hashlib.sha256(data).hexdigest()
-        blobs.put(sha256, data)
+        blobs.put_all({sha256: data})
         return Image.objects.create(sha256=sha256, media_type="image/png", size=len(data))
 
     return keep

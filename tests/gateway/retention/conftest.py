@@ -63,7 +63,7 @@ class Logs:
         return Search(self.workspace, parse(query), Window()).count()
 
     def has_bytes(self, sha256: str) -> bool:
-        return blobs.exists(sha256)
+        return bool(blobs.exist([sha256]))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from gateway.ids import first_of
@@ -28,7 +29,7 @@ def check(*, repair: bool = False) -> list[str]:
 
 
 def path_of(sha256: str) -> Path:
-    return Path(blobs._path(sha256))
+    return Path(settings.BLOB_ROOT) / blobs.name_of(sha256)
 
 
 def _file_is_lost(logs: Logs) -> str:

@@ -1,0 +1,110 @@
+"""Several machines on one PostgreSQL and one S3 store: any of them may die, and nothing that was answered is lost."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.fake_upstream import FakeUpstream
+from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
+from tests.loupe import Loupe, until
+from tests.object_store import CREDENTIALS
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it began."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                children.setdefault(parent, []).append(int(path.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def kill(node: Loupe) -> None:
+    """As when a machine loses its power."""
+    assert node.process is not None
+    for pid in family(node.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    node.process.wait(30)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, new_postgres: Callable[..., str], bucket: str) -> Iterator[list[Loupe]]:
+    shared = CREDENTIALS | {
+        "DATABASE_URL": new_postgres(),
+        "BLOB_STORE_URL": bucket,
+        "LOUPE_SECRET_KEY": secrets.token_urlsafe(32),
+        "LOUPE_ENCRYPTION_KEYS": secrets.token_urlsafe(32),
+        "LOUPE_PROVIDER_HOSTS": "loopback",
+    }
+    made = [Loupe(tmp_path / f"node-{n}", **shared) for n in range(2)]
+    for one in made:
+        one.start()
+        one.key = one.key or made[0].key
+    yield made
+    for one in made:
+        if one.process is not None and one.process.poll() is None:
+            one.stop()
+
+
+def thumbnails_made(node: Loupe) -> bool:
+    asked = "from gateway.models import Image; print(Image.objects.without_thumbnail().count())"
+    return node.manage("shell", "--no-imports", "-c", asked) == "0"
+
+
+def test_nodes_share_keys_pages_and_pictures(nodes: list[Loupe], upstream: FakeUpstream) -> None:
+    first, second = nodes
+    with prepared(first, upstream), Load(first) as load:
+        until(lambda: len(load.received) > 20, "answers come")
+        trace = load.received[0]
+    log = until(lambda: next(iter(second.logs(f"trace_id={trace}")), None), "the other node shows it")
+    image = second.call(f"/v1/logs/{log['id']}/images/i0")
+    assert (image[0], image[1]["content-type"]) == (200, "image/png")
+    until(lambda: thumbnails_made(first), "thumbnails are made")
+    assert second.call(f"/v1/logs/{log['id']}/images/i0/thumbnail")[0] == 200
+    assert not [path for path in (first.data / "blobs").rglob("*") if path.is_file()]
+
+
+def test_a_node_that_dies_loses_nothing_and_another_goes_on_with_its_jobs(
+    nodes: list[Loupe], upstream: FakeUpstream, long_or_short: Callable[[int, int], int]
+) -> None:
+    """Ten rounds with `--long`, one without; in the last the node does not come back, and its journal is adopted."""
+    first, second = nodes
+    rounds = long_or_short(10, 1)
+    received: list[str] = []
+    with prepared(first, upstream):
+        second.call("/v1/models")
+        for number in range(rounds):
+            with Load(first) as one, Load(second) as other:
+                until(lambda a=one, b=other: min(len(a.received), len(b.received)) > 30, "answers come")  # type: ignore[misc]
+                kill(first)
+                had = len(other.received)
+                until(lambda b=other, had=had: len(b.received) > had + 30, "the other goes on")  # type: ignore[misc]
+            received += one.received + other.received
+            if number < rounds - 1:
+                first.start()
+    left = first.data / "journal"
+    shutil.rmtree(first.data / "static", ignore_errors=True)
+    assert "taken in" in second.manage("work", "--adopt", str(first.data))
+    assert not [path for path in left.iterdir() if path.is_dir()]
+    until(lambda: drained(second) or None, "everything is taken in", 90)
+    by_trace = Counter(log["trace_id"] for log in all_logs(second))
+    assert set(received) - set(by_trace) == set()
+    assert [trace for trace, count in by_trace.items() if count > 1] == []
+    until(lambda: thumbnails_made(second), "the other has taken over the thumbnails")
+    until(lambda: second.logs("q=image:input") or None, "and the index")
+    assert second.manage("check-storage") == "Everything fits together."
