@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.defaults import server_error
 
 from gateway.content.json_text import parse
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, NotRecorded, Unauthorized
+from gateway.faults import Away
 from gateway.ids import uuid7
 from gateway.keys import vault
 from gateway.models import ApiKey
@@ -43,6 +46,9 @@ def with_key(scope: str, *methods: str) -> Callable[[View], View]:
                 response = _refusal(
                     NotRecorded("The database does not answer; the gateway itself goes on.", code="no_database")
                 )
+            except Away as error:
+                log.exception("a picture could not be read")
+                response = _refusal(NotRecorded(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="no_store"))
             return _with_own_headers(response)
 
         return csrf_exempt(checked)  # a key is not sent by a browser on its own
@@ -72,6 +78,8 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Whatever Django could not answer: JSON under /v1, a page elsewhere."""
+    if isinstance(sys.exception(), Away):
+        return render(request, "503.html", {"why": str(sys.exception())}, status=503)
     if request.path.startswith("/v1/"):
         return _with_own_headers(_refusal(GatewayError("Loupe failed on this request; its own log has the details.")))
     return server_error(request)

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from gateway.errors import NotRecorded
+from gateway.faults import Away
 from gateway.keys import people
 from gateway.keys.in_memory import POLL_SECONDS, KeysInMemory
 from gateway.network.http_client import Pool
@@ -173,6 +174,8 @@ def _from_database(read: Callable[P, T]) -> Callable[P, T]:
             raise NotRecorded(
                 "The database does not answer, and this prompt is not in memory.", code="no_database"
             ) from error
+        except Away as error:
+            raise NotRecorded(f"A picture of this prompt cannot be read: {error}.", code="no_store") from error
         finally:
             close_old_connections()
 

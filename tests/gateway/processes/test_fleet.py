@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from tests.fake_upstream import FakeUpstream
 from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
 from tests.loupe import Loupe, until
-from tests.object_store import CREDENTIALS
+from tests.object_store import CREDENTIALS, ObjectStore
 
 
 def family(pid: int) -> list[int]:
@@ -108,3 +109,26 @@ def test_a_node_that_dies_loses_nothing_and_another_goes_on_with_its_jobs(
     until(lambda: thumbnails_made(second), "the other has taken over the thumbnails")
     until(lambda: second.logs("q=image:input") or None, "and the index")
     assert second.manage("check-storage") == "Everything fits together."
+
+
+def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream, object_store: ObjectStore, bucket: str
+) -> None:
+    loupe = own_loupe(BLOB_STORE_URL=bucket, **CREDENTIALS)
+    with prepared(loupe, upstream):
+        with Load(loupe) as load:
+            until(lambda: loupe.logs("state=ok") or None, "logs are written")
+            before = loupe.logs("state=ok")[0]["id"]
+            object_store.stop()
+            had = len(load.received)
+            until(lambda: len(load.received) > had + 50, "calls go on without the store")
+        shutil.rmtree(loupe.data / "blob-cache", ignore_errors=True)
+        status, _, body = loupe.call(f"/v1/logs/{before}/images/i0")
+        assert (status, json.loads(body)["error"]["code"]) == (503, "no_store")
+        object_store.start()
+        until(lambda: loupe.call(f"/v1/logs/{before}/images/i0")[0] == 200 or None, "the picture is there again")
+        until(lambda: not missing(loupe, load.received) or None, "everything is taken in", 90, pause=1)
+
+
+def missing(loupe: Loupe, traces: list[str]) -> set[str]:
+    return set(traces) - {log["trace_id"] for log in all_logs(loupe) if log["state"] == "ok"}
