@@ -25,6 +25,7 @@ FUTURE = {"logsui/account/about.py", "logsui/templates/logsui/account/about.html
 # What is tested across the modules of a room
 TOPICS = {
     "durability",
+    "fleet",
     "links",
     "meaning",
     "memory",
@@ -50,7 +51,7 @@ BROAD_HANDLERS = {
     "gateway/proxy/proxy.py",
     "gateway/proxy/relay.py",
     "gateway/processes/worker.py",
-    "gateway/pictures/blobs.py",
+    "gateway/pictures/folder_store.py",
     "gateway/processes/server.py",
 }
 

@@ -63,7 +63,7 @@ def at(url: str) -> Store:
     cache = Cache(settings.LOUPE_DATA / "blob-cache", settings.BLOB_CACHE_BYTES)
     try:
         return BucketStore(url, cache)
-    except Exception as error:
+    except ValueError as error:
         raise ImproperlyConfigured(
             f"The blob store {url[:200]!r} cannot be used: {error}. It is written s3://bucket/prefix?endpoint=https://host, "
             "gs://bucket/prefix, az://account/container/prefix or file:///folder."

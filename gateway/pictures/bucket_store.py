@@ -156,9 +156,12 @@ def _opened(url: str) -> ObjectStore:
     if unknown := options.keys() - OPTIONS:
         raise ValueError(f"{', '.join(sorted(unknown))} is not known; it takes {', '.join(sorted(OPTIONS))}")
     given: Any = {f"aws_{name}" if parts.scheme == "s3" else name: value for name, value in options.items()}
-    opened: ObjectStore = from_url(
-        urlunsplit(parts._replace(query="")), config=given or None, client_options=CLIENT, retry_config=RETRY
-    )  # type: ignore[call-overload]
+    try:
+        opened: ObjectStore = from_url(
+            urlunsplit(parts._replace(query="")), config=given or None, client_options=CLIENT, retry_config=RETRY
+        )  # type: ignore[call-overload]
+    except BaseError as error:
+        raise ValueError(str(error)) from error
     return opened
 
 
