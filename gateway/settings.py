@@ -91,6 +91,9 @@ BLOB_CACHE_BYTES = env_int("LOUPE_BLOB_CACHE_MB", 1024) * MIB
 JOURNAL_ROOT = LOUPE_DATA / "journal"
 QUARANTINE_ROOT = LOUPE_DATA / "quarantine"
 
+METRICS_ROOT = LOUPE_DATA / "metrics"
+METRICS_TOKEN = env_text("LOUPE_METRICS_TOKEN", "")
+
 # Secrets
 SECRET_KEY = env_text("LOUPE_SECRET_KEY", "") or kept_secret(LOUPE_DATA / "secret-key")
 ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / "encryption-keys").split()

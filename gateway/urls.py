@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gateway.api import access, feedback, labels, logs, prompts
+from gateway.api import access, feedback, labels, logs, metrics, prompts
 
 handler500 = access.failed
 urlpatterns = [
+    path("metrics", metrics.metrics),
     path("v1/logs", logs.log_list),
     path("v1/logs/delete", logs.delete_found),
     path("v1/logs/deletions/<uuid:id>", logs.deletion_detail),

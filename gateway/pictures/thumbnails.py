@@ -15,6 +15,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from gateway import metrics
 from gateway.faults import one_by_one, together
 from gateway.index import blocks
 from gateway.models import IMAGES, Image, LogImage, PictureToGo, engine
@@ -137,6 +138,7 @@ def _fail(image: Image, error: Exception) -> None:
     problem = str(error) if isinstance(error, DecodeFailed) else "blob_missing"
     image.thumbnail, image.thumbnail_problem = Image.Thumbnail.FAILED, problem
     image.save(update_fields=["thumbnail", "thumbnail_problem"])
+    metrics.THUMBNAILS.labels("failed").inc()
     log.info("no thumbnail of %s: %s", image, problem)
 
 
@@ -156,6 +158,7 @@ def _keep(drawn: Sequence[tuple[Image, Seen]]) -> None:
         IMAGES.insert([image for image, _ in drawn if image.pk in kept], "replace")
         removed = [PictureToGo(sha256=image.pk) for image, _ in drawn if image.pk not in kept]
         PictureToGo.objects.bulk_create(removed, ignore_conflicts=True)
+    metrics.THUMBNAILS.labels("made").inc(len(drawn))
 
 
 def _note(image: Image, seen: Seen) -> None:

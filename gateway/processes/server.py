@@ -20,6 +20,7 @@ from typing import ParamSpec, TypeVar
 from django.conf import settings
 from django.db import Error, close_old_connections
 
+from gateway import metrics
 from gateway.errors import NotRecorded
 from gateway.faults import Away
 from gateway.keys import people
@@ -97,7 +98,7 @@ class Server:
         _keep_freed_memory()
         self.chores = [
             asyncio.create_task(_every(POLL_SECONDS, proxy.look)),
-            asyncio.create_task(_every(MEASURE_SECONDS, self._measure_journal)),
+            asyncio.create_task(_every(MEASURE_SECONDS, partial(self._measure, proxy))),
             asyncio.create_task(_every(SLOW_BODY_SECONDS, proxy.stop_slow_bodies)),
             asyncio.create_task(_end_with_parent()),
         ]
@@ -156,7 +157,10 @@ class Server:
         self.decoder.close()
         await asyncio.to_thread(self.journal.close)
 
-    async def _measure_journal(self) -> None:
+    async def _measure(self, proxy: Proxy) -> None:
+        metrics.IN_FLIGHT.labels("calls").set(proxy.calls.used)
+        metrics.IN_FLIGHT.labels("bytes").set(proxy.bytes.used)
+        await asyncio.to_thread(metrics.write, settings.METRICS_ROOT)
         before = self.journal.full
         await asyncio.to_thread(self.journal.measure)
         self.journal.settle()

@@ -15,6 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from gateway import metrics
 from gateway.index import blocks
 from gateway.network.fetch import Fetcher
 from gateway.pictures import blobs
@@ -40,6 +41,7 @@ LISTEN_SECONDS = 0.1
 INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
 RUNS_SECONDS = 0.4
 AGE_SECONDS = 60
+METRICS_SECONDS = 5.0
 SWEEP_SECONDS = 3600
 BLOBS_SECONDS = 86_400  # it looks into every folder
 JOBS = ("ingest", "pictures", "index", "upkeep")
@@ -141,7 +143,8 @@ class Worker:
                 "sweep": (self._sweep, IDLE_SECONDS),
             },
         }
-        return {
+        own: dict[str, tuple[Callable[[], bool], float]] = {"metrics": (self._write_metrics, METRICS_SECONDS)}
+        return own | {
             name: (self._if_held(job, step), seconds)
             for job in self.jobs
             for name, (step, seconds) in loops[job].items()
@@ -152,6 +155,10 @@ class Worker:
         if job == "ingest" or step == self._look_at_disk:
             return step
         return lambda: self.holder.holds(job) and step()
+
+    def _write_metrics(self) -> bool:
+        metrics.write(settings.METRICS_ROOT)
+        return False
 
     def _ingest(self) -> bool:
         """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
@@ -242,11 +249,13 @@ class Worker:
                     busy = job()
                 except (OperationalError, InterfaceError, OSError) as error:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                    metrics.FAILURES.labels(name, "away").inc()
                     log.warning("%s waits %.1f s, database or disk do not take it: %s", name, pause, error)
                     self._rest(pause)
                     continue
                 except Exception:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                    metrics.FAILURES.labels(name, "fault").inc()
                     log.exception("%s failed and goes on in %.1f s", name, pause)
                     self._rest(pause)
                     continue

@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from gateway import metrics
 from gateway.content import redaction
 from gateway.errors import NotRecorded
 from gateway.recording.journal import Journal, JournalUnavailable, Kind
@@ -78,6 +79,14 @@ class Exchange:
             "bytes": self.bytes,
         }
         self._write(Kind.END, msgspec.json.encode(meta), data)
+        self._count(state, total, max(0.0, total - upstream))
+
+    def _count(self, state: str, total: float, added: float) -> None:
+        call = self.call
+        first = self.first_byte_at - call.arrived if self.first_byte_at else None
+        metrics.call_ended(
+            state, call.route.provider.name, call.route.model, seconds=total, added=added, first_byte=first
+        )
 
     def _write(self, kind: Kind, meta: bytes, data: bytes) -> None:
         if not (self.recording or (kind is Kind.END and self.begun)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
 
-from gateway import dialects, ids
+from gateway import dialects, ids, metrics
 from gateway.content import multipart
 from gateway.content.cutting import Cutter, Cutting, cut
 from gateway.content.encodings import unpack
@@ -62,6 +62,8 @@ def record(flows: Sequence[Flow]) -> None:
         if isinstance(error, OSError) or will_pass(error):
             raise
         raise Unreadable(f"{type(error).__name__}: {error}") from error
+    for row in rows:
+        metrics.RECORDED.labels(str(row.log.state)).inc()
 
 
 def record_unreadable(flow: Flow, reason: str) -> None:

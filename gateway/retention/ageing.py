@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from gateway import ids
+from gateway import ids, metrics
 from gateway.models import Image, LogImage, Part, Removal, RequestLog, RetentionRule, Workspace, engine
 from gateway.retention import removal, rules
 from gateway.retention.removal import Removed
@@ -83,6 +83,8 @@ def note(workspace: Workspace, part: Part, reason: Removal.Reason, removed: Remo
         return
     today = timezone.now().date()
     row, _ = Removal.objects.get_or_create(workspace=workspace, day=today, part=part, reason=reason)
+    metrics.REMOVED.labels(str(part), str(reason)).inc(removed.count)
+    metrics.REMOVED_BYTES.labels(str(part), str(reason)).inc(removed.bytes)
     Removal.objects.filter(pk=row.pk).update(count=F("count") + removed.count, bytes=F("bytes") + removed.bytes)
 
 
