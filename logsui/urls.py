@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui.account import connect, keys, login, prices, storage
+from logsui.account import connect, keys, login, people, prices, storage
 from logsui.logs import deletion, export, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern] = [
     path("logout", LogoutView.as_view(), name="logout"),
     path("account", login.account_page, name="account"),
     path("account/theme", login.set_theme, name="theme"),
+    path("account/workspaces", people.create_workspace, name="create-workspace"),
+    path("join/<str:token>", people.join, name="join"),
     path("w/<slug:slug>/logs", log_list.log_list, name="logs"),
     path("w/<slug:slug>/logs/new", log_list.new_rows, name="new-rows"),
     path("w/<slug:slug>/logs/chart", log_list.chart_alone, name="chart"),
@@ -54,6 +56,11 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/prices/set", prices.set_price, name="set-price"),
     path("w/<slug:slug>/prices/apply", prices.apply_prices, name="apply-prices"),
     path("w/<slug:slug>/prices/<int:price_id>/remove", prices.remove_price, name="remove-price"),
+    path("w/<slug:slug>/people", people.people_page, name="people"),
+    path("w/<slug:slug>/people/invite", people.invite, name="invite"),
+    path("w/<slug:slug>/people/invitations/<int:invitation_id>/withdraw", people.withdraw, name="withdraw"),
+    path("w/<slug:slug>/people/<int:member_id>/role", people.set_role, name="set-role"),
+    path("w/<slug:slug>/people/<int:member_id>/remove", people.remove, name="remove-member"),
     path("w/<slug:slug>/storage", storage.storage_page, name="storage"),
     path("w/<slug:slug>/storage/rule", storage.set_rule, name="set-rule"),
     path("w/<slug:slug>/prompt-runs", try_out.run, name="run-prompt"),

@@ -130,6 +130,10 @@ class Loupe:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
+    def add_person(self, name: str, role: str, workspace: str = "default") -> str:
+        """A link that logs them in."""
+        return self.manage("people", "add", name, "--role", role, "--workspace", workspace, "--base", self.root)
+
     def add_virtual_key(
         self,
         slug: str,

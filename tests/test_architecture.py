@@ -85,7 +85,9 @@ def test_no_module_is_over_four_hundred_lines_and_no_function_over_sixty() -> No
 
 
 def test_no_folder_holds_over_fifteen_modules() -> None:
+    """Django wants each command of `manage.py` as a module of one folder."""
     folders = [path for top in ("gateway", "logsui", "prompts", "tests") for path in (ROOT / top).rglob("__init__.py")]
+    folders = [path for path in folders if path.parent.name != "commands"]
     for folder in {path.parent for path in folders} - {path.parent for path in (ROOT / "gateway").rglob("0001_*.py")}:
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= 15, folder

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from django.conf import settings
 from django.db import connection
 
 FILES = 7021  # PostgreSQL's advisory locks are numbers; this one is of the files in the blob store
@@ -30,14 +27,14 @@ def bytes_used() -> int:
     return pages * _ask("PRAGMA page_size")
 
 
-def write_over() -> None:
-    """Have the log of writes, in which deleted rows may still stand, copied into the database and emptied.
+def write_over() -> bool:
+    """Have the log of writes, in which deleted rows may still stand, copied into the database and emptied; whether that went,
+    which it does not while somebody reads in it.
 
     SQLite alone: it zeroes what it deletes (`secure_delete` in the settings). What PostgreSQL deletes is gone from its
     files when its own VACUUM has come by and the room was used again.
     """
-    if connection.vendor == "sqlite" and Path(settings.DATABASES["default"]["NAME"]).exists():
-        _ask("PRAGMA wal_checkpoint(TRUNCATE)")
+    return connection.vendor != "sqlite" or not _ask("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _ask(statement: str, *values: int) -> int:

@@ -7,8 +7,11 @@ A blob is there whole before its name is, so a reader sees all of it or nothing.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -22,6 +25,8 @@ from gateway.pictures.folder_store import FolderStore
 
 THUMBNAIL_SIZES = SMALL, LARGE = (256, 1024)
 ABANDONED_SECONDS = 3600
+COPIED_AT_ONCE = 64
+EVERY = -60.0  # seconds of age: the files of this moment, too, whatever two clocks say
 
 
 class BlobMissing(Exception):
@@ -32,6 +37,10 @@ class Store(Protocol):
     """Whoever keeps files by name. What is there does not change. Raises faults.Away when it does not answer."""
 
     def put_all(self, files: Mapping[str, bytes]) -> None: ...
+
+    def put_file(self, name: str, path: Path) -> None: ...
+
+    def get_file(self, name: str, path: Path) -> None: ...
 
     def read(self, name: str) -> bytes: ...
 
@@ -68,6 +77,31 @@ def at(url: str) -> Store:
             f"The blob store {url[:200]!r} cannot be used: {error}. It is written s3://bucket/prefix?endpoint=https://host, "
             "gs://bucket/prefix, az://account/container/prefix or file:///folder."
         ) from error
+
+
+@dataclass(slots=True)
+class Copied:
+    count: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+
+def copy_all(source: Store, target: Store) -> Copied:
+    """Copy what the target has not; what holds other bytes than its name says is left behind. Raises faults.Away."""
+    copied = Copied()
+    wanted = (name for name in source.names(EVERY) if not name.endswith(".damaged"))
+    while some := list(islice(wanted, COPIED_AT_ONCE)):
+        files = {name: source.read(name) for name in set(some) - target.exist(some)}
+        sound = {name: data for name, data in files.items() if _is_sound(name, data)}
+        target.put_all(sound)
+        copied.count += len(sound)
+        copied.damaged += sorted(files.keys() - sound.keys())
+    return copied
+
+
+def _is_sound(name: str, data: bytes) -> bool:
+    """A picture's name is its hash; a thumbnail's says nothing of its own bytes."""
+    last = name.rpartition("/")[2]
+    return last.endswith(".webp") or hashlib.sha256(data).hexdigest() == last
 
 
 def put_all(blobs: Mapping[str, bytes]) -> None:

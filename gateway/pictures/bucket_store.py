@@ -46,6 +46,17 @@ class BucketStore:
         with contextlib.suppress(AlreadyExistsError):
             obstore.put(self.store, name, data, mode="create")
 
+    def put_file(self, name: str, path: Path) -> None:
+        """Store a large file, in pieces. Raises Away."""
+        with _or_away():
+            obstore.put(self.store, name, path)
+
+    def get_file(self, name: str, path: Path) -> None:
+        """Raises FileNotFoundError, Away."""
+        with _or_away(), path.open("wb") as file:
+            for piece in obstore.get(self.store, name):
+                file.write(piece)
+
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError, Away."""
         kept = self.cache.get(name)

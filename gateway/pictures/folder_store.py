@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,6 +24,18 @@ class FolderStore:
         """Store those that are not there yet. The disk is waited for once, not once for each."""
         paths = {f"{self.root}/{name}": data for name, data in files.items()}
         _write_all({path: data for path, data in paths.items() if not Path(path).exists()})
+
+    def put_file(self, name: str, path: Path) -> None:
+        """Store a large file, whose name is there only when all of it is."""
+        half = self.root / f"{name}.half"
+        half.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, half)
+        _sync([str(half)])
+        half.rename(self.root / name)
+
+    def get_file(self, name: str, path: Path) -> None:
+        """Raises FileNotFoundError."""
+        shutil.copyfile(self.root / name, path)
 
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""

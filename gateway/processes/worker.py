@@ -202,7 +202,7 @@ class Worker:
     def _remove(self) -> bool:
         """What somebody deleted first, then what no rule keeps; with rests, so that others get at the database."""
         began = time.monotonic()
-        busy = deletions.step()
+        busy = deletions.step() or deletions.write_over()
         if not busy and began >= self.age_at:
             busy = removal.collect_files() or ageing.step() or self.size_bound.step()
             self.age_at = began if busy else began + AGE_SECONDS

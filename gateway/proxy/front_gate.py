@@ -65,7 +65,7 @@ GOOGLE_UPLOAD = re.compile(r"\A/upload/(v1(?:beta1?)?)(?=/)")
 AZURE_DEPLOYMENT = re.compile(
     r"/openai/deployments/(?P<name>.+?)(?P<endpoint>/(?:chat/completions|completions|embeddings|responses|(?:images|audio)/\w+))/?"
 )
-PAGES = re.compile(r"/(?:w|static|login|logout|account|metrics)?(?:/|\Z)")
+PAGES = re.compile(r"/(?:w|static|login|logout|account|join|metrics)?(?:/|\Z)")
 CLIENT_HEADERS = (
     "authorization", "x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key", "x-portkey-virtual-key",
     "x-portkey-provider", "x-portkey-config", "x-stainless-lang",

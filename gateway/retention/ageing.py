@@ -23,9 +23,7 @@ from gateway.retention.removal import Removed
 
 AT_ONCE = 500
 MEASURE_SECONDS = 300
-YOUNGEST = timedelta(
-    hours=1
-)  # the bound of size takes nothing that is younger: the disk's own reserve stops the gateway first
+YOUNGEST = timedelta(hours=1)  # by size nothing younger goes: before that the disk's reserve stops the gateway
 SHARE = 0.8
 
 
@@ -98,16 +96,17 @@ class SizeBound:
         """Remove some of the oldest if there is too much; answers whether that is so."""
         if time.monotonic() < self.look_at:
             return False
-        if bytes_kept() > bound() and _age_oldest():
+        kept = bytes_kept()
+        if kept > bound(kept) and _age_oldest():
             return True
         self.look_at = time.monotonic() + MEASURE_SECONDS
         return False
 
 
-def bound() -> int:
+def bound(kept: int) -> int:
     """`LOUPE_KEEP_GB`; else four fifths of what is kept and what is free."""
     given: int = settings.KEEP_BYTES
-    return given or int(SHARE * (bytes_kept() + shutil.disk_usage(settings.LOUPE_DATA).free))
+    return given or int(SHARE * (kept + shutil.disk_usage(settings.LOUPE_DATA).free))
 
 
 def bytes_kept() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from gateway import ids
+from gateway.faults import Away
 from gateway.index import full_text
 from gateway.index.search import Page, Search, Window
 from gateway.index.search_language import BadQuery, SearchQuery, Words, parse
@@ -35,7 +38,9 @@ def delete(*, workspace: Workspace, log_ids: Sequence[uuid.UUID], actor: Actor) 
     count = sum(_delete(workspace, log_ids[at : at + AT_ONCE]) for at in range(0, len(log_ids), AT_ONCE))
     named = ", ".join(str(id) for id in log_ids[:10]) + (", …" if len(log_ids) > 10 else "")
     audit.note(workspace=workspace, actor=actor, action="logs deleted", what=named, count=count)
-    _write_over()
+    with contextlib.suppress(Away):  # the worker goes on with it
+        removal.collect_files()
+    _ask_to_write_over()
     return count
 
 
@@ -96,13 +101,13 @@ def _page(row: Deletion) -> Page:
 
 
 def _finish(row: Deletion) -> None:
+    if not Deletion.objects.filter(pk=row.pk, finished_at=None).update(finished_at=timezone.now()):
+        return  # somebody else went on with it, too
     row.refresh_from_db()
-    row.finished_at = timezone.now()
-    row.save(update_fields=["finished_at"])
     who = row.user.get_username() if row.user else row.api_key.name if row.api_key else audit.COMMAND.who
     what = row.query or "everything"
     audit.note(workspace=row.workspace, actor=Actor(who), action="deletion done", what=what, count=row.deleted)
-    _write_over()
+    _ask_to_write_over()
 
 
 @transaction.atomic
@@ -114,14 +119,28 @@ def _delete(workspace: Workspace, log_ids: Sequence[uuid.UUID]) -> int:
     return removed.count
 
 
-def _write_over() -> None:
-    """Let nothing of it stand where nobody looks: in files, in the index of words, in what SQLite and the journal hold."""
-    while removal.collect_files():
-        pass
-    while full_text.write_over():
-        pass
+def _ask_to_write_over() -> None:
+    """Let nothing of it stand where nobody looks: in the journals, in the index of words, in what SQLite keeps of old pages."""
     journal.ask_for_new_segments(settings.JOURNAL_ROOT)
-    engine.write_over()
+    _asked().touch()
+
+
+def write_over() -> bool:
+    """Write over some of what was deleted, where that was asked for; answers whether there is more."""
+    asked = _asked()
+    if not asked.exists():
+        return False
+    when = asked.stat().st_mtime_ns
+    if full_text.write_over():
+        return True
+    if engine.write_over() and asked.stat().st_mtime_ns == when:
+        asked.unlink()
+    return False
+
+
+def _asked() -> Path:
+    path: Path = settings.LOUPE_DATA / "to-write-over"
+    return path
 
 
 def _parsed(query: str) -> SearchQuery:

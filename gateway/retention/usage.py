@@ -37,7 +37,8 @@ class Usage:
         files = Image.objects.all().with_bytes().aggregate(size=Sum("size"), count=Count("pk"))
         journal = sum(path.stat().st_size for path in settings.JOURNAL_ROOT.glob("*/*.seg"))
         free = shutil.disk_usage(settings.LOUPE_DATA).free
-        return cls(files["size"] or 0, files["count"], engine.bytes_used(), journal, free, ageing.bound())
+        pictures, database = files["size"] or 0, engine.bytes_used()
+        return cls(pictures, files["count"], database, journal, free, ageing.bound(pictures + database))
 
     @property
     def kept(self) -> int:

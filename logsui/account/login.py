@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gateway.keys.people import use_login_link
-from gateway.models import Workspace
+from gateway.models import Membership, Workspace
 from logsui.account.tries import Tries
 
 BY_LINK = "logged_in_by_link_at"
@@ -75,8 +75,15 @@ def account_page(request: HttpRequest) -> HttpResponse:
         update_session_auth_hash(request, user)
         messages.success(request, f"Password set. You can log in as {user.get_username()} now.")
         return redirect("account")
-    workspace = Workspace.objects.for_user(user).order_by("id").first()
-    return render(request, "logsui/account/account.html", {"form": form, "workspace": workspace, "themes": THEMES})
+    memberships = list(Membership.objects.filter(user=user).select_related("workspace").order_by("workspace"))
+    context = {
+        "form": form,
+        "workspace": memberships[0].workspace if memberships else None,
+        "memberships": memberships,
+        "may_create": any(one.role == Membership.Role.OWNER for one in memberships),
+        "themes": THEMES,
+    }
+    return render(request, "logsui/account/account.html", context)
 
 
 def _is_right(form: AuthenticationForm) -> bool:

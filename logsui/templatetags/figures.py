@@ -29,6 +29,7 @@ SECTIONS = {
     "comparisons": "prompts",
     "connect": "connect",
     "storage": "keys",
+    "people": "keys",
     "keys": "keys",
     "virtual-keys": "keys",
     "account": "account",

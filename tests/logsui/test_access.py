@@ -56,12 +56,7 @@ def test_members_of_another_workspace_see_nothing(stage: Stage) -> None:
         "-c",
         "from gateway.keys.people import create_workspace; create_workspace(slug='other', name='Other')",
     )
-    other = Browser(
-        stage.loupe,
-        stage.loupe.manage(
-            "loginlink", f"eve-{uuid.uuid4().hex[:6]}", "--workspace", "other", "--base", stage.loupe.root
-        ),
-    )
+    other = Browser(stage.loupe, stage.loupe.add_person(f"eve-{uuid.uuid4().hex[:6]}", "owner", "other"))
     key = stage.loupe.manage("apikey", "create", "other", "--workspace", "other")
     assert other.get("/").url.endswith("/w/other/logs")
     for path in pages_of(id)[2:]:
@@ -76,13 +71,7 @@ def test_members_of_another_workspace_see_nothing(stage: Stage) -> None:
 
 def test_viewers_look_but_do_not_touch(stage: Stage) -> None:
     name = f"vic-{uuid.uuid4().hex[:6]}"
-    viewer = Browser(stage.loupe, stage.loupe.manage("loginlink", name, "--base", stage.loupe.root))
-    stage.loupe.manage(
-        "shell",
-        "--no-imports",
-        "-c",
-        f"from gateway.models import Membership; Membership.objects.filter(user__username='{name}').update(role='viewer')",
-    )
+    viewer = Browser(stage.loupe, stage.loupe.add_person(name, "viewer"))
     page = viewer.get("/w/default/keys")
     assert page.status == 200
     assert "Create key" not in page.text

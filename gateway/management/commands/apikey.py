@@ -19,7 +19,9 @@ class Command(BaseCommand):
         parser.add_argument("action", choices=["create", "list", "revoke"])
         parser.add_argument("name", nargs="?", default="")
         parser.add_argument("--workspace", default="default")
-        parser.add_argument("--scope", action="append", help=f"one of {', '.join(SCOPES)}; by default all but the last")
+        parser.add_argument(
+            "--scope", action="append", help=f"one of {', '.join(SCOPES)}; by default {', '.join(DEFAULT_SCOPES)}"
+        )
 
     def handle(
         self, *args: Any, action: str, name: str, workspace: str, scope: list[str] | None, **options: Any

@@ -56,7 +56,9 @@ class Command(BaseCommand):
         workspace = prepare(static=True)
         token = create_login_link(user=create_owner(workspace=workspace, username="admin"))
         key = "" if ApiKey.objects.of(workspace).exists() else create_api_key(workspace=workspace, name="first")[1]
-        kept = f"{rules.said(rules.rule_of(workspace))}; at most {ageing.bound() / 1e9:.0f} GB in all"
+        kept = (
+            f"{rules.said(rules.rule_of(workspace))}; at most {ageing.bound(ageing.bytes_kept()) / 1e9:.0f} GB in all"
+        )
         base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]

@@ -144,7 +144,7 @@ def test_what_fits_is_measured_and_left_alone(logs: Logs, settings: Any) -> None
 
 def test_without_a_number_four_fifths_of_the_disk_are_the_bound(logs: Logs, settings: Any) -> None:
     settings.KEEP_BYTES = 0
-    assert ageing.bytes_kept() < ageing.bound()
+    assert ageing.bytes_kept() < ageing.bound(ageing.bytes_kept())
 
 
 def test_pictures_that_no_prompt_names_any_more_go_a_week_later(logs: Logs) -> None:

@@ -29,7 +29,7 @@ def test_a_login_link_works_once(loupe: Loupe) -> None:
 
 def test_a_password_can_be_set_and_then_logs_in(loupe: Loupe) -> None:
     name, password = f"ada-{uuid.uuid4().hex[:6]}", "correct horse battery"
-    person = Browser(loupe, loupe.manage("loginlink", name, "--base", loupe.root))
+    person = Browser(loupe, loupe.add_person(name, "editor"))
     assert person.post("/account", new_password1="short", new_password2="short").status == 200
     assert "Password set" in person.post("/account", new_password1=password, new_password2=password).text
     again = Browser(loupe, "")
@@ -46,7 +46,7 @@ def test_guessing_passwords_is_slowed(loupe: Loupe) -> None:
 
 def person_with_password(loupe: Loupe, password: str) -> tuple[str, Browser]:
     name = f"ada-{uuid.uuid4().hex[:6]}"
-    person = Browser(loupe, loupe.manage("loginlink", name, "--base", loupe.root))
+    person = Browser(loupe, loupe.add_person(name, "editor"))
     person.post("/account", new_password1=password, new_password2=password)
     return name, person
 

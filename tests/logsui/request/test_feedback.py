@@ -95,9 +95,7 @@ def test_a_viewer_neither_judges_nor_saves_nor_replays(stage: Stage) -> None:
     stage.chat()
     id = replace(stage).log()["id"]
     name = f"vic-{uuid.uuid4().hex[:6]}"
-    viewer = Browser(stage.loupe, stage.loupe.manage("loginlink", name, "--base", stage.loupe.root))
-    change = f"from gateway.models import Membership; Membership.objects.filter(user__username='{name}').update(role='viewer')"
-    stage.loupe.manage("shell", "--no-imports", "-c", change)
+    viewer = Browser(stage.loupe, stage.loupe.add_person(name, "viewer"))
     for path in (f"/w/default/logs/{id}/feedback", "/w/default/logs/views", f"/w/default/logs/{id}/replay/body"):
         assert viewer.post(path, page="/account", value="1", name="x").status == 403, path
     assert viewer.get(f"/w/default/logs/{id}/replay").status == 403

@@ -27,11 +27,10 @@ def test_all_is_copied_compared_and_copied_once(tmp_path: Path, bucket: str, cap
     assert {name: FolderStore(back).read(name) for name in FILES} == FILES
 
 
-def test_what_is_damaged_stays_behind(tmp_path: Path, capsys: Any) -> None:
+def test_what_is_damaged_stays_behind_and_is_named(tmp_path: Path) -> None:
     name = next(iter(FILES))
     FolderStore(tmp_path / "here").put_all({name: b"rot"})
-    with pytest.raises(CommandError, match="1 files hold other bytes"):
+    with pytest.raises(CommandError, match=f"1 files hold other bytes .* {name}"):
         call_command("blobs", "move", (tmp_path / "here").as_uri(), (tmp_path / "there").as_uri())
-    assert f"damaged: {name}" in capsys.readouterr().err
     with pytest.raises(CommandError, match="s3://bucket/prefix"):
         call_command("blobs", "move", "nonsense", (tmp_path / "there").as_uri())
