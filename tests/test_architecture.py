@@ -24,6 +24,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 FUTURE = {"logsui/account/about.py", "logsui/templates/logsui/account/about.html", "gateway/api/ping.py"}
 # What is tested across the modules of a room
 TOPICS = {
+    "behind_nginx",
     "durability",
     "fleet",
     "links",

@@ -8,11 +8,19 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from gateway.keys import vault
+from gateway.keys import audit, vault
+from gateway.keys.audit import COMMAND, Actor
 from gateway.models import ApiKey, Revision, Workspace
 
 DEFAULT_SCOPES = ("completions.write", "prompts.use", "logs.read")
 SCOPES = (*DEFAULT_SCOPES, "prompts.write", "logs.delete")
+MAY = {
+    "completions.write": "call models",
+    "prompts.use": "call prompts",
+    "logs.read": "read logs and their pictures",
+    "prompts.write": "change prompts, labels and folders",
+    "logs.delete": "delete logs",
+}
 
 
 @transaction.atomic
@@ -22,6 +30,8 @@ def create_api_key(
     name: str,
     scopes: tuple[str, ...] = DEFAULT_SCOPES,
     expires_at: datetime | None = None,
+    actor: Actor = COMMAND,
+    is_inner: bool = False,
 ) -> tuple[ApiKey, str]:
     """The row, and the key itself, which is nowhere kept."""
     name = name.strip()
@@ -38,7 +48,11 @@ def create_api_key(
         last_four=key[-4:],
         scopes=list(scopes),
         expires_at=expires_at,
+        made_by=actor.who[:200],
+        is_inner=is_inner,
     )
+    if not is_inner:
+        audit.note(workspace=workspace, actor=actor, action="API key made", what=f"{row.name}: {', '.join(scopes)}")
     Revision.objects.bump()
     return row, key
 
@@ -47,10 +61,11 @@ def create_passing_key(*, workspace: Workspace, name: str, lifetime: timedelta) 
     """A key for a moment, alone. Those of the same name whose time is over go."""
     now = timezone.now()
     ApiKey.objects.of(workspace).filter(name=name[:100], expires_at__lt=now).delete()
-    return create_api_key(workspace=workspace, name=name, expires_at=now + lifetime)[1]
+    return create_api_key(workspace=workspace, name=name, expires_at=now + lifetime, is_inner=True)[1]
 
 
 @transaction.atomic
-def revoke_api_key(*, api_key: ApiKey) -> None:
-    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now())
+def revoke_api_key(*, api_key: ApiKey, actor: Actor = COMMAND) -> None:
+    if ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        audit.note(workspace=api_key.workspace, actor=actor, action="API key revoked", what=api_key.name)
     Revision.objects.bump()

@@ -104,13 +104,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """A gateway key. The key itself is shown once; kept is a keyed hash of it."""
+    """A gateway key. The key itself is shown once; kept is a keyed hash of it. An inner one is Loupe's own, for a moment."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True)
     last_four = models.CharField(max_length=4)
     scopes = models.JSONField(default=list)
+    made_by = models.CharField(max_length=200, blank=True)
+    is_inner = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from gateway.keys.api_keys import create_api_key, revoke_api_key
+from gateway.keys.api_keys import DEFAULT_SCOPES, MAY, SCOPES, create_api_key, revoke_api_key
+from gateway.keys.audit import Actor
 from gateway.keys.in_memory import target_of
 from gateway.keys.virtual_keys import create_virtual_key, revoke_virtual_key
 from gateway.models import ApiKey, Membership, VirtualKey, Workspace
@@ -18,6 +22,7 @@ from gateway.providers.base import COMMON, Provider
 from gateway.upstream.connection_check import Finding, check
 from logsui.access import HtmxHttpRequest, is_owner, may_edit, member
 
+LIVES = {"30 days": timedelta(days=30), "90 days": timedelta(days=90), "a year": timedelta(days=365)}
 EDITOR, OWNER = Membership.Role.EDITOR, Membership.Role.OWNER
 
 
@@ -31,8 +36,16 @@ def key_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @member(EDITOR)
 def create_key(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The new key is in this one answer and nowhere else: no redirect, no message store."""
+    scopes = tuple(one for one in request.POST.getlist("scope") if one in SCOPES) or DEFAULT_SCOPES
+    life = LIVES.get(request.POST.get("life", ""))
     try:
-        row, key = create_api_key(workspace=workspace, name=request.POST.get("name", ""))
+        row, key = create_api_key(
+            workspace=workspace,
+            name=request.POST.get("name", ""),
+            scopes=scopes,
+            expires_at=timezone.now() + life if life else None,
+            actor=Actor.person(request.user),
+        )
     except ValidationError as error:
         return _page(request, workspace, key_errors=error.messages)
     return _page(request, workspace, new_key=key, new_key_name=row.name)
@@ -42,7 +55,7 @@ def create_key(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @member(EDITOR)
 def revoke_key(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
     row = get_object_or_404(ApiKey.objects.of(workspace), pk=key_id)
-    revoke_api_key(api_key=row)
+    revoke_api_key(api_key=row, actor=Actor.person(request.user))
     messages.success(request, f"The key {row.name} is revoked. It stops working within two seconds.")
     return redirect("keys", slug=workspace.slug)
 
@@ -108,7 +121,10 @@ def _chosen(name: str) -> Provider:
 def _page(request: HttpRequest, workspace: Workspace, **extra: object) -> HttpResponse:
     context = {
         "workspace": workspace,
-        "api_keys": ApiKey.objects.of(workspace).order_by("revoked_at", "-created_at"),
+        "api_keys": ApiKey.objects.of(workspace).filter(is_inner=False).order_by("revoked_at", "-created_at"),
+        "scopes": [(scope, MAY[scope], scope in DEFAULT_SCOPES) for scope in SCOPES],
+        "may": MAY,
+        "lives": LIVES,
         "virtual_keys": VirtualKey.objects.of(workspace).live().order_by("slug"),
         "providers": [provider for provider in PROVIDERS if not provider.built_in],
         "chosen": _chosen(request.GET.get("provider", "")),

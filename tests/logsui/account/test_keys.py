@@ -143,3 +143,18 @@ def test_a_virtual_key_made_on_the_page_works_and_mistakes_are_explained(stage: 
     assert "sk-from-the-page" not in browser.get("/w/default/keys").text
     until(lambda: stage.chat({"model": f"@{slug}/m"})[0] == 200, "the virtual key works")
     assert stage.case.requests[-1].header("authorization") == "Bearer sk-from-the-page"
+
+
+def test_a_key_may_what_was_ticked_until_its_day_and_says_who_made_it(browser: Browser, stage: Stage) -> None:
+    name = f"reader {uuid.uuid4().hex[:8]}"
+    page = browser.post(f"{KEYS}/create", KEYS, name=name, scope="logs.read", life="30 days")
+    found = re.search(r'id="new-key">(\w+)<', page.text)
+    assert found
+    key = {"x-portkey-api-key": found[1]}
+    assert stage.loupe.call("/v1/logs", headers=key)[0] == 200
+    assert until(lambda: stage.chat(x_portkey_api_key=found[1])[0] == 403 or None, "it calls no models")
+    row = re.search(rf"<tr>\s*<td>{name}</td>.*?</tr>", page.text, re.DOTALL)
+    assert row
+    for words in ("read logs and their pictures", "by admin", "until 20"):
+        assert words in row[0]
+    assert f"API key made: <code>{name}: logs.read</code>" in browser.get("/w/default/storage").text
