@@ -37,7 +37,7 @@ class ObjectStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         ports = [f"-{name}.port={port}" for name, port in self.others.items()]
         served = ["-filer", "-s3", f"-s3.port={self.port}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        small = ["-master.volumeSizeLimitMB=64", "-volume.max=20", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+        small = ["-master.volumeSizeLimitMB=64", "-volume.max=1000", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         out = (self.folder / "weed.log").open("ab")
         self.process = subprocess.Popen(
             [weed, "server", f"-dir={self.folder}", *ports, *served, *small],

@@ -84,6 +84,8 @@ def step() -> bool:
         Deletion.objects.filter(pk=row.pk).update(before=page.next or row.before, deleted=F("deleted") + gone)
     if page.next is None:
         _finish(row)
+    with contextlib.suppress(Away):
+        removal.collect_files()
     return True
 
 
@@ -92,6 +94,8 @@ def finish(row: Deletion) -> Deletion:
     while row.finished_at is None:
         step()
         row.refresh_from_db()
+    while removal.collect_files():
+        pass
     return row
 
 

@@ -94,12 +94,12 @@ def test_the_halves_start_and_stop(reader: Reader, block: Block) -> None:
     ]
     try:
         reader.loupe.port, kept = port, reader.loupe.port
-        until(reader.loupe.is_ready, "the server takes traffic", 30)
+        until(reader.loupe.is_ready, "the server takes traffic")
     finally:
         reader.loupe.port = kept
         for one in running:
             one.send_signal(signal.SIGTERM)
-    assert [one.wait(30) for one in running] == [0] * len(running)
+    assert [one.wait(60) for one in running] == [0] * len(running)
 
 
 @pytest.mark.parametrize("block", blocks_of("search"), ids=ids(blocks_of("search")))

@@ -169,17 +169,18 @@ def test_kills_while_traffic_is_recorded_and_deleted_leave_nothing_that_dangles(
     long_or_short: Callable[[int, int], int],
     database: str,
 ) -> None:
-    """The same few pictures come and go all the time. Thirty rounds with `--long`, three without."""
+    """The same few pictures come and go all the time. Thirty rounds with `--long`, two without."""
     env = {"DATABASE_URL": request.getfixturevalue("new_postgres")()} if database == "postgres" else {}
     loupe = own_loupe(**env)
     asked = {"x-portkey-api-key": loupe.manage("apikey", "create", "cleaner", "--scope", "logs.delete")}
     with prepared(loupe, upstream), Load(loupe) as load:
-        for number in range(long_or_short(30, 3)):
+        for number in range(long_or_short(30, 2)):
             until(lambda: len(load.loupe.logs()) > 40, "answers are recorded")
             deletion = json.loads(loupe.call("/v1/logs/delete", {"q": "*"}, headers=asked)[2])
             os.kill(processes(loupe, "work")[number % 2], signal.SIGKILL)
             address = f"/v1/logs/deletions/{deletion['id']}"
             assert until(lambda at=address: _done(loupe, at, asked), "it is deleted", 90)["deleted"] > 0  # type: ignore[misc]
+        until(lambda: len(loupe.logs("q=image:input")) > 20, "there are logs again")
     until(lambda: drained(loupe) or None, "everything is taken in", 90)
     first_shown = next(log for log in loupe.logs() if log["input_images"])
     whole = json.loads(loupe.call(f"/v1/logs/{first_shown['id']}")[2])
