@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -64,7 +64,7 @@ def at(url: str) -> Store:
     """The store at an address. Raises ImproperlyConfigured with the cure."""
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return FolderStore(Path(parts.path))
+        return FolderStore(Path(unquote(parts.path)))
     try:
         from gateway.pictures.bucket_store import BucketStore, Cache
     except ImportError:

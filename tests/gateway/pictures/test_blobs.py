@@ -21,6 +21,16 @@ def test_what_killed_writes_left_goes_after_an_hour(tmp_path: Path, monkeypatch:
     assert (old.exists(), new.exists(), blobs.get("ab" * 32)) == (False, True, b"whole")
 
 
+@pytest.mark.parametrize("name", ["with blank", "100%25", "ü#?", "plain"])
+def test_a_folder_of_any_name_keeps_its_files_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path / name)
+    blobs.put_all({"ab" * 32: b"whole"})
+    assert (tmp_path / name / "ab" / "ab" / ("ab" * 32)).read_bytes() == b"whole"
+    assert blobs.get("ab" * 32) == b"whole"
+
+
 def test_many_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.conf.settings.BLOB_ROOT", tmp_path)
     files = {f"{n:02x}" * 32: bytes([n]) * 1000 for n in range(20)}
