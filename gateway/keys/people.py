@@ -81,7 +81,7 @@ def add_person(*, workspace: Workspace, username: str, role: Membership.Role, ac
 
 
 def join(*, workspace: Workspace, user: User, role: Membership.Role, actor: Actor) -> Membership:
-    membership, _ = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
+    membership = Membership.objects.create(workspace=workspace, user=user, role=role)
     audit.note(workspace=workspace, actor=actor, action="person added", what=f"{user.get_username()} as {role}")
     return membership
 
@@ -128,7 +128,9 @@ def invitation_of(token: str) -> Invitation | None:
 
 @transaction.atomic
 def accept(*, invitation: Invitation, user: User) -> Membership:
-    """Raises ValidationError when somebody else was quicker."""
+    """Raises ValidationError when somebody else was quicker, or who is a member already; then it can still be used."""
+    if Membership.objects.filter(workspace=invitation.workspace, user=user).exists():
+        raise ValidationError(f"You are a member of {invitation.workspace} already. An owner changes your role.")
     if not Invitation.objects.open().filter(pk=invitation.pk).update(used_at=timezone.now()):
         raise ValidationError("This invitation was used already, or is too old.")
     role = Membership.Role(invitation.role)

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -87,13 +88,24 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "logsui/account/join.html", {"spent": True}, status=403)
     user = request.user if isinstance(request.user, User) else None
     form: UserCreationForm[User] | None = None if user else UserCreationForm(request.POST or None)
-    if request.method == "POST" and (user or (form and form.is_valid())):
-        user = user or (form.save() if form else None)
-        assert isinstance(user, User)
-        people.accept(invitation=invitation, user=user)
-        login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    context = {"invitation": invitation, "form": form}
+    if request.method == "POST" and (form is None or form.is_valid()):
+        try:
+            joined = _joined(invitation, user, form)
+        except ValidationError as error:
+            return render(request, "logsui/account/join.html", context | {"problems": error.messages}, status=400)
+        login(request, joined, backend=settings.AUTHENTICATION_BACKENDS[0])
         return redirect("logs", slug=invitation.workspace.slug)
-    return render(request, "logsui/account/join.html", {"invitation": invitation, "form": form})
+    return render(request, "logsui/account/join.html", context)
+
+
+@transaction.atomic
+def _joined(invitation: Invitation, user: User | None, form: UserCreationForm[User] | None) -> User:
+    """An account that was made for it goes with it when that fails. Raises ValidationError."""
+    joining = form.save() if form else user
+    assert joining is not None
+    people.accept(invitation=invitation, user=joining)
+    return joining
 
 
 @require_POST

@@ -52,6 +52,14 @@ def test_somebody_is_invited_joins_is_promoted_and_removed(browser: Browser, lou
         assert words in entries
 
 
+def test_who_is_a_member_already_is_told_and_uses_up_no_invitation(browser: Browser, loupe: Loupe) -> None:
+    link = invited(browser, "viewer")
+    for _ in range(2):
+        told = browser.post(link, link)
+        assert (told.status, "a member of Default already" in told.text) == (400, True)
+    joined(loupe, link, f"cat-{uuid.uuid4().hex[:8]}")
+
+
 def test_an_invitation_is_withdrawn(browser: Browser, loupe: Loupe) -> None:
     link = invited(browser, "owner")
     number = re.search(r"invitations/(\d+)/withdraw", browser.get(PEOPLE).text)
