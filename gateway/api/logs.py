@@ -118,7 +118,9 @@ def delete_found(request: HttpRequest, workspace: Workspace, key: ApiKey) -> Htt
     query = "" if query.strip() == "*" else query
     try:
         if given.get("dry_run"):
-            return JsonResponse({"object": "deletion", "q": query, "count": deletions.counted(workspace, query)})
+            count = deletions.counted(workspace, query, Window())
+            found = {"count": count.number, "is_at_least": count.is_at_least}
+            return JsonResponse({"object": "deletion", "q": query} | found)
         row = deletions.begin(workspace=workspace, query=query, actor=Actor.key(key))
     except ValidationError as error:
         raise BadRequest(" ".join(error.messages), code="invalid_filter", param="q") from None

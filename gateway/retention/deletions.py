@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -53,7 +54,7 @@ def begin(
     until: datetime | None = None,
 ) -> Deletion:
     """Have everything deleted that a search finds now; the worker goes on with it. Raises ValidationError."""
-    _parsed(query)
+    checked(query)
     with transaction.atomic():
         row = Deletion.objects.create(
             workspace=workspace,
@@ -68,9 +69,20 @@ def begin(
     return row
 
 
-def counted(workspace: Workspace, query: str, since: datetime | None = None, until: datetime | None = None) -> int:
-    """How many logs a deletion would find now, as far as that is known; of a text's many, the newest. Raises ValidationError."""
-    return Search(workspace, _parsed(query), Window(since, until)).count()
+class Count(NamedTuple):
+    """How many logs a deletion would find now. Of a text only the newest matches are counted; more may go."""
+
+    number: int
+    is_at_least: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{' or more' if self.is_at_least else ''}"
+
+
+def counted(workspace: Workspace, query: str, window: Window) -> Count:
+    """Raises ValidationError."""
+    search = Search(workspace, checked(query), window)
+    return Count(search.count(), search.is_capped)
 
 
 def step() -> bool:
@@ -100,7 +112,7 @@ def finish(row: Deletion) -> Deletion:
 
 
 def _page(row: Deletion) -> Page:
-    search = Search(row.workspace, _parsed(row.query), Window(row.since, row.until))
+    search = Search(row.workspace, checked(row.query), Window(row.since, row.until))
     return search.page(row.before, AT_ONCE)
 
 
@@ -147,8 +159,8 @@ def _asked() -> Path:
     return path
 
 
-def _parsed(query: str) -> SearchQuery:
-    """A slip finds other logs than were meant, which does no harm in a list."""
+def checked(query: str) -> SearchQuery:
+    """What is asked for. A slip finds other logs than were meant, which does no harm in a list. Raises ValidationError."""
     try:
         asked = parse(query)
     except BadQuery as error:

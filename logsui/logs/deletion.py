@@ -13,10 +13,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from gateway.index.search import Search
 from gateway.keys.audit import Actor
 from gateway.models import Membership, RequestLog, Workspace
 from gateway.retention import deletions, rules
+from gateway.retention.deletions import Count, counted
 from logsui.access import member
 from logsui.logs.list_query import ListQuery
 
@@ -56,16 +56,18 @@ def delete_found(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     if query.until_ms is None:  # what comes while the count is typed is none of it
         query = query.between(query.window.since or datetime.fromtimestamp(0, UTC), timezone.now())
     chosen = _chosen(request.GET.get("ids", ""))
-    found = Search(workspace, query.search, query.window)
-    count = len(chosen) or found.count()
-    is_capped = not chosen and found.is_capped
-    if request.method == "POST" and _typed(request) == count:
+    try:
+        count = Count(len(chosen), is_at_least=False) if chosen else counted(workspace, query.text, query.window)
+    except ValidationError as error:
+        context = {"workspace": workspace, "query": query, "problems": error.messages}
+        return render(request, "logsui/logs/delete.html", context, status=400)
+    if request.method == "POST" and _typed(request) == count.number:
         return _deleted(request, workspace, query, chosen)
     context = {
         "workspace": workspace,
         "query": query,
-        "count": count,
-        "is_capped": is_capped,
+        "count": count.number,
+        "is_capped": count.is_at_least,
         "chosen": chosen,
         "address": f"?{urlencode({'ids': request.GET['ids']})}" if chosen else query.address,
         "mistyped": request.method == "POST",
@@ -75,14 +77,11 @@ def delete_found(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 def _deleted(request: HttpRequest, workspace: Workspace, query: ListQuery, chosen: list[uuid.UUID]) -> HttpResponse:
     actor, window = Actor.person(request.user), query.window
-    try:
-        if chosen:
-            count = deletions.delete(workspace=workspace, log_ids=chosen, actor=actor)
-            messages.success(request, f"{count:,} requests are deleted, with all that was kept of them.")
-            return redirect("logs", slug=workspace.slug)
-        deletions.begin(workspace=workspace, query=query.text, since=window.since, until=window.until, actor=actor)
-    except ValidationError as error:
-        raise Http404(" ".join(error.messages)) from None
+    if chosen:
+        count = deletions.delete(workspace=workspace, log_ids=chosen, actor=actor)
+        messages.success(request, f"{count:,} requests are deleted, with all that was kept of them.")
+        return redirect("logs", slug=workspace.slug)
+    deletions.begin(workspace=workspace, query=query.text, since=window.since, until=window.until, actor=actor)
     messages.success(request, "The deletion has begun; this page says how far it is.")
     return redirect("storage", slug=workspace.slug)
 

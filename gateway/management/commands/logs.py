@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.index.search import Window
 from gateway.keys.audit import COMMAND
 from gateway.processes.setup import find_workspace
 from gateway.retention import deletions
@@ -31,11 +32,13 @@ class Command(BaseCommand):
             raise CommandError("Say what to delete; '*' is every log of the workspace.")
         owner, query = find_workspace(workspace), "" if query.strip() == "*" else query
         try:
-            count = deletions.counted(owner, query)
+            count = deletions.counted(owner, query, Window())
             if dry_run:
-                self.stdout.write(f"{count:,} logs would be deleted.")
+                self.stdout.write(f"{count} logs would be deleted.")
                 return
-            if not yes and input(f"{count:,} logs will be deleted for good. Type {count} to do it: ") != str(count):
+            if not yes and input(f"{count} logs will be deleted for good. Type {count.number} to do it: ") != str(
+                count.number
+            ):
                 raise CommandError("Nothing was deleted.")
             row = deletions.finish(deletions.begin(workspace=owner, query=query, actor=COMMAND))
         except ValidationError as error:

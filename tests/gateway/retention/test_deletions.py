@@ -14,6 +14,8 @@ import msgspec
 import pytest
 from django.core.exceptions import ValidationError
 
+from gateway.index import search
+from gateway.index.search import Window
 from gateway.keys.audit import COMMAND
 from gateway.models import AuditEntry, Deletion, RequestLog, Tombstone
 from gateway.recording import recorder
@@ -92,7 +94,16 @@ def test_a_search_with_a_slip_in_it_deletes_nothing(logs: Logs, query: str) -> N
     with pytest.raises(ValidationError):
         deletions.begin(workspace=logs.workspace, query=query, actor=COMMAND)
     assert not Deletion.objects.exists()
-    assert deletions.counted(logs.workspace, '"usr:ada"') == 1  # a text, as it says
+    assert deletions.counted(logs.workspace, '"usr:ada"', Window()) == (1, False)  # a text, as it says
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_count_of_the_newest_matches_says_that_there_may_be_more(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_TEXT", 2)
+    for n in range(3):
+        logs.write(f"mug {n}")
+    assert str(deletions.counted(logs.workspace, "mug", Window())) == "2 or more"
+    assert str(deletions.counted(logs.workspace, "model:m", Window())) == "3"
 
 
 @pytest.mark.django_db(transaction=True)

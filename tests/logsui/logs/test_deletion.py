@@ -66,6 +66,13 @@ def _form_of(page: str) -> str:
     return found[1].replace("&amp;", "&")
 
 
+def test_a_slip_is_told_before_anything_is_typed(browser: Browser) -> None:
+    page = browser.get("/w/default/logs/delete?q=modle:gpt")
+    assert page.status == 400
+    assert "Nothing was deleted" in page.text
+    assert "Type" not in page.text
+
+
 def test_nothing_found_is_nothing_to_delete(browser: Browser) -> None:
     assert "nothing to delete" in browser.get(f"/w/default/logs/delete?q={uuid.uuid4().hex}").text
     assert browser.get("/w/default/logs/delete?q=status:").status == 404
