@@ -73,7 +73,7 @@ def added_up(folder: Path) -> Iterator[Metric]:
     families: dict[str, Metric] = {}
     samples: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for path in sorted(folder.glob("*.prom")):
-        if not Path(f"/proc/{path.stem}").exists():
+        if not _is_alive(int(path.stem)):
             path.unlink(missing_ok=True)
             continue
         for family in text_string_to_metric_families(path.read_text()):
@@ -87,3 +87,13 @@ def added_up(folder: Path) -> Iterator[Metric]:
         for (sample_name, labels), value in samples[name].items():
             family.add_sample(sample_name, dict(labels), value)
         yield family
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -143,9 +143,6 @@ class Cache:
         for name in names:
             (self.root / name).unlink(missing_ok=True)
 
-    def names(self) -> Iterator[str]:
-        return (str(path.relative_to(self.root)) for path in self.root.glob("??/??/[0-9a-f]*"))
-
     def _make_room(self) -> None:
         self.added = 0
         files = []

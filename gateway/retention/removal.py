@@ -41,9 +41,6 @@ class Removed:
     count: int = 0
     bytes: int = 0
 
-    def __add__(self, other: Removed) -> Removed:
-        return Removed(self.count + other.count, self.bytes + other.bytes)
-
 
 @transaction.atomic
 def remove_logs(workspace: Workspace, log_ids: Sequence[uuid.UUID]) -> Removed:
