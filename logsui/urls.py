@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from logsui.account import connect, keys, login, people, prices, storage
+from logsui.account import audit, connect, keys, login, people, prices, storage
 from logsui.logs import deletion, export, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
@@ -61,6 +61,8 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/people/invitations/<int:invitation_id>/withdraw", people.withdraw, name="withdraw"),
     path("w/<slug:slug>/people/<int:member_id>/role", people.set_role, name="set-role"),
     path("w/<slug:slug>/people/<int:member_id>/remove", people.remove, name="remove-member"),
+    path("w/<slug:slug>/audit", audit.audit_page, name="audit"),
+    path("w/<slug:slug>/audit.csv", audit.export_audit, name="export-audit"),
     path("w/<slug:slug>/storage", storage.storage_page, name="storage"),
     path("w/<slug:slug>/storage/rule", storage.set_rule, name="set-rule"),
     path("w/<slug:slug>/prompt-runs", try_out.run, name="run-prompt"),

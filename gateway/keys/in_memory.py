@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from gateway.errors import Forbidden, NotRecorded, Unauthorized
 from gateway.keys import vault
+from gateway.keys.allowance import Allowance
 from gateway.keys.target import Target
 from gateway.models import ApiKey, Revision, VirtualKey
 from gateway.providers import by_name
@@ -32,6 +33,7 @@ class KeyHolder:
     workspace: int
     scopes: frozenset[str]
     expires_at: datetime | None
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ class KeysInMemory:
             raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
         return holder
 
+    def allowance_of(self, api_key: int) -> Allowance:
+        """What a key may call; everything, when nothing is forbidden."""
+        found = next((one.allowance for one in self.known.keys.values() if one.id == api_key), None)
+        return found or Allowance()
+
     def targets_of(self, workspace: int) -> dict[str, Target]:
         return self.known.targets.get(workspace, {})
 
@@ -112,7 +119,13 @@ class KeysInMemory:
 
 def _load_keys() -> dict[str, KeyHolder]:
     return {
-        row.digest: KeyHolder(row.pk, row.workspace_id, frozenset(row.scopes), row.expires_at)
+        row.digest: KeyHolder(
+            row.pk,
+            row.workspace_id,
+            frozenset(row.scopes),
+            row.expires_at,
+            Allowance.of(row.allowed_models, row.allowed_virtual_keys),
+        )
         for row in ApiKey.objects.live()
     }
 

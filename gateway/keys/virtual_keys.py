@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from gateway.errors import BadRequest
-from gateway.keys import vault
+from gateway.keys import audit, vault
+from gateway.keys.audit import COMMAND, Actor
 from gateway.keys.target import check_plain
 from gateway.models import Revision, VirtualKey, Workspace
 from gateway.network.addresses import is_link_local
@@ -27,6 +28,7 @@ def create_virtual_key(
     secret: str = "",
     base_url: str = "",
     settings: dict[str, str] | None = None,
+    actor: Actor = COMMAND,
 ) -> VirtualKey:
     """A virtual key, its secret sealed to the row and to the origin of its address.
 
@@ -53,14 +55,17 @@ def create_virtual_key(
         row.sealed_secret = vault.seal(secret, row=str(row.pk), origin=vault.origin(base_url))
         row.last_four = secret[-4:] if 12 < len(secret) < 500 else ""
         row.save(update_fields=["sealed_secret", "last_four"])
+    what = f"@{row.slug}: {row.provider} {row.base_url}".strip()
+    audit.note(workspace=workspace, actor=actor, action="virtual key made", what=what)
     Revision.objects.bump()
     return row
 
 
 @transaction.atomic
-def revoke_virtual_key(*, virtual_key: VirtualKey) -> None:
+def revoke_virtual_key(*, virtual_key: VirtualKey, actor: Actor = COMMAND) -> None:
     """The row stays for its logs; the secret goes at once."""
     VirtualKey.objects.filter(pk=virtual_key.pk).update(revoked_at=timezone.now(), sealed_secret="")
+    audit.note(workspace=virtual_key.workspace, actor=actor, action="virtual key revoked", what=f"@{virtual_key.slug}")
     Revision.objects.bump()
 
 

@@ -104,15 +104,20 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """A gateway key. The key itself is shown once; kept is a keyed hash of it. An inner one is Loupe's own, for a moment."""
+    """A gateway key. The key itself is shown once; kept is a keyed hash of it. An inner one is Loupe's own, for a moment.
+
+    No `allowed_models` are all models; no `allowed_virtual_keys` (slugs) are all, and providers' keys that calls bring with them.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True)
     last_four = models.CharField(max_length=4)
     scopes = models.JSONField(default=list)
-    made_by = models.CharField(max_length=200, blank=True)
-    is_inner = models.BooleanField(default=False)
+    allowed_models = models.JSONField(default=list, db_default=[])
+    allowed_virtual_keys = models.JSONField(default=list, db_default=[])
+    made_by = models.CharField(max_length=200, blank=True, db_default="")
+    is_inner = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -122,6 +127,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def only(self) -> str:
+        """What it may call, in words; empty for everything."""
+        return ", ".join([*(f"@{slug}" for slug in self.allowed_virtual_keys), *self.allowed_models])
 
 
 class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):

@@ -8,6 +8,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from gateway import ids
@@ -154,6 +155,13 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
     def newest_first(self) -> Self:
         return self.order_by("-pk")
+
+    def naming(self, text: str) -> Self:
+        """Where any of an entry's words holds this text."""
+        return self.filter(Q(who__icontains=text) | Q(action__icontains=text) | Q(what__icontains=text))
+
+    def before(self, pk: int | None) -> Self:
+        return self if pk is None else self.filter(pk__lt=pk)
 
 
 class AuditEntry(models.Model):

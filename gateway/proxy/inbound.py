@@ -186,7 +186,7 @@ class Inbound:
         options = self.options
         names_provider = options.provider or options.virtual_key or self.model.startswith("@")
         if self.endpoint.startswith("/models") and self.method == "GET" and not names_provider:
-            return Route(LOUPE, f"/{self.holder.workspace}", "")
+            return Route(LOUPE, f"/{self.holder.workspace}/{self.holder.id}", "")
         return route(options, self.model, keys.targets_of(self.holder.workspace), custom_hosts)
 
     def _read_head(self) -> None:

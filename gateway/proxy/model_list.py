@@ -1,4 +1,4 @@
-"""GET /v1/models when no provider is named: the models of every virtual key, as `@slug/model`."""
+"""GET /v1/models when no provider is named: the models of every virtual key that the caller may call, as `@slug/model`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ModelList:
     async def send(
         self, method: str, url: str, headers: HeaderList, body: bytes, *, timeout: float | None = None
     ) -> Canned:
-        """`url` is `/<workspace>/models` or `/<workspace>/models/<id>`."""
-        workspace, _, rest = url.partition("?")[0].strip("/").partition("/")
-        listed = self._listed(int(workspace))
+        """`url` is `/<workspace>/<API key>/models` or `/<workspace>/<API key>/models/<id>`."""
+        workspace, api_key, rest = url.partition("?")[0].strip("/").split("/", 2)
+        listed = self._listed(int(workspace), int(api_key))
         id = rest.removeprefix("models").strip("/")
         if not id:
             return Canned(200, JSON, msgspec.json.encode({"object": "list", "data": listed, "total": len(listed)}))
@@ -34,7 +34,8 @@ class ModelList:
             return Canned(404, JSON, problem.body())
         return Canned(200, JSON, msgspec.json.encode(found))
 
-    def _listed(self, workspace: int) -> list[dict[str, str | int]]:
+    def _listed(self, workspace: int, api_key: int) -> list[dict[str, str | int]]:
+        allowance = self.keys.allowance_of(api_key)
         return [
             {
                 "id": f"@{slug}/{name}",
@@ -45,6 +46,7 @@ class ModelList:
             }
             for slug, target in sorted(self.keys.targets_of(workspace).items())
             for name in (MODELS if target.provider.built_in else _known_models(target.provider.prices))
+            if allowance.shows(slug, name)
         ]
 
 

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from gateway.content.encodings import KNOWN, Damaged, Unpacker, unpack_whole
 from gateway.errors import (
     BadRequest,
@@ -28,7 +30,7 @@ from gateway.proxy.admission import Strangers
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import CallOptions, read_call_options
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.inbound import Inbound
+from gateway.proxy.inbound import LOUPE, Inbound
 from gateway.proxy.model_list import ModelList
 from gateway.proxy.prompt_calls import PromptCall, PromptCalls
 from gateway.proxy.refusal import refuse, send_json
@@ -152,8 +154,15 @@ class Proxy:
 
     def _looked_at(self, draft: Inbound) -> Call:
         call = draft.call(self.keys, self.limits.custom_hosts)
+        if draft.holder.allowance and call.route.provider is not LOUPE:
+            draft.holder.allowance.check(self._slug_of(draft.holder, call), _models_called(call))
         self.outbound.look_at_pictures(call)
         return call
+
+    def _slug_of(self, holder: KeyHolder, call: Call) -> str:
+        """Of the virtual key that a call goes through; empty for a provider's key that the caller brought."""
+        targets = self.keys.targets_of(holder.workspace)
+        return next((slug for slug, target in targets.items() if target.id == call.route.virtual_key), "")
 
     async def _authenticate(self, options: CallOptions, scope: str, address: str) -> KeyHolder:
         """A key that is not known waits for the next look into the database: it may have been made a moment ago."""
@@ -287,3 +296,19 @@ def _too_large(limit: int) -> TooLarge:
         f"The body is larger than {limit >> 20} MiB, the limit of this gateway. "
         "Whoever runs Loupe can raise it with LOUPE_MAX_BODY_MB."
     )
+
+
+class _Fallbacks(msgspec.Struct):
+    models: Any = None
+
+
+def _models_called(call: Call) -> list[str]:
+    """What is only read calls none. OpenRouter's `models` are asked when the first does not answer."""
+    if call.method != "POST":
+        return []
+    try:
+        named = msgspec.json.decode(call.body, type=_Fallbacks).models
+    except msgspec.DecodeError:
+        named = None
+    others = named if isinstance(named, list) else []
+    return [call.route.model, *(one for one in others if isinstance(one, str))]

@@ -43,6 +43,8 @@ def create_key(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             workspace=workspace,
             name=request.POST.get("name", ""),
             scopes=scopes,
+            allowed_models=request.POST.get("models", "").replace(",", " ").split(),
+            allowed_virtual_keys=request.POST.getlist("virtual_key"),
             expires_at=timezone.now() + life if life else None,
             actor=Actor.person(request.user),
         )
@@ -82,6 +84,7 @@ def create_virtual(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             base_url=given["base_url"],
             secret=given["secret"],
             settings={name: value for name, value in settings.items() if value},
+            actor=Actor.person(request.user),
         )
     except ValidationError as error:
         kept = given | {"secret": ""}
@@ -94,7 +97,7 @@ def create_virtual(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @member(OWNER)
 def revoke_virtual(request: HttpRequest, workspace: Workspace, key_id: int) -> HttpResponse:
     row = get_object_or_404(VirtualKey.objects.of(workspace), pk=key_id)
-    revoke_virtual_key(virtual_key=row)
+    revoke_virtual_key(virtual_key=row, actor=Actor.person(request.user))
     messages.success(request, f"@{row.slug} is revoked and its secret is deleted.")
     return redirect("keys", slug=workspace.slug)
 

@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from gateway.keys import people
+from gateway.keys import audit, people
 from gateway.keys.audit import Actor
 from gateway.models import Invitation, Membership, Workspace
 from logsui.access import is_owner, member
@@ -50,6 +50,7 @@ def invite(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @member(Role.OWNER)
 def withdraw(request: HttpRequest, workspace: Workspace, invitation_id: int) -> HttpResponse:
     get_object_or_404(Invitation.objects.open(), workspace=workspace, pk=invitation_id).delete()
+    audit.note(workspace=workspace, actor=Actor.person(request.user), action="invitation withdrawn")
     messages.success(request, "The invitation is withdrawn.")
     return redirect("people", slug=workspace.slug)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from gateway.keys import audit
 from gateway.keys.audit import Actor
-from gateway.models import AuditEntry, Deletion, Membership, Part, Removal, RetentionRule, Workspace
+from gateway.models import Deletion, Membership, Part, Removal, RetentionRule, Workspace
 from gateway.retention import rules, usage
 from gateway.retention.usage import Pace, Usage
 from logsui.access import is_owner, member
@@ -22,7 +22,7 @@ from logsui.access import is_owner, member
 OWNER = Membership.Role.OWNER
 DAYS = 14
 MOST_LISTED = 8
-MOST_ENTRIES = 30
+MOST_REMOVALS = 30
 GROUPS = {"model": "Model", "key": "API key"}
 
 
@@ -92,9 +92,8 @@ def _page(
             ("Day (UTC)", _shares([(f"{day:%Y-%m-%d}", size) for day, size in usage.by_day(workspace, DAYS)])),
             *((title, _shares(usage.by_facet(workspace, name, since)[:MOST_LISTED])) for name, title in GROUPS.items()),
         ],
-        "removals": Removal.objects.of(workspace).newest_first()[:MOST_ENTRIES],
+        "removals": Removal.objects.of(workspace).newest_first()[:MOST_REMOVALS],
         "running": Deletion.objects.of(workspace).waiting(),
-        "entries": AuditEntry.objects.of(workspace).newest_first()[:MOST_ENTRIES],
         "errors": errors or [],
         "is_owner": is_owner(request),
     }

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET
 
 from gateway.api.logs import summary, whole
 from gateway.index.search import Search
+from gateway.keys import audit
+from gateway.keys.audit import Actor
 from gateway.models import LogImage, RequestLog, Workspace
 from logsui.access import member
 from logsui.archive import Archive, sent
@@ -41,6 +43,8 @@ def export(request: HttpRequest, workspace: Workspace, kind: str) -> StreamingHt
     pages = _named(workspace, chosen) if chosen else _found(workspace, query)
     counted = _counted(pages, request.GET.get("progress", "")[:40])
     written = WRITERS[kind](counted, request)
+    what = f"{kind}, {len(chosen)} chosen" if chosen else f"{kind}, {query.window_title.lower()}: {query.text or 'all'}"
+    audit.note(workspace=workspace, actor=Actor.person(request.user), action="logs exported", what=what)
     return sent(written, filename=f"loupe-{workspace.slug}.{kind}", content_type=KINDS[kind])
 
 

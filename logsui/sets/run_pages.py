@@ -17,6 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from gateway.keys import audit
+from gateway.keys.audit import Actor
 from gateway.models import Workspace
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
@@ -133,6 +135,7 @@ def mark_cell(request: HttpRequest, workspace: Workspace, id: uuid.UUID, cell_id
 def export_run(request: HttpRequest, workspace: Workspace, id: uuid.UUID) -> HttpResponseBase:
     """A ZIP: every cell as a line of results.csv and of results.jsonl, and the pictures of the cases."""
     run = _find(workspace, id)
+    audit.note(workspace=workspace, actor=Actor.person(request.user), action="run exported", what=str(run))
     pieces = written(run, request.build_absolute_uri("/").rstrip("/"))
     return sent(pieces, filename="picture-set-run.zip", content_type="application/zip")
 

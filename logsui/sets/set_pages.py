@@ -15,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from gateway.keys import audit
+from gateway.keys.audit import Actor
 from gateway.models import Workspace
 from logsui.access import editor, may_edit, reader
 from logsui.archive import sent
@@ -184,6 +186,8 @@ def export_set(request: HttpRequest, workspace: Workspace, id: uuid.UUID, kind: 
     found = _find(workspace, id)
     if kind not in ("csv", "jsonl"):
         raise Http404("A set is exported with its cases as csv or as jsonl.")
+    actor = Actor.person(request.user)
+    audit.note(workspace=workspace, actor=actor, action="picture set exported", what=f"{kind}: {found.name}")
     return sent(set_files.written(found, kind), filename=f"picture-set-{kind}.zip", content_type="application/zip")
 
 

@@ -35,7 +35,7 @@ NEEDS = {
         remove-case import-cases start-run stop-run resume-run delete-run mark-cell new-comparison start-comparison
         shape-prompt prompt-variables save-prompt restore-version publish-prompt label-prompt rename-prompt delete-prompt
         restore-prompt""",
-    ("GET", Role.OWNER): "provider-fields",
+    ("GET", Role.OWNER): "provider-fields audit export-audit",
     ("POST", Role.OWNER): """
         create-virtual-key revoke-virtual-key test-virtual-key invite withdraw set-role remove-member set-rule""",
 }

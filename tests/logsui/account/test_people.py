@@ -47,7 +47,7 @@ def test_somebody_is_invited_joins_is_promoted_and_removed(browser: Browser, lou
     assert person.post("/w/default/keys/create", "/account", name="hers").status == 200
     browser.post(f"{PEOPLE}/{number[1]}/remove", PEOPLE)
     assert person.get(PEOPLE).status == 404
-    entries = browser.get("/w/default/storage").text
+    entries = browser.get("/w/default/audit").text
     for words in (f"{name} as viewer", f"{name} is editor, was viewer", "person removed"):
         assert words in entries
 
