@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from gateway.network.guard import Guard
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
+ROLES = ("owner", "editor", "viewer")
 
 
 def env_text(name: str, default: str) -> str:
@@ -52,11 +55,31 @@ def env_guard(name: str, *, ports: frozenset[int] | None = None, and_hosts_of: l
         ) from None
 
 
+def env_base_path(name: str) -> str:
+    """Where in the address of a proxy Loupe is; empty at its root."""
+    text = os.environ.get(name, "").rstrip("/")
+    if text and not re.fullmatch(r"(/[\w.~-]+)+", text):
+        raise ImproperlyConfigured(f"{name} must be a path such as /loupe, not {text!r}.")
+    return text
+
+
 def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
     try:
         return [ip_network(text, strict=False) for text in env_list(name)]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be addresses or networks such as 10.0.0.0/8: {error}.") from None
+
+
+def env_roles(name: str) -> list[tuple[str, str]]:
+    """Roles and what gives them, from a list such as `owner=ml-admins,viewer=*`."""
+    pairs = [text.partition("=")[::2] for text in env_list(name)]
+    wrong = [role for role, group in pairs if role not in ROLES or not group]
+    if wrong:
+        raise ImproperlyConfigured(
+            f"{name} is written owner=group,editor=group,viewer=*: {wrong[0]!r} is not one of {', '.join(ROLES)}, "
+            "or has no group."
+        )
+    return pairs
 
 
 def kept_secret(path: Path) -> str:
@@ -101,6 +124,7 @@ ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / 
 # The front gate
 ALLOWED_HOSTS = env_list("LOUPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PROXIES = env_networks("LOUPE_PROXIES")
+BASE_PATH = env_base_path("LOUPE_BASE_PATH")
 CORS_ORIGINS = [origin.rstrip("/").lower() for origin in env_list("LOUPE_CORS_ORIGINS")]
 MAX_BODY_BYTES = env_int("LOUPE_MAX_BODY_MB", 64) * MIB
 BYTES_IN_FLIGHT = env_int("LOUPE_BYTES_IN_FLIGHT_MB", 256) * MIB
@@ -201,7 +225,8 @@ PROMPT_READER, PROMPT_EDITOR = "logsui.access.reader", "logsui.access.editor"
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-STATIC_URL = "/static/"
+FORCE_SCRIPT_NAME = BASE_PATH or None
+STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = LOUPE_DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
@@ -233,12 +258,35 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Single sign-on
+OIDC_ISSUER = env_text("LOUPE_OIDC_ISSUER", "")
+OIDC_CLIENT_ID = env_text("LOUPE_OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env_text("LOUPE_OIDC_CLIENT_SECRET", "")
+OIDC_SCOPES = env_text("LOUPE_OIDC_SCOPES", "openid profile email")
+OIDC_NAME = env_text("LOUPE_OIDC_NAME", "single sign-on")
+OIDC_HOURS = env_int("LOUPE_OIDC_HOURS", 12)
+OIDC_WORKSPACE = env_text("LOUPE_OIDC_WORKSPACE", "default")
+OIDC_ROLE = env_choice("LOUPE_OIDC_ROLE", "viewer", *ROLES)
+OIDC_ROLE_CLAIM = env_text("LOUPE_OIDC_ROLE_CLAIM", "groups")
+OIDC_ROLES = env_roles("LOUPE_OIDC_ROLES")
+OIDC_DOMAINS = env_list("LOUPE_OIDC_DOMAINS")
+PASSWORDS = env_choice("LOUPE_PASSWORDS", "on", "on", "off") == "on"
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured(
+        "LOUPE_OIDC_ISSUER needs LOUPE_OIDC_CLIENT_ID and LOUPE_OIDC_CLIENT_SECRET beside it, as the provider gave them."
+    )
+if OIDC_ISSUER and find_spec("authlib") is None:
+    raise ImproperlyConfigured("LOUPE_OIDC_ISSUER needs a library: pip install 'loupe[oidc]'.")
+if not OIDC_ISSUER and not PASSWORDS:
+    raise ImproperlyConfigured("LOUPE_PASSWORDS=off needs LOUPE_OIDC_ISSUER: there would be no way to log in.")
+
 BEHIND_TLS = env_choice("LOUPE_HTTPS", "off", "on", "off") == "on"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
 SESSION_COOKIE_NAME = "__Host-loupe_session" if BEHIND_TLS else "loupe_session"
 CSRF_COOKIE_NAME = "__Host-loupe_csrf" if BEHIND_TLS else "csrftoken"
+CSRF_FAILURE_VIEW = "logsui.access.form_refused"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -1,18 +1,26 @@
-"""Who may see a page: a decorator that finds the workspace of the address among those of the person, and checks the role."""
+"""Who may see a page: a decorator that finds the workspace of the address among those of the person, and checks the role.
+And what is said of a form that cannot be trusted.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import get_script_prefix
 from django_htmx.middleware import HtmxDetails
 
 from gateway.models import Membership
+
+log = logging.getLogger(__name__)
 
 RANK = {Membership.Role.VIEWER: 0, Membership.Role.EDITOR: 1, Membership.Role.OWNER: 2}
 View = Callable[..., HttpResponseBase]
@@ -60,3 +68,34 @@ def may_edit(request: HttpRequest) -> bool:
 def is_owner(request: HttpRequest) -> bool:
     """In a view for members."""
     return cast("MemberRequest", request).membership.role == Membership.Role.OWNER
+
+
+def root_of(request: HttpRequest) -> str:
+    """The address of this Loupe, as whoever asks reaches it."""
+    return request.build_absolute_uri(get_script_prefix()).rstrip("/")
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's check against forms from elsewhere (CSRF) failed: what to do about it, for either side of the screen."""
+    log.warning("a form at %s was refused: %s", request.path, reason)
+    return render(request, "403.html", {"exception": _cure(request)}, status=403)
+
+
+def _cure(request: HttpRequest) -> str:
+    origin, host = request.headers.get("Origin", ""), request.get_host()
+    if origin == f"https://{host}" and not request.is_secure():
+        return (
+            "The form was not taken: it came by https, and Loupe does not know that a proxy ends TLS before it. Whoever "
+            "runs Loupe sets LOUPE_HTTPS=on, and has the proxy send X-Forwarded-Proto."
+        )
+    if origin not in ("", "null", f"{request.scheme}://{host}"):
+        return (
+            f"The form was not taken: it came from {origin}, but Loupe was asked as {request.scheme}://{host}. Whoever runs "
+            "Loupe has the proxy pass on the Host header as it came, with its port."
+        )
+    if settings.CSRF_COOKIE_NAME not in request.COOKIES:
+        return (
+            "The form was not taken: the browser sent no cookie. Allow cookies for this address; with LOUPE_HTTPS=on they "
+            "are sent by https only."
+        )
+    return "The form was not taken: it is too old, or from before you logged in. Go back, reload the page and send it again."

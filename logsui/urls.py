@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
@@ -96,3 +97,11 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/comparisons/start", comparison.start_comparison, name="start-comparison"),
     path("w/<slug:slug>/connect", connect.connect_page, name="connect"),
 ]
+
+if settings.OIDC_ISSUER:  # its library is an extra
+    from logsui.account.single_sign_on import begin, finish
+
+    urlpatterns += [
+        path("oidc/login", begin, name="oidc-login"),
+        path("oidc/callback", finish, name="oidc-callback"),
+    ]

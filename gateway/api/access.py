@@ -80,7 +80,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     """Whatever Django could not answer: JSON under /v1, a page elsewhere."""
     if isinstance(sys.exception(), Away):
         return render(request, "503.html", {"why": str(sys.exception())}, status=503)
-    if request.path.startswith("/v1/"):
+    if request.path_info.startswith("/v1/"):
         return _with_own_headers(_refusal(GatewayError("Loupe failed on this request; its own log has the details.")))
     return server_error(request)
 

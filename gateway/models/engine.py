@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import connection
 
-FILES = 7021  # PostgreSQL's advisory locks are numbers; this one is of the files in the blob store
+# PostgreSQL's advisory locks are numbers. Of the files in the blob store, and of which logs there may be: who writes shares them,
+# who removes is alone with them.
+FILES, LOGS = 7021, 7022
 
 
 def share(lock: int) -> None:

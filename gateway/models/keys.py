@@ -65,6 +65,20 @@ class Invitation(models.Model):
         return f"invitation to {self.workspace} as {self.role}"
 
 
+class Identity(models.Model):
+    """How an OpenID Connect provider names an account, for ever."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="one_account_each")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"
+
+
 class LoginLink(models.Model):
     """A link that logs one person in, once. Only its hash is kept."""
 

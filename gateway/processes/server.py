@@ -148,6 +148,7 @@ class Server:
             picture_bytes=settings.FETCH_MAX_BYTES,
             import_bytes=settings.MAX_BODY_BYTES,
             origins=settings.CORS_ORIGINS,
+            base_path=settings.BASE_PATH,
         )
 
     async def _stop(self) -> None:

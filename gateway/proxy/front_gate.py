@@ -65,7 +65,7 @@ GOOGLE_UPLOAD = re.compile(r"\A/upload/(v1(?:beta1?)?)(?=/)")
 AZURE_DEPLOYMENT = re.compile(
     r"/openai/deployments/(?P<name>.+?)(?P<endpoint>/(?:chat/completions|completions|embeddings|responses|(?:images|audio)/\w+))/?"
 )
-PAGES = re.compile(r"/(?:w|static|login|logout|account|join|metrics)?(?:/|\Z)")
+PAGES = re.compile(r"/(?:w|static|login|logout|account|join|oidc|metrics)?(?:/|\Z)")
 CLIENT_HEADERS = (
     "authorization", "x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key", "x-portkey-virtual-key",
     "x-portkey-provider", "x-portkey-config", "x-stainless-lang",
@@ -90,11 +90,12 @@ class FrontGate:
     picture_bytes: int
     import_bytes: int
     origins: Sequence[str] = ()
+    base_path: str = ""
     uploads: Shares = field(default_factory=lambda: Shares(UPLOADS_AT_ONCE))
     discarding: int = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        path = as_api(SLASHES.sub("/", _raw_path(scope)), scope)
+        path = as_api(self._inner(SLASHES.sub("/", _raw_path(scope))), scope)
         if path in ("/healthz", "/readyz"):  # whoever asks and by whatever name: a probe knows an address only
             await self._health(path, send)
             return
@@ -123,6 +124,11 @@ class FrontGate:
             log.exception("unexpected failure on %s", path)
             await send_error(send, unexpected(error), own=_own({}))
 
+    def _inner(self, path: str) -> str:
+        """Below the base path, whether or not the proxy has taken that off."""
+        rest = path.removeprefix(self.base_path)
+        return rest or "/" if rest[:1] in ("", "/") else path
+
     async def _answer(self, path: str, scope: Message, headers: dict[str, str], receive: _Counted, send: Send) -> None:
         version = API.match(path)
         if version and not DJANGO_V1.match(path):
@@ -135,7 +141,7 @@ class FrontGate:
         elif not version and asks_as_client(headers) and not PAGES.match(path):
             raise NotFound(
                 f"{scope['method']} {path[:200]} is no path of Loupe's API. The base URL of an SDK ends in /v1, as in "
-                f"http://{headers.get('host', 'localhost')}/v1 (Google's and Anthropic's SDKs add it themselves).",
+                f"http://{headers.get('host', 'localhost')}{self.base_path}/v1 (Google's and Anthropic's SDKs add it themselves).",
                 code="wrong_base_url",
             )
         else:
@@ -188,7 +194,8 @@ class FrontGate:
         if not length.isdigit() or int(length) > most:
             raise TooLarge(f"{path} takes at most {most >> 20} MiB.")
         client = (address_group(scope["client"][0]), 0)
-        scope = {**scope, "client": client, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+        outer = self.base_path + path
+        scope = {**scope, "client": client, "path": outer, "raw_path": outer.encode("utf-8", "surrogateescape")}
         if length == "0" and "transfer-encoding" not in headers:
             await self.django(scope, receive, send)
             return

@@ -158,6 +158,17 @@ class Ingest:
 
     def _put_aside(self, flow: Flow, reason: str) -> None:
         """Keep the raw flow of a request that cannot be written, and say so in its row."""
+        name = uuid.UUID(bytes=flow.id)
+        try:
+            recorder.record_unreadable(
+                flow, f"{reason}; kept in quarantine/{name}", lambda: self._quarantine(flow, reason)
+            )
+        except Exception as error:
+            if isinstance(error, OSError) or will_pass(error):
+                raise
+            log.exception("the database takes no row for it either")
+
+    def _quarantine(self, flow: Flow, reason: str) -> None:
         settings.QUARANTINE_ROOT.mkdir(parents=True, exist_ok=True)
         path = settings.QUARANTINE_ROOT / str(uuid.UUID(bytes=flow.id))
         for suffix, data in (
@@ -170,12 +181,6 @@ class Ingest:
         ):
             path.with_suffix(suffix).write_bytes(data)
         log.error("request %s could not be read (%s); it is kept in %s", path.name, reason, path.parent)
-        try:
-            recorder.record_unreadable(flow, f"{reason}; kept in quarantine/{path.name}")
-        except Exception as error:
-            if isinstance(error, OSError) or will_pass(error):
-                raise
-            log.exception("the database takes no row for it either")
 
     def _close(self, folder: _Folder) -> None:
         """The process is dead and its journal is read: what never ended was interrupted."""

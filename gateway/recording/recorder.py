@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from gateway.content.openai_fields import error_of
 from gateway.content.plain_text import clean_text
 from gateway.dialects.base import Answer, Dialect, Question, text_of
 from gateway.faults import will_pass
-from gateway.models import LOGS, PAYLOADS, LogImage, Payload, RequestLog
+from gateway.models import LOGS, PAYLOADS, LogImage, Payload, RequestLog, Tombstone, engine
 from gateway.pictures.log_images import form_document, read_images
 from gateway.recording import bodies, kept_turns, own_prices
 from gateway.recording.flow import Flow
@@ -66,19 +66,22 @@ def record(flows: Sequence[Flow]) -> None:
         metrics.RECORDED.labels(str(row.log.state)).inc()
 
 
-def record_unreadable(flow: Flow, reason: str) -> None:
-    """A row for a flow that could not be read: what is certain of it, and where the rest lies."""
+def record_unreadable(flow: Flow, reason: str, keep: Callable[[], None]) -> None:
+    """A row for a flow that could not be read: what is certain of it, and where `keep` puts the rest. None when it was deleted."""
     row = _light_row(flow, RequestLog.State.FAILED)
     row.failure, row.failure_message = "unreadable", clean_text(reason, 1000)
     try:
-        _write_unreadable(row)
+        _write_unreadable(row, keep)
     except (DataError, IntegrityError, ValueError):
         row.api_key_id = row.virtual_key_id = None  # one of them may be gone
-        _write_unreadable(row)
+        _write_unreadable(row, keep)
 
 
-def _write_unreadable(row: RequestLog) -> None:
-    with transaction.atomic():
+@transaction.atomic
+def _write_unreadable(row: RequestLog, keep: Callable[[], None]) -> None:
+    engine.share(engine.LOGS)
+    if not Tombstone.objects.filter(pk=row.pk).exists():
+        keep()
         RequestLog.objects.bulk_create(
             [row], update_conflicts=True, unique_fields=["id"], update_fields=["state", "failure", "failure_message"]
         )

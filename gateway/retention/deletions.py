@@ -128,6 +128,7 @@ def _finish(row: Deletion) -> None:
 
 @transaction.atomic
 def _delete(workspace: Workspace, log_ids: Sequence[uuid.UUID]) -> int:
+    engine.be_alone(engine.LOGS)
     there = list(RequestLog.objects.of(workspace).filter(pk__in=log_ids).values_list("pk", flat=True))
     Tombstone.objects.bulk_create([Tombstone(log_id=id) for id in there], ignore_conflicts=True)
     removed = removal.remove_logs(workspace, there)

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from gateway.models import Workspace
-from logsui.access import member
+from logsui.access import member, root_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Snippet:
 @require_GET
 @member()
 def connect_page(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    base = request.build_absolute_uri("/v1")
+    base = f"{root_of(request)}/v1"
     return render(
         request, "logsui/account/connect.html", {"workspace": workspace, "base": base, "snippets": snippets(base)}
     )

@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def login_link(request: HttpRequest, token: str) -> HttpResponse:
     user = use_login_link(token=token)
     if user is None:
-        return render(request, "logsui/account/login.html", {"form": None, "spent": True}, status=403)
+        return shown(request, status=403, spent=True)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     request.session[BY_LINK] = time.time()
     return redirect("home")
@@ -50,17 +50,25 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def login_page(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" and not settings.PASSWORDS:
+        return shown(request, status=403, problem="Passwords are switched off here (LOUPE_PASSWORDS).")
     tries = Tries(request.META.get("REMOTE_ADDR", ""), request.POST.get("username", ""))
     if request.method == "POST" and not tries.begin():
-        return render(
-            request, "logsui/account/login.html", {"form": AuthenticationForm(request), "throttled": True}, status=429
-        )
+        return shown(request, AuthenticationForm(request), status=429, throttled=True)
     form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and _is_right(form):
         tries.succeeded()
         login(request, form.get_user())
-        return redirect(_next(request))
-    return render(request, "logsui/account/login.html", {"form": form})
+        return redirect(next_page(request))
+    return shown(request, form)
+
+
+def shown(
+    request: HttpRequest, form: AuthenticationForm | None = None, *, status: int = 200, **context: object
+) -> HttpResponse:
+    """The page, with the ways to log in that there are."""
+    ways = {"form": form if settings.PASSWORDS else None, "single_sign_on": settings.OIDC_ISSUER and settings.OIDC_NAME}
+    return render(request, "logsui/account/login.html", ways | context, status=status)
 
 
 @sensitive_post_parameters()
@@ -108,7 +116,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _next(request: HttpRequest) -> str:
+def next_page(request: HttpRequest) -> str:
     target = request.GET.get("next", "")
     safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     return target if safe else settings.LOGIN_REDIRECT_URL

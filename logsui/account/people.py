@@ -89,8 +89,8 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "logsui/account/join.html", {"spent": True}, status=403)
     user = request.user if isinstance(request.user, User) else None
     form: UserCreationForm[User] | None = None if user else UserCreationForm(request.POST or None)
-    context = {"invitation": invitation, "form": form}
-    if request.method == "POST" and (form is None or form.is_valid()):
+    context = {"invitation": invitation, "form": form, "passwords": settings.PASSWORDS}
+    if request.method == "POST" and (form is None or (settings.PASSWORDS and form.is_valid())):
         try:
             joined = _joined(invitation, user, form)
         except ValidationError as error:

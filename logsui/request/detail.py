@@ -14,7 +14,7 @@ from gateway.api.logs import find_image
 from gateway.models import Feedback, KeptLog, LogImage, Payload, RequestLog, Workspace
 from gateway.pictures import blobs, serving
 from gateway.recording import bodies
-from logsui.access import may_edit, member
+from logsui.access import may_edit, member, root_of
 from logsui.request import breakdown
 from logsui.request.conversation import read_conversation
 from logsui.request.copy_as import folder_name, folder_zip, programs
@@ -43,7 +43,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     log = find_log(workspace, log_id)
     payload = getattr(log, "payload", None)
     images = list(log.images.all())
-    calls = programs(log, payload, request.build_absolute_uri("/")[:-1]) if payload else []
+    calls = programs(log, payload, root_of(request)) if payload else []
     context = {
         "workspace": workspace,
         "log": log,
@@ -108,7 +108,7 @@ def log_folder(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     if payload is None:
         raise Http404("The bodies of this request were not kept.")
     try:
-        data = folder_zip(log, payload, request.build_absolute_uri("/")[:-1])
+        data = folder_zip(log, payload, root_of(request))
     except blobs.BlobMissing:
         raise Http404("A picture of this body is not in the blob store any more.") from None
     return serving.download(data, f"{folder_name(log)}.zip")

@@ -60,9 +60,12 @@ class Browser:
         return self._open(path, body + f"--{mark}--\r\n".encode(), headers)
 
     def _open(self, path: str, data: bytes | None, headers: dict[str, str]) -> Page:
-        request = urllib.request.Request(
-            self.loupe.root + path, data, {k.replace("_", "-"): v for k, v in headers.items()}
-        )
+        named = {k.replace("_", "-"): v for k, v in headers.items()}
+        return self.send(self.loupe.root + path, data, **named)
+
+    def send(self, url: str, data: bytes | None = None, **headers: str) -> Page:
+        """Ask any server; redirects lead where they will."""
+        request = urllib.request.Request(url, data, headers)
         try:
             with self.opener.open(request, timeout=30) as answer:
                 return Page(answer.status, answer.url, {k.lower(): v for k, v in answer.headers.items()}, answer.read())

@@ -6,6 +6,7 @@ import uuid
 
 from tests.conftest import Stage
 from tests.logsui.browser import Browser
+from tests.loupe import Loupe
 from tests.pictures import data_url, picture
 
 
@@ -82,3 +83,17 @@ def test_viewers_look_but_do_not_touch(stage: Stage) -> None:
         "/w/default/virtual-keys/1/revoke",
     ):
         assert viewer.post(path, page="/account", name="x").status == 403, path
+
+
+def test_a_form_that_is_refused_says_what_to_set(loupe: Loupe) -> None:
+    stranger = Browser(loupe, "")
+    stranger.get("/login")
+    for headers, words in (
+        ({"Origin": loupe.root.replace("http:", "https:")}, "LOUPE_HTTPS=on"),
+        ({"Origin": "https://loupe.example"}, "Host header"),
+        ({"Origin": loupe.root}, "reload the page"),
+        ({"Origin": loupe.root, "Cookie": ""}, "cookie"),
+    ):
+        browser = stranger if "Cookie" not in headers else Browser(loupe, "")
+        page = browser.send(f"{loupe.root}/login", b"username=x", **headers)
+        assert (page.status, words in page.text) == (403, True), (words, page.text)

@@ -60,6 +60,7 @@ class Command(BaseCommand):
             f"{rules.said(rules.rule_of(workspace))}; at most {ageing.bound(ageing.bytes_kept()) / 1e9:.0f} GB in all"
         )
         base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
+        link = base + reverse("login-link", args=[token])
         manage = [sys.executable, sys.argv[0]]
         listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
         work = [*manage, "work", "--gateway", base, "--supervised", "--thumbnails", str(thumbnails), "--jobs"]
@@ -67,18 +68,18 @@ class Command(BaseCommand):
         others = {"worker": [*work, *(job for job in JOBS if job != "ingest")]}
         supervisor = Supervisor([*manage, "serve", *listen, "--supervised"], readers | others)
         try:
-            supervisor.run(lambda: self._greet(base, token, key, kept))
+            supervisor.run(lambda: self._greet(base, link, key, kept))
         except DoesNotStart as error:
             raise CommandError(str(error)) from None
         self.stdout.write("Loupe has stopped; every log is kept.")
         lock.close()
 
-    def _greet(self, base: str, token: str, key: str, kept: str) -> bool:
+    def _greet(self, base: str, link: str, key: str, kept: str) -> bool:
         """Say where everything is, once it answers; whether it did."""
         if not _answers(f"{base}/readyz"):
             self.stderr.write("Loupe did not come up within a minute; the lines above say why.")
             return False
-        link, shown = f"{base}{reverse('login-link', args=[token])}", key or "YOUR_KEY"
+        shown = key or "YOUR_KEY"
         if not self.stdout.isatty():  # a log that others read, and keep
             link = f"in {_kept('login-link', link)}"
             shown = f"$(cat {shlex.quote(str(_kept('first-api-key', key)))})" if key else shown
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         lines = [
             "",
             f"Loupe is up. Open it (the link logs you in, once):  {link}",
-            f"Base URL for your SDK:                              {base}/v1",
+            f"Base URL for your SDK:                              {base}{settings.BASE_PATH}/v1",
         ]
         if key:
             lines.append(f"Your first API key (shown only now):                {key}")
@@ -101,7 +102,7 @@ class Command(BaseCommand):
         lines += [
             "Try it; the picture appears in the open page by itself:",
             "",
-            *curl_lines(base, shown),
+            *curl_lines(base + settings.BASE_PATH, shown),
         ]
         self.stdout.write("\n".join([*lines, ""]))
         self.stdout.flush()

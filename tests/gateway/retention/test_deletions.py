@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from typing import Any
 import msgspec
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from gateway.index import search
 from gateway.index.search import Window
 from gateway.keys.audit import COMMAND
 from gateway.models import AuditEntry, Deletion, RequestLog, Tombstone
-from gateway.recording import recorder
+from gateway.recording import log_rows, recorder
 from gateway.recording.flow import Flow
 from gateway.retention import checking, deletions
+from tests.databases import database_of
 from tests.fake_upstream import FakeUpstream, response
 from tests.gateway.processes.test_durability import Load, drained, prepared, processes
 from tests.gateway.retention.conftest import Logs
@@ -42,6 +45,42 @@ def test_a_journal_does_not_bring_a_deleted_log_back(logs: Logs) -> None:
     recorder.record([flow])
     assert not RequestLog.objects.exists()
     assert list(checking.check(repair=False, hashes=False)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)  # SQLite has one writer at a time
+def test_a_log_that_is_written_again_while_it_is_deleted_goes(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deletion comes between the look for what was deleted and the rows."""
+    log = logs.write("hello", RED)
+    flow = Flow(log.pk.bytes, msgspec.json.encode(_meta(log)), b"{}")
+    flow.end = msgspec.json.encode({"state": "ok", "status": 200, "headers": {}})
+    looks, settings = log_rows._not_deleted, connection.settings_dict.copy()
+
+    def delete() -> None:
+        with database_of(settings):
+            deletions.delete(workspace=logs.workspace, log_ids=[log.pk], actor=COMMAND)
+
+    deleting = threading.Thread(target=delete)
+
+    def look(rows: Any) -> Any:
+        found = looks(rows)
+        deleting.start()
+        deleting.join(1)  # as far as it comes
+        return found
+
+    monkeypatch.setattr(log_rows, "_not_deleted", look)
+    recorder.record([flow])
+    deleting.join()
+    assert not RequestLog.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_log_that_cannot_be_read_does_not_come_back_either(logs: Logs, tmp_path: Path) -> None:
+    log = logs.write("hello")
+    flow = Flow(log.pk.bytes, msgspec.json.encode(_meta(log)), b"{}")
+    deletions.delete(workspace=logs.workspace, log_ids=[log.pk], actor=COMMAND)
+    recorder.record_unreadable(flow, "no JSON", lambda: (tmp_path / "kept").write_bytes(b"x"))
+    assert (RequestLog.objects.count(), (tmp_path / "kept").exists()) == (0, False)
 
 
 def _meta(log: RequestLog) -> dict[str, Any]:
