@@ -1,19 +1,9 @@
 #!/usr/bin/env python
-"""Loupe's command line: `up`, `serve`, `work`, `apikey`, `virtualkey` and Django's own commands."""
+"""Loupe's command line in a checkout; an installation has it as `loupe`."""
 
 from __future__ import annotations
 
-import os
-import sys
-
-
-def main() -> None:
-    os.umask(0o077)  # what Loupe writes is for its own user
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
-
+from gateway.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -228,7 +228,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORCE_SCRIPT_NAME = BASE_PATH or None
 STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = LOUPE_DATA / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# In a checkout. A wheel has them in logsui, where Django looks by itself.
+STATICFILES_DIRS = [folder for folder in [BASE_DIR / "static"] if folder.is_dir()]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

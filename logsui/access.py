@@ -75,6 +75,11 @@ def root_of(request: HttpRequest) -> str:
     return request.build_absolute_uri(get_script_prefix()).rstrip("/")
 
 
+def below_root(path: str) -> str:
+    """A path of the API, as a browser asks for it: behind the base path, where there is one."""
+    return get_script_prefix().rstrip("/") + path
+
+
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's check against forms from elsewhere (CSRF) failed: what to do about it, for either side of the screen."""
     log.warning("a form at %s was refused: %s", request.path, reason)

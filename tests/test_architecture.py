@@ -38,6 +38,7 @@ TOPICS = {
     "streams",
     "traps",
     "unforeseen",
+    "wheel",
 }
 FORBIDDEN_HTMX = (
     "hx-vars hx-params hx-prompt hx-ext hx-disable hx-inherit hx-disinherit hx-history hx-request hx-on".split()

@@ -67,7 +67,11 @@ def shown(
     request: HttpRequest, form: AuthenticationForm | None = None, *, status: int = 200, **context: object
 ) -> HttpResponse:
     """The page, with the ways to log in that there are."""
-    ways = {"form": form if settings.PASSWORDS else None, "single_sign_on": settings.OIDC_ISSUER and settings.OIDC_NAME}
+    ways = {
+        "form": form if settings.PASSWORDS else None,
+        "passwords": settings.PASSWORDS,
+        "single_sign_on": settings.OIDC_ISSUER and settings.OIDC_NAME,
+    }
     return render(request, "logsui/account/login.html", ways | context, status=status)
 
 

@@ -89,7 +89,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "logsui/account/join.html", {"spent": True}, status=403)
     user = request.user if isinstance(request.user, User) else None
     form: UserCreationForm[User] | None = None if user else UserCreationForm(request.POST or None)
-    context = {"invitation": invitation, "form": form, "passwords": settings.PASSWORDS}
+    context = {"invitation": invitation, "form": form, "may_join": form is None or settings.PASSWORDS}
     if request.method == "POST" and (form is None or (settings.PASSWORDS and form.is_valid())):
         try:
             joined = _joined(invitation, user, form)

@@ -20,7 +20,7 @@ from gateway.content.json_text import encoded
 from gateway.keys.api_keys import create_passing_key
 from gateway.models import Image, VirtualKey, Workspace
 from gateway.pictures import prompt_pictures, serving
-from logsui.access import editor, reader
+from logsui.access import below_root, editor, reader
 from logsui.prompts.log_as_draft import opened
 from logsui.request.detail import find_log
 from prompts.editor import drafts
@@ -57,7 +57,7 @@ def run(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     path, body = _saved_call(request, workspace, draft, values) or ("/v1/chat/completions", call)
     key = create_passing_key(workspace=workspace, name=f"prompt tried by {request.user}", lifetime=KEY_LIFETIME)
     response = HttpResponse(encoded(body), content_type="application/octet-stream")
-    response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, path, "no-store"
+    response["X-Loupe-Key"], response["X-Loupe-Path"], response["Cache-Control"] = key, below_root(path), "no-store"
     return response
 
 

@@ -21,7 +21,7 @@ from gateway.keys.api_keys import create_passing_key
 from gateway.models import LogImage, Membership, Payload, RequestLog, VirtualKey, Workspace
 from gateway.pictures import blobs
 from gateway.recording import bodies
-from logsui.access import member
+from logsui.access import below_root, member
 from logsui.request.conversation import read_conversation
 from logsui.request.detail import find_log
 
@@ -40,6 +40,7 @@ def replay_page(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
     context = {
         "workspace": workspace,
         "log": log,
+        "sent_to": below_root(log.path),
         "payload": payload,
         "text": _pretty(text) if isinstance(document, dict) else "",
         "model": model_of(log),
