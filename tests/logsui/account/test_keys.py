@@ -124,7 +124,7 @@ def test_a_key_made_on_the_page_works_and_revoked_there_stops(loupe: Loupe, brow
     page = browser.post("/w/default/keys/create", page="/w/default/keys", name=name)
     key = re.findall(r'id="new-key">(lp_[\w-]+)<', page.text)[0]
     until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 200, "the key works")
-    row = re.search(rf"<tr><td class="key-name">{name}</td>.*?/keys/(\d+)/revoke", browser.get("/w/default/keys").text, re.S)
+    row = re.search(rf'<tr><td class="key-name">{name}</td>.*?/keys/(\d+)/revoke', browser.get("/w/default/keys").text, re.S)
     assert row is not None
     assert key not in browser.get("/w/default/keys").text
     browser.post(f"/w/default/keys/{row[1]}/revoke", page="/w/default/keys")
@@ -153,7 +153,7 @@ def test_a_key_may_what_was_ticked_until_its_day_and_says_who_made_it(browser: B
     key = {"x-portkey-api-key": found[1]}
     assert stage.loupe.call("/v1/logs", headers=key)[0] == 200
     assert until(lambda: stage.chat(x_portkey_api_key=found[1])[0] == 403 or None, "it calls no models")
-    row = re.search(rf"<tr>\s*<td class="key-name">{name}</td>.*?</tr>", page.text, re.DOTALL)
+    row = re.search(rf'<tr>\s*<td class="key-name">{name}</td>.*?</tr>', page.text, re.DOTALL)
     assert row
     for words in ("read logs and their pictures", "by admin", "until 20"):
         assert words in row[0]
