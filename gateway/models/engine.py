@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from collections.abc import Iterable
+
+from django.core.management.color import no_style
+from django.db import connection, connections
+from django.db.models import Model
 
 # PostgreSQL's advisory locks are numbers. Of the files in the blob store, and of which logs there may be: who writes shares them,
 # who removes is alone with them.
@@ -37,6 +41,20 @@ def write_over() -> bool:
     files when its own VACUUM has come by and the room was used again.
     """
     return connection.vendor != "sqlite" or not _ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def copy(rows: Iterable[Model], model: type[Model], target: str) -> int:
+    """Write rows of one database, as they are, into the table of `target`, another connection, which is a PostgreSQL; how many."""
+    link, fields = connections[target], model._meta.concrete_fields
+    columns = ", ".join(link.ops.quote_name(str(field.column)) for field in fields)
+    with link.cursor() as cursor:
+        with cursor.copy(f"COPY {link.ops.quote_name(model._meta.db_table)} ({columns}) FROM STDIN") as out:
+            for row in rows:
+                out.write_row([field.get_db_prep_save(getattr(row, field.attname), link) for field in fields])
+        count = int(cursor.rowcount)
+        for statement in link.ops.sequence_reset_sql(no_style(), [model]):
+            cursor.execute(statement)
+    return count
 
 
 def _ask(statement: str, *values: int) -> int:

@@ -24,6 +24,7 @@ def prepare(*, static: bool = False) -> Workspace:
     check_folder(settings.LOUPE_DATA)
     with _alone(settings.LOUPE_DATA):
         executor = MigrationExecutor(connections["default"])
+        _check_age(executor)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         mended = settings.LOUPE_DATA / ".mended"  # looking takes longer than all else of a command
         if plan or not mended.exists():
@@ -35,6 +36,21 @@ def prepare(*, static: bool = False) -> Workspace:
             _collect_static()
         workspace = Workspace.objects.filter(slug="default").first()
         return workspace or create_workspace(slug="default", name="Default")
+
+
+def _check_age(executor: MigrationExecutor) -> None:
+    """Raises CommandError when a later release has changed the tables."""
+    ours = {app for app, _ in executor.loader.disk_migrations}
+    newer = sorted(
+        f"{app}.{name}"
+        for app, name in executor.loader.applied_migrations.keys() - executor.loader.disk_migrations.keys()
+        if app in ours
+    )
+    if newer:
+        raise CommandError(
+            f"The database is of a newer Loupe than this: it has {', '.join(newer)}. Run that release or a later one, or "
+            "restore the backup from before the upgrade."
+        )
 
 
 def _collect_static() -> None:

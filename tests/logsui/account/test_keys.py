@@ -124,7 +124,9 @@ def test_a_key_made_on_the_page_works_and_revoked_there_stops(loupe: Loupe, brow
     page = browser.post("/w/default/keys/create", page="/w/default/keys", name=name)
     key = re.findall(r'id="new-key">(lp_[\w-]+)<', page.text)[0]
     until(lambda: loupe.call("/v1/models", headers={"x-portkey-api-key": key})[0] == 200, "the key works")
-    row = re.search(rf'<tr><td class="key-name">{name}</td>.*?/keys/(\d+)/revoke', browser.get("/w/default/keys").text, re.S)
+    row = re.search(
+        rf'<tr><td class="key-name">{name}</td>.*?/keys/(\d+)/revoke', browser.get("/w/default/keys").text, re.S
+    )
     assert row is not None
     assert key not in browser.get("/w/default/keys").text
     browser.post(f"/w/default/keys/{row[1]}/revoke", page="/w/default/keys")
