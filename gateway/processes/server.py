@@ -28,6 +28,7 @@ from gateway.keys.in_memory import POLL_SECONDS, KeysInMemory
 from gateway.network.http_client import Pool
 from gateway.pictures import prompt_pictures
 from gateway.pictures.decoder import Decoder
+from gateway.processes.bell import ASKED, ring
 from gateway.proxy.front_gate import Asgi, FrontGate
 from gateway.proxy.prompt_calls import PromptCalls
 from gateway.proxy.proxy import Limits, Proxy
@@ -140,7 +141,7 @@ class Server:
         hosts = [host.lower() for host in settings.ALLOWED_HOSTS]
         return FrontGate(
             proxy,
-            self.django,
+            _ringing(self.django),
             hosts,
             settings.PROXIES,
             _in_thread("sessions", _from_database(people.session_of)),
@@ -201,6 +202,17 @@ async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
             await chore()
         except Exception:
             log.exception("a chore of the server failed")
+
+
+def _ringing(django: Asgi) -> Asgi:
+    """What a page or the API changed may be work for a worker: an upload, a run, a deletion, feedback."""
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        await django(scope, receive, send)
+        if scope["method"] not in ("GET", "HEAD"):
+            ring(settings.JOURNAL_ROOT, ASKED)
+
+    return answer
 
 
 async def _end_with_parent() -> None:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 BEAT_SECONDS = 0.4
-CONNECT_SECONDS, PAUSE_SECONDS, IDLE_SECONDS = 10.0, 2.0, 0.4
+CONNECT_SECONDS, PAUSE_SECONDS = 10.0, 2.0
 KEY_LIFETIME = timedelta(hours=2)
 WHOLE_BYTES = 10_000_000
 
@@ -78,7 +78,6 @@ class SetRunner:
             return False
         runs.put_back()
         if not Cell.objects.waiting().exists():
-            self.pause_until = time.monotonic() + IDLE_SECONDS
             return False
         try:
             asyncio.run(self._ask_all())

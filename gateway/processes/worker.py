@@ -9,8 +9,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
@@ -21,6 +22,7 @@ from gateway.network.fetch import Fetcher
 from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
 from gateway.pictures.thumbnails import CHILDREN, Thumbnails
+from gateway.processes.bell import ASKED, JOURNAL, RECORDED, bell, ring
 from gateway.processes.set_runner import SetRunner
 from gateway.processes.sole_holder import FileHolder, holder
 from gateway.recording import feedback
@@ -33,13 +35,13 @@ from prompts.library import editing, pictures
 
 log = logging.getLogger(__name__)
 
-# How often the journals are looked at. The loops after ingest are told when it wrote something, and look by themselves
-# only for what others write: an upload, a run that somebody starts.
+# How long a loop rests at least between two looks. It looks when the bell rings for it, and by itself only for what the bell of
+# this data folder does not tell: what another machine or a command wrote.
 INGEST_SECONDS = 0.1
-IDLE_SECONDS = 1.0
-LISTEN_SECONDS = 0.1
+SOON_SECONDS = 0.1
 INDEX_SECONDS = 3.0  # what is not in the index yet is found without it
-RUNS_SECONDS = 0.4
+REMOVE_SECONDS = 1.0
+QUIET_SECONDS = 5.0
 AGE_SECONDS = 60
 METRICS_SECONDS = 5.0
 SWEEP_SECONDS = 3600
@@ -49,6 +51,15 @@ JOBS = ("ingest", "pictures", "index", "upkeep")
 NICENESS, LATER_NICENESS = 10, 15
 OTHERS_SECONDS = 15
 LONGEST_PAUSE_SECONDS = 5.0
+BELL_SECONDS = 1.0
+
+
+class Loop(NamedTuple):
+    """`step` answers whether there is more to do at once; if not, it rests for so many seconds, and then until what it heeds."""
+
+    step: Callable[[], bool]
+    seconds: float
+    heeds: Set[str] = frozenset()
 
 
 def give_way(jobs: Collection[str]) -> None:
@@ -95,8 +106,8 @@ class Worker:
         self.stopping = threading.Event()
         self.sweep_at = self.blobs_at = self.age_at = 0.0
         self.size_bound = ageing.SizeBound()
-        self.written, self.heard = settings.JOURNAL_ROOT / "written", 0
         self.room = DiskRoom(settings.LOUPE_DATA, settings.DISK_RESERVE_BYTES)
+        self.loops: dict[str, Loop] = {}
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.words = WordFiller(settings.LOUPE_DATA / "words-filled")
@@ -113,41 +124,45 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped."""
-        loops = self._loops()
-        self.news = {name: threading.Event() for name in loops}
+        self.bell = bell(settings.JOURNAL_ROOT, with_journals="ingest" in self.jobs)
+        self.loops = self._loops()
+        self.news = {name: threading.Event() for name in self.loops}
         threads = [
-            threading.Thread(target=self._loop, args=(name, *loop), name=name, daemon=True)
-            for name, loop in loops.items()
+            threading.Thread(target=self._loop, args=(name, loop), name=name, daemon=True)
+            for name, loop in self.loops.items()
         ]
         for thread in threads:
             thread.start()
         self.stopping.wait()
         for thread in threads:
-            thread.join(timeout=None if thread.name == "ingest" else OTHERS_SECONDS)
+            if thread.name != "bell":  # it holds nothing, and waits for a second
+                thread.join(timeout=None if thread.name == "ingest" else OTHERS_SECONDS)
         self.close()
 
-    def _loops(self) -> dict[str, tuple[Callable[[], bool], float]]:
-        """What this process does again and again, and how long each rests when there was nothing to do."""
-        loops: dict[str, dict[str, tuple[Callable[[], bool], float]]] = {
-            "ingest": {"ingest": (self._ingest, INGEST_SECONDS)},
+    def _loops(self) -> dict[str, Loop]:
+        """What this process does again and again."""
+        loops: dict[str, dict[str, Loop]] = {
+            "ingest": {"ingest": Loop(self._ingest, INGEST_SECONDS, {JOURNAL})},
             "pictures": {
-                "thumbnails": (self._make_thumbnails, IDLE_SECONDS),
-                "image-links": (lambda: not self.room.is_low and self.link_copies.step(), IDLE_SECONDS),
-                "disk-room": (self._look_at_disk, MEASURE_SECONDS),
-                "news": (self._listen, LISTEN_SECONDS),
+                "thumbnails": Loop(self._make_thumbnails, SOON_SECONDS, {RECORDED, ASKED}),
+                "image-links": Loop(self._copy_links, SOON_SECONDS, {RECORDED}),
+                "disk-room": Loop(self._look_at_disk, MEASURE_SECONDS),
             },
-            "index": {"index": (self._index, INDEX_SECONDS), "words": (self._fill_words, IDLE_SECONDS)},
+            "index": {
+                "index": Loop(self._index, INDEX_SECONDS, {RECORDED, ASKED}),
+                "words": Loop(self._fill_words, QUIET_SECONDS),
+            },
             "upkeep": {
-                "set-runs": (self.set_runner.step, RUNS_SECONDS),
-                "retention": (self._remove, IDLE_SECONDS),
-                "sweep": (self._sweep, IDLE_SECONDS),
+                "set-runs": Loop(self.set_runner.step, SOON_SECONDS, {ASKED}),
+                "retention": Loop(self._remove, REMOVE_SECONDS, {ASKED}),
+                "sweep": Loop(self._sweep, QUIET_SECONDS),
             },
         }
-        own: dict[str, tuple[Callable[[], bool], float]] = {"metrics": (self._write_metrics, METRICS_SECONDS)}
+        own = {"metrics": Loop(self._write_metrics, METRICS_SECONDS), "bell": Loop(self._listen, 0)}
         return own | {
-            name: (self._if_held(job, step), seconds)
+            name: loop._replace(step=self._if_held(job, loop.step))
             for job in self.jobs
-            for name, (step, seconds) in loops[job].items()
+            for name, loop in loops[job].items()
         }
 
     def _if_held(self, job: str, step: Callable[[], bool]) -> Callable[[], bool]:
@@ -163,22 +178,19 @@ class Worker:
     def _ingest(self) -> bool:
         """What comes within a pause is written in one transaction; only what is behind is gone on with at once."""
         if self.ingest.step():
-            with contextlib.suppress(OSError):  # a full disk: they look by themselves, too
-                self.written.touch()
+            ring(settings.JOURNAL_ROOT, RECORDED)
         return self.ingest.behind
 
     def _listen(self) -> bool:
-        """Ingest, which may be another process, tells by the time of a file that there may be new pictures."""
-        with contextlib.suppress(FileNotFoundError):
-            heard, self.heard = self.heard, self.written.stat().st_mtime_ns
-            if self.heard != heard:
-                self._tell("thumbnails", "image-links")
-        return False
+        """End the pauses of the loops for whom the bell rings. Ingest, for one, may be another process."""
+        rung = self.bell.wait(BELL_SECONDS)
+        for name, loop in self.loops.items():
+            if loop.heeds & rung:
+                self.news[name].set()
+        return True
 
-    def _tell(self, *names: str) -> None:
-        """End the pauses of these loops."""
-        for name in names:
-            self.news[name].set()
+    def _copy_links(self) -> bool:
+        return not self.room.is_low and self.link_copies.step()
 
     def _make_thumbnails(self) -> bool:
         """Logs come first: a thumbnail can be made when it is looked at, and a journal that is full stops the gateway.
@@ -238,15 +250,17 @@ class Worker:
     def stop(self) -> None:
         self.ask_no_more()
         self.stopping.set()
-        self._tell(*self.news)
+        for news in self.news.values():
+            news.set()
 
-    def _loop(self, name: str, job: Callable[[], bool], idle_seconds: float) -> None:
+    def _loop(self, name: str, loop: Loop) -> None:
         """Until stopped. What a step could not put aside, as a database that is away, is tried again, ever more seldom."""
-        news, pause = self.news[name], idle_seconds
+        news, pause = self.news[name], loop.seconds or SOON_SECONDS
         try:
             while not self.stopping.is_set():
+                began = time.monotonic()
                 try:
-                    busy = job()
+                    busy = loop.step()
                 except (OperationalError, InterfaceError, OSError) as error:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                     metrics.FAILURES.labels(name, "away").inc()
@@ -259,9 +273,10 @@ class Worker:
                     log.exception("%s failed and goes on in %.1f s", name, pause)
                     self._rest(pause)
                     continue
-                pause = idle_seconds
+                pause = loop.seconds or SOON_SECONDS
                 if not busy:
-                    news.wait(pause)
+                    news.wait(QUIET_SECONDS if loop.heeds else loop.seconds)
+                    self.stopping.wait(began + loop.seconds - time.monotonic())
                     news.clear()
             if name == "ingest":
                 while self.ingest.step():
