@@ -219,7 +219,9 @@ DATABASES: dict[str, Any] = {
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # A new connection is a new process there, which takes longer than most of our queries.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 5}
+    # It tries again ever more seldom while the database is away; who asks after two seconds of that has it tried at once.
+    pool = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 2}
+    DATABASES["default"]["OPTIONS"]["pool"] = pool
 # Who may see and who may change the pages of prompts, which know nothing of workspaces' members themselves
 PROMPT_READER, PROMPT_EDITOR = "logsui.access.reader", "logsui.access.editor"
 

