@@ -78,7 +78,7 @@ def test_a_refusal_is_a_log_that_names_the_cause(stage: Stage, limited: Limited)
     message = limited("--model", "gpt-4o")(CHAT, sent, x_portkey_trace_id=trace)[1]["error"]["message"]
     assert message == "This gateway key may call the models gpt-4o only, not o3."
     log = stage.loupe.log(trace)
-    assert (log["response_status_code"], log["model"]) == (403, f"@{stage.slug}/o3")
+    assert (log["response_status_code"], log["ai_model"]) == (403, f"@{stage.slug}/o3")
 
 
 def test_a_name_that_is_none_and_an_unknown_virtual_key_are_refused(stage: Stage) -> None:
