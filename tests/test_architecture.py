@@ -28,6 +28,7 @@ TOPICS = {
     "durability",
     "fleet",
     "links",
+    "litestream",
     "meaning",
     "memory",
     "new_provider",
