@@ -159,4 +159,4 @@ def test_a_key_may_what_was_ticked_until_its_day_and_says_who_made_it(browser: B
     assert row
     for words in ("read logs and their pictures", "by admin", "until 20"):
         assert words in row[0]
-    assert f"API key made: <code>{name}: logs.read</code>" in browser.get("/w/default/storage").text
+    assert f"API key made: <code>{name}: logs.read</code>" in browser.get("/w/default/audit").text
