@@ -47,9 +47,13 @@ def head_of_json(body: bytes) -> Head:
 
 
 def head_of_form(body: bytes, boundary: bytes) -> Head:
+    """Raises BadRequest when it names two models, of which a provider might take the other one."""
+    found = list(multipart.parts(body, boundary))
+    if sum(part.name == "model" for part in found) > 1:
+        raise BadRequest("The form has more than one field model.", code="invalid_model", param="model")
     fields = {
         part.name: body[part.start : part.end]
-        for part in multipart.parts(body, boundary)
+        for part in found
         if part.filename is None and part.end - part.start < LONGEST_FIELD
     }
     model = clean_text(fields.get("model", b"").decode("utf-8", "replace"), 200)

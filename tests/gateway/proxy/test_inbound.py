@@ -172,3 +172,13 @@ def test_a_form_without_quotes_as_net_writes_it_is_read(stage: Stage, model: str
     )
     assert "declared as application/octet-stream, but the bytes are image/png" in answer["x-loupe-warnings"]
     assert [one["id"] for one in stage.loupe.logs(f"q=mistyped:yes+trace:{stage.trace}")] == [log["id"]]
+
+
+def test_a_form_that_names_two_models_is_refused(stage: Stage) -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="model"%s\r\n\r\n%s\r\n'
+    for second in (field % (b"", b"o3"), field % (b'; filename="x"', b"o3")):
+        body = field % (b"", b"gpt-image-1") + second + b"--b--\r\n"
+        headers = {"content_type": "multipart/form-data; boundary=b", "x_portkey_virtual_key": stage.slug}
+        status, _, answer = stage.post("/v1/images/edits", body, **headers)
+        assert (status, json.loads(answer)["error"]["code"]) == (400, "invalid_model")
+    assert not stage.case.requests
