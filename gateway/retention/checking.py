@@ -32,6 +32,7 @@ from prompts.models import PromptPicture
 
 AT_ONCE = 1000
 YOUNGER = timedelta(hours=1)
+FEW = 20  # of which most may well be damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,24 @@ class Finding:
 
     what: str
     cure: str
+
+
+class NotOurs(Exception):
+    """Database and store hardly know each other: one of them is likely another's, and repairing would empty it."""
+
+
+def check_ours() -> None:
+    """By a first look at either. Raises NotOurs."""
+    files = next(iter(blobs.stored(AT_ONCE)), [])
+    unknown = len(set(files) - _known(files))
+    rows = next(_in_pieces(Image.objects.all().with_bytes()), [])
+    missing = len(rows) - len(blobs.exist(rows))
+    for count, of, what in ((unknown, files, "files belong to nothing"), (missing, rows, "pictures have no file")):
+        if len(of) >= FEW and count > len(of) / 2:
+            raise NotOurs(
+                f"{count:,} of the first {len(of):,} {what} here: are DATABASE_URL, BLOB_STORE_URL and LOUPE_DATA those of the "
+                "same Loupe? Repairing would remove what belongs to the other one. If they are, add --even-so."
+            )
 
 
 def check(*, repair: bool, hashes: bool) -> Iterator[Finding]:
@@ -66,8 +85,7 @@ def _rows_without_files(*, repair: bool) -> Iterator[Finding]:
 
 def _files_without_rows(*, repair: bool) -> Iterator[Finding]:
     for some in blobs.stored(AT_ONCE):
-        known = set(Image.objects.filter(pk__in=some).with_bytes().values_list("pk", flat=True))
-        known |= set(PictureToGo.objects.filter(pk__in=some).values_list("pk", flat=True))
+        known = _known(some)
         stray = [sha256 for sha256 in some if sha256 not in known]
         if repair:
             removal.note_files(stray)
@@ -75,6 +93,12 @@ def _files_without_rows(*, repair: bool) -> Iterator[Finding]:
             yield Finding(f"the file {sha256} belongs to nothing", "it is removed")
     while repair and removal.collect_files():
         pass
+
+
+def _known(sha256s: list[str]) -> set[str]:
+    """Which of these files have a row, or are on their way out."""
+    known = set(Image.objects.filter(pk__in=sha256s).with_bytes().values_list("pk", flat=True))
+    return known | set(PictureToGo.objects.filter(pk__in=sha256s).values_list("pk", flat=True))
 
 
 def _unneeded_files(*, repair: bool) -> Iterator[Finding]:

@@ -19,8 +19,15 @@ class Command(BaseCommand):
         parser.add_argument("--repair", action="store_true", help="make good what can be made good")
         parser.add_argument("--hashes", action="store_true", help="read every file, too, and compare it with its hash")
 
-    def handle(self, *args: Any, repair: bool, hashes: bool, **options: Any) -> None:
+        parser.add_argument("--even-so", action="store_true", help="repair even where most files or rows are strangers")
+
+    def handle(self, *args: Any, repair: bool, hashes: bool, even_so: bool, **options: Any) -> None:
         prepare()
+        if repair and not even_so:
+            try:
+                checking.check_ours()
+            except checking.NotOurs as error:
+                raise CommandError(str(error)) from None
         count = 0
         for finding in checking.check(repair=repair, hashes=hashes):
             count += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from gateway.ids import first_of
@@ -20,6 +22,7 @@ from gateway.pictures import blobs
 from gateway.retention import checking
 from tests.gateway.retention.conftest import Logs
 from tests.gateway.retention.test_removal import BLUE, RED, sha
+from tests.pictures import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,3 +118,23 @@ def test_the_command_fails_where_something_does_not_fit(logs: Logs, capsys: Any)
         call_command("check-storage")
     call_command("check-storage", repair=True)
     assert "is missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lost", ["rows", "files"])
+def test_a_store_and_a_database_that_do_not_know_each_other_are_left_alone(logs: Logs, lost: str) -> None:
+    shown = [picture(size=(8, 8), colour=(n, n, n)) for n in range(25)]
+    logs.write("hello", *shown)
+    checking.check_ours()
+    old = time.time() - 7200
+    for one in shown:
+        os.utime(path_of(sha(one)), (old, old))
+        if lost == "files":
+            path_of(sha(one)).unlink()
+    if lost == "rows":
+        RequestLog.objects.all().delete()
+        Image.objects.all().delete()
+    with pytest.raises(CommandError, match=r"25 of the first 25 .* same Loupe\?"):
+        call_command("check-storage", "--repair")
+    assert sum(path_of(sha(one)).exists() for one in shown) == (25 if lost == "rows" else 0)
+    call_command("check-storage", "--repair", "--even-so", stdout=io.StringIO())
+    assert not any(path_of(sha(one)).exists() for one in shown)
