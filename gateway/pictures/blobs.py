@@ -52,6 +52,10 @@ class Store(Protocol):
 
     def put_aside(self, name: str) -> None: ...
 
+    def copies(self) -> Iterator[str]: ...
+
+    def forget(self, names: Iterable[str]) -> None: ...
+
     def sweep(self) -> int: ...
 
 
@@ -126,10 +130,11 @@ def keeping(blobs: Mapping[str, bytes]) -> Iterator[None]:
 
 def remove(sha256s: Iterable[str]) -> None:
     """Remove files and their thumbnails; inside a transaction that is alone with `engine.FILES`."""
-    names = [
-        name for sha256 in sha256s for name in (name_of(sha256), *(_thumbnail(sha256, n) for n in THUMBNAIL_SIZES))
-    ]
-    store().remove(names)
+    store().remove([name for sha256 in sha256s for name in _names(sha256)])
+
+
+def _names(sha256: str) -> list[str]:
+    return [name_of(sha256), *(_thumbnail(sha256, size) for size in THUMBNAIL_SIZES)]
 
 
 def exist(sha256s: Collection[str]) -> set[str]:
@@ -148,6 +153,18 @@ def stored(at_once: int) -> Iterator[list[str]]:
             found.clear()
     if found:
         yield sorted(found)
+
+
+def copied(at_once: int) -> Iterator[list[str]]:
+    """The hashes of what this machine has copies of, besides the store itself, some at a time; some hashes come again."""
+    names = store().copies()
+    while some := list(islice(names, at_once)):
+        yield sorted({name.rpartition("/")[2].partition(".")[0] for name in some})
+
+
+def forget_copies(sha256s: Iterable[str]) -> None:
+    """Of files and of their thumbnails, on this machine."""
+    store().forget(name for sha256 in sha256s for name in _names(sha256))
 
 
 def put_aside(sha256: str) -> None:

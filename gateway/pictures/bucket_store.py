@@ -98,6 +98,13 @@ class BucketStore:
         with _or_away():
             obstore.rename(self.store, name, f"{name}.damaged")
 
+    def copies(self) -> Iterator[str]:
+        """The names of what this machine keeps a copy of."""
+        return self.cache.names()
+
+    def forget(self, names: Iterable[str]) -> None:
+        self.cache.remove(names)
+
     def sweep(self) -> int:
         """An object is there whole or not at all; what the store keeps of broken uploads is its own affair."""
         return 0
@@ -143,10 +150,16 @@ class Cache:
         for name in names:
             (self.root / name).unlink(missing_ok=True)
 
+    def names(self) -> Iterator[str]:
+        return (path.relative_to(self.root).as_posix() for path in self._paths())
+
+    def _paths(self) -> Iterator[Path]:
+        return self.root.glob("??/??/*")
+
     def _make_room(self) -> None:
         self.added = 0
         files = []
-        for path in self.root.glob("??/??/*"):
+        for path in self._paths():
             with contextlib.suppress(FileNotFoundError):
                 files.append((path.stat().st_mtime, path.stat().st_size, path))
         over = sum(size for _, size, _ in files) - self.most

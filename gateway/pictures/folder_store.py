@@ -60,6 +60,13 @@ class FolderStore:
         """Keep a damaged file under another name."""
         (self.root / name).rename(self.root / f"{name}.damaged")
 
+    def copies(self) -> Iterator[str]:
+        """None: what is read is the file itself."""
+        return iter(())
+
+    def forget(self, names: Iterable[str]) -> None:
+        """There is nothing to forget."""
+
     def sweep(self) -> int:
         """Remove what writes that were killed left behind, an hour later; answers how many."""
         late = time.time() - ABANDONED_SECONDS

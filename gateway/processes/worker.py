@@ -44,6 +44,7 @@ REMOVE_SECONDS = 1.0
 QUIET_SECONDS = 5.0
 AGE_SECONDS = 60
 METRICS_SECONDS = 5.0
+COPIES_SECONDS = 60.0
 SWEEP_SECONDS = 3600
 BLOBS_SECONDS = 86_400  # it looks into every folder
 JOBS = ("ingest", "pictures", "index", "upkeep")
@@ -147,6 +148,7 @@ class Worker:
                 "thumbnails": Loop(self._make_thumbnails, SOON_SECONDS, {RECORDED, ASKED}),
                 "image-links": Loop(self._copy_links, SOON_SECONDS, {RECORDED}),
                 "disk-room": Loop(self._look_at_disk, MEASURE_SECONDS),
+                "copies": Loop(self._forget_copies, COPIES_SECONDS),
             },
             "index": {
                 "index": Loop(self._index, INDEX_SECONDS, {RECORDED, ASKED}),
@@ -167,7 +169,7 @@ class Worker:
 
     def _if_held(self, job: str, step: Callable[[], bool]) -> Callable[[], bool]:
         """Every node takes in its own journals; all else is done by one of them."""
-        if job == "ingest" or step == self._look_at_disk:
+        if job == "ingest" or step in (self._look_at_disk, self._forget_copies):
             return step
         return lambda: self.holder.holds(job) and step()
 
@@ -201,6 +203,10 @@ class Worker:
 
     def _look_at_disk(self) -> bool:
         self.room.look()
+        return False
+
+    def _forget_copies(self) -> bool:
+        removal.forget_copies()
         return False
 
     def _index(self) -> bool:

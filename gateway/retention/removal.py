@@ -84,6 +84,13 @@ def remove_pictures(sha256s: Collection[str]) -> Removed:
     return Removed(count, size)
 
 
+def forget_copies() -> None:
+    """What is removed goes from this machine's cache, too, whichever machine removed it."""
+    for some in blobs.copied(FILES_AT_ONCE):
+        needed = set(Image.objects.filter(pk__in=some).with_bytes().values_list("pk", flat=True))
+        blobs.forget_copies(set(some) - needed)
+
+
 def collect_files() -> bool:
     """Remove the bytes of some files that were noted and that nothing needs; whether there are more."""
     noted = list(PictureToGo.objects.values_list("pk", flat=True)[:FILES_AT_ONCE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.index import full_text
 from gateway.models import Image, LogImage, LogText, Payload, PictureToGo, RequestLog
 from gateway.pictures import blobs, prompt_pictures
+from gateway.pictures.bucket_store import BucketStore, Cache
 from gateway.retention import checking, removal
 from tests.gateway.retention.conftest import Logs
 from tests.pictures import picture
@@ -161,3 +163,22 @@ def words_left() -> int:
         )
         cursor.execute("SELECT count(*) FROM temp.words_left")
         return int(cursor.fetchone()[0])
+
+
+def test_what_another_machine_removed_goes_from_this_ones_cache_too(
+    logs: Logs, bucket: str, tmp_path: Path, settings: Any
+) -> None:
+    settings.BLOB_STORE_URL, settings.LOUPE_DATA = bucket, tmp_path
+    blobs.at.cache_clear()
+    gone, _ = logs.write("one", RED), logs.write("two", BLUE)
+    here = {blobs.name_of(sha(one)): tmp_path / "blob-cache" / blobs.name_of(sha(one)) for one in (RED, BLUE)}
+    elsewhere = BucketStore(bucket, Cache(tmp_path / "of-another-machine", 1_000_000))
+    for name in here:
+        blobs.store().read(name)
+    removal.remove_logs(logs.workspace, [gone.pk])
+    Image.objects.filter(pk=sha(RED)).delete()
+    elsewhere.remove([blobs.name_of(sha(RED))])
+    assert [path.exists() for path in here.values()] == [True, True]
+    removal.forget_copies()
+    assert [path.exists() for path in here.values()] == [False, True]
+    blobs.at.cache_clear()
