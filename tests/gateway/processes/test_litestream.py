@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.fake_upstream import FakeUpstream
 from tests.gateway.processes.test_backup import whole
 from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
-from tests.gateway.processes.test_fleet import kill
+from tests.gateway.processes.test_fleet import kill, missing
 from tests.loupe import ROOT, Loupe, until
 
 
@@ -54,7 +54,8 @@ def test_a_database_that_litestream_follows_is_whole_on_another_machine(
     try:
         with prepared(loupe, upstream), Load(loupe) as load:
             until(lambda: len(load.received) > 60, "answers come")
-        until(lambda: drained(loupe) or None, "everything is taken in")
+        until(lambda: not missing(loupe, load.received) or None, "everything is taken in")
+        until(lambda: drained(loupe) or None, "and nothing is under way")
         before = {log["id"]: whole(loupe, log["id"]) for log in all_logs(loupe)}
         copy = tmp_path / "copy.sqlite3"
         until(lambda: restored(settings, database, copy) >= len(before) or None, "the copy has every log", pause=0.5)
