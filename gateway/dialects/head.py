@@ -27,6 +27,12 @@ class Head(msgspec.Struct):
     user: Any = None
     prompt: Any = None
     stream_options: Any = None
+    models: Any = None
+
+    @property
+    def fallbacks(self) -> list[str]:
+        """OpenRouter's: which models are asked when the first does not answer."""
+        return [one for one in self.models if isinstance(one, str)] if isinstance(self.models, list) else []
 
     @property
     def user_name(self) -> str:

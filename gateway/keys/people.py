@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import parse_cookie
@@ -47,6 +48,11 @@ def session_of(cookies: str) -> str:
     """The session of somebody who is logged in, from a Cookie header; empty for that of nobody."""
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "")
     return key if key and SESSION_KEY in SessionStore(session_key=key) else ""
+
+
+def forget_old_sessions() -> None:
+    """Django leaves those whose time is over where they are."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def create_login_link(*, user: User) -> str:

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from gateway import metrics
 from gateway.index import blocks
+from gateway.keys import people
 from gateway.network.fetch import Fetcher
 from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
@@ -231,6 +232,7 @@ class Worker:
         """What was deleted long ago goes, and what killed writes left behind."""
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
+            people.forget_old_sessions()
             removal.note_files(pictures.let_go())
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if time.monotonic() >= self.blobs_at:

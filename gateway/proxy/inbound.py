@@ -101,7 +101,7 @@ class Inbound:
         self.scheme = headers.get("x-forwarded-proto") or scope.get("scheme", "http")
         self.dialect = dialects.for_endpoint(endpoint) if self.method == "POST" else None
         self.trace_id = options.trace_id or str(id)
-        self.model, self.stream, self.user = "", False, ""
+        self.model, self.stream, self.user, self.fallbacks = "", False, "", list[str]()
         self.stored_prompt = self.is_named_outside = self.wants_usage = False
         self.deployment = clean_text(scope.get("deployment", ""), 200)
         self.boundary: bytes | None = None
@@ -216,6 +216,7 @@ class Inbound:
 
     def _take(self, head: Head) -> None:
         self.model, self.stream, self.user = head.model or self.deployment, head.stream is True, head.user_name
+        self.fallbacks = head.fallbacks
         self.wants_usage = isinstance(head.stream_options, dict) and head.stream_options.get("include_usage") is True
         self.is_named_outside = not head.model and bool(self.deployment)
         self.stored_prompt = self.endpoint == "/responses" and isinstance(head.prompt, dict)

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from gateway.content.encodings import KNOWN, Damaged, Unpacker, unpack_whole
 from gateway.errors import (
     BadRequest,
@@ -155,7 +153,8 @@ class Proxy:
     def _looked_at(self, draft: Inbound) -> Call:
         call = draft.call(self.keys, self.limits.custom_hosts)
         if draft.holder.allowance and call.route.provider is not LOUPE:
-            draft.holder.allowance.check(self._slug_of(draft.holder, call), _models_called(call))
+            called = [call.route.model, *draft.fallbacks] if call.method == "POST" else []  # the rest only reads
+            draft.holder.allowance.check(self._slug_of(draft.holder, call), called)
         self.outbound.look_at_pictures(call)
         return call
 
@@ -296,19 +295,3 @@ def _too_large(limit: int) -> TooLarge:
         f"The body is larger than {limit >> 20} MiB, the limit of this gateway. "
         "Whoever runs Loupe can raise it with LOUPE_MAX_BODY_MB."
     )
-
-
-class _Fallbacks(msgspec.Struct):
-    models: Any = None
-
-
-def _models_called(call: Call) -> list[str]:
-    """What is only read calls none. OpenRouter's `models` are asked when the first does not answer."""
-    if call.method != "POST":
-        return []
-    try:
-        named = msgspec.json.decode(call.body, type=_Fallbacks).models
-    except msgspec.DecodeError:
-        named = None
-    others = named if isinstance(named, list) else []
-    return [call.route.model, *(one for one in others if isinstance(one, str))]

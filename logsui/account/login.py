@@ -42,7 +42,7 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
     user = use_login_link(token=token)
     if user is None:
         return shown(request, status=403, spent=True)
-    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    let_in(request, user)
     request.session[BY_LINK] = time.time()
     return redirect("home")
 
@@ -58,9 +58,15 @@ def login_page(request: HttpRequest) -> HttpResponse:
     form = AuthenticationForm(request, data=request.POST or None)
     if request.method == "POST" and _is_right(form):
         tries.succeeded()
-        login(request, form.get_user())
+        let_in(request, form.get_user())
         return redirect(next_page(request))
     return shown(request, form)
+
+
+def let_in(request: HttpRequest, user: User, seconds: int | None = None) -> None:
+    """For so long; None is Django's two weeks, whatever was said of the session before."""
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session.set_expiry(seconds)
 
 
 def shown(

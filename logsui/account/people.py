@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
@@ -21,6 +20,7 @@ from gateway.keys import audit, people
 from gateway.keys.audit import Actor
 from gateway.models import Invitation, Membership, Workspace
 from logsui.access import is_owner, member
+from logsui.account.login import let_in
 
 Role = Membership.Role
 MAY = {
@@ -95,7 +95,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             joined = _joined(invitation, user, form)
         except ValidationError as error:
             return render(request, "logsui/account/join.html", context | {"problems": error.messages}, status=400)
-        login(request, joined, backend=settings.AUTHENTICATION_BACKENDS[0])
+        let_in(request, joined)
         return redirect("logs", slug=invitation.workspace.slug)
     return render(request, "logsui/account/join.html", context)
 

@@ -12,7 +12,6 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.base_client.errors import MismatchingStateError
 from authlib.integrations.django_client import DjangoOAuth2App, OAuth
 from django.conf import settings
-from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -21,12 +20,13 @@ from joserfc.errors import JoseError
 
 from gateway.keys.single_sign_on import NotAdmitted, Rules, admit
 from gateway.models import Membership
-from logsui.account.login import next_page, shown
+from logsui.account.login import let_in, next_page, shown
 
 log = logging.getLogger(__name__)
 
 NEXT = "after_single_sign_on"
 AWAY = "The single sign-on provider cannot be reached. Try again in a minute."
+WAY_SECONDS = 15 * 60  # to the provider and back
 SECONDS = 10  # for each question to the provider
 
 
@@ -37,6 +37,8 @@ class Failed(Exception):
 @require_GET
 def begin(request: HttpRequest) -> HttpResponse:
     request.session[NEXT] = next_page(request)
+    if not request.user.is_authenticated:
+        request.session.set_expiry(WAY_SECONDS)  # strangers make them, too
     try:
         redirected: HttpResponse = _client().authorize_redirect(
             request, request.build_absolute_uri(reverse("oidc-callback"))
@@ -55,8 +57,7 @@ def finish(request: HttpRequest) -> HttpResponse:
     except (Failed, NotAdmitted) as error:
         return shown(request, status=403, problem=str(error))
     target = request.session.pop(NEXT, settings.LOGIN_REDIRECT_URL)
-    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    request.session.set_expiry(settings.OIDC_HOURS * 3600)
+    let_in(request, user, settings.OIDC_HOURS * 3600)
     return redirect(target)
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from gateway.keys.audit import COMMAND
-from gateway.keys.people import add_person, create_workspace, remove_person
+from gateway.keys.people import add_person, create_workspace, forget_old_sessions, remove_person
 from gateway.keys.single_sign_on import NotAdmitted, Rules, admit
 from gateway.models import Membership, Workspace
 
@@ -93,3 +95,13 @@ def test_an_address_of_the_domain_comes_in_and_an_account_that_is_off_does_not()
     User.objects.filter(pk=user.pk).update(is_active=False)
     with pytest.raises(NotAdmitted, match="switched off"):
         come()
+
+
+def test_sessions_whose_time_is_over_are_forgotten_and_others_not() -> None:
+    for seconds in (-1, 60):
+        session = SessionStore()
+        session.set_expiry(seconds)
+        session["x"] = seconds
+        session.save()
+    forget_old_sessions()
+    assert [one.get_decoded()["x"] for one in Session.objects.all()] == [60]

@@ -116,6 +116,10 @@ def test_what_goes_wrong_is_said_and_nobody_is_let_in(own_loupe: OwnLoupe, provi
     assert thief.get("/").url.endswith("/login?next=/")
     elsewhere = there_and_back(person, "/oidc/login?next=https://evil.example/", sub="u1")
     assert elsewhere.url == f"{loupe.root}/w/default/logs"
+    stranger = Browser(loupe, "")
+    stranger.get("/oidc/login")
+    begun = next(cookie for cookie in stranger.jar if cookie.name == "loupe_session")
+    assert (begun.expires or 0) - time.time() < 15 * 60 + 1  # whoever only begins leaves nothing for long
     asked = person.get("/oidc/login").url
     provider.stop()
     code = urllib.parse.parse_qs(urllib.parse.urlsplit(asked).query)["state"][0]
