@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fake_upstream import FakeUpstream
-from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
+from tests.gateway.processes.test_durability import CLIENTS, Load, all_logs, missing, prepared
 from tests.loupe import Loupe, until
 
 
@@ -49,7 +49,8 @@ def test_what_was_backed_up_under_load_is_all_there_again(
     with prepared(loupe, upstream):
         with Load(loupe) as load:
             until(lambda: len(load.received) > 60, "answers come")
-        until(lambda: drained(loupe) or None, "everything is taken in")
+        until(lambda: not missing(loupe, load.received) or None, "everything is taken in")
+        until(lambda: len([*loupe.data.glob("blobs/*/*/*.webp")]) == CLIENTS or None, "every thumbnail is drawn")
         before = {log["id"]: whole(loupe, log["id"]) for log in all_logs(loupe) if log["input_images"]}
         with Load(loupe):
             assert "pictures that were new" in loupe.manage("backup", target)

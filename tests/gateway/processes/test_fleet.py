@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fake_upstream import FakeUpstream
-from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
+from tests.gateway.processes.test_durability import Load, all_logs, drained, missing, prepared
 from tests.gateway.proxy.test_behind_nginx import HOST, running
 from tests.loupe import Loupe, until
 from tests.object_store import CREDENTIALS, ObjectStore
@@ -211,7 +211,3 @@ def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(
         object_store.start()
         until(lambda: loupe.call(f"/v1/logs/{before}/images/i0")[0] == 200 or None, "the picture is there again")
         until(lambda: not missing(loupe, load.received) or None, "everything is taken in", 90, pause=1)
-
-
-def missing(loupe: Loupe, traces: list[str]) -> set[str]:
-    return set(traces) - {log["trace_id"] for log in all_logs(loupe) if log["state"] == "ok"}

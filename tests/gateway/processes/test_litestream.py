@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.fake_upstream import FakeUpstream
 from tests.gateway.processes.test_backup import whole
-from tests.gateway.processes.test_durability import Load, all_logs, drained, prepared
-from tests.gateway.processes.test_fleet import kill, missing
+from tests.gateway.processes.test_durability import Load, all_logs, drained, missing, prepared
+from tests.gateway.processes.test_fleet import kill
 from tests.loupe import ROOT, Loupe, until
 
 
