@@ -32,6 +32,7 @@ ADDED = Histogram(
 IN_FLIGHT = Gauge("loupe_in_flight", "Calls, and bytes of their bodies, now", ["what"], registry=OWN)
 RECORDED = Counter("loupe_recorded", "Logs that ingest has written", ["state"], registry=OWN)
 THUMBNAILS = Counter("loupe_thumbnails", "Pictures that were decoded", ["outcome"], registry=OWN)
+SPANS = Counter("loupe_spans", "Spans for OpenTelemetry's collector", ["outcome"], registry=OWN)
 FAILURES = Counter(
     "loupe_job_failures", "Steps of the worker that failed, by job and cause", ["job", "cause"], registry=OWN
 )

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -60,6 +60,21 @@ def env_base_path(name: str) -> str:
     text = os.environ.get(name, "").rstrip("/")
     if text and not re.fullmatch(r"(/[\w.~-]+)+", text):
         raise ImproperlyConfigured(f"{name} must be a path such as /loupe, not {text!r}.")
+    return text
+
+
+def env_pairs(name: str) -> dict[str, str]:
+    """`a=1,b=2`, percent-encoded, as OpenTelemetry's variables are written (W3C Baggage)."""
+    pairs = [item.partition("=") for item in env_list(name)]
+    if wrong := [item for item, sign, _ in pairs if not (sign and item.strip())]:
+        raise ImproperlyConfigured(f"{name} is written name=value,name=value; {wrong[0]!r} is no such pair.")
+    return {unquote(item.strip()): unquote(value.strip()) for item, _, value in pairs}
+
+
+def env_url(name: str) -> str:
+    text = os.environ.get(name, "").rstrip("/")
+    if text and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+        raise ImproperlyConfigured(f"{name} must be an address such as https://loupe.example.com, not {text!r}.")
     return text
 
 
@@ -117,6 +132,28 @@ QUARANTINE_ROOT = LOUPE_DATA / "quarantine"
 METRICS_ROOT = LOUPE_DATA / "metrics"
 METRICS_TOKEN = env_text("LOUPE_METRICS_TOKEN", "")
 
+# OpenTelemetry's own variables (opentelemetry.io/docs/specs/otel/protocol/exporter)
+OTEL_TRACES_URL = env_url("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+if not OTEL_TRACES_URL and (collector := env_url("OTEL_EXPORTER_OTLP_ENDPOINT")):
+    OTEL_TRACES_URL = f"{collector}/v1/traces"
+if env_choice("OTEL_SDK_DISABLED", "false", "true", "false") == "true":
+    OTEL_TRACES_URL = ""
+OTEL_HEADERS = env_pairs("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or env_pairs("OTEL_EXPORTER_OTLP_HEADERS")
+OTEL_CERTIFICATE = env_text("OTEL_EXPORTER_OTLP_CERTIFICATE", "")
+OTEL_RESOURCE = {"service.name": "loupe"} | env_pairs("OTEL_RESOURCE_ATTRIBUTES")
+OTEL_RESOURCE["service.name"] = env_text("OTEL_SERVICE_NAME", OTEL_RESOURCE["service.name"])
+OTEL_CONTENT = env_text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower() in (
+    "true",
+    "span_only",
+    "span_and_event",
+)
+if OTEL_TRACES_URL and env_text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") != "http/protobuf":
+    raise ImproperlyConfigured(
+        "Loupe speaks OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, which every collector takes, mostly on port 4318."
+    )
+if OTEL_TRACES_URL and find_spec("opentelemetry") is None:
+    raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT needs a library: pip install 'loupe[otel]'.")
+
 # Secrets
 SECRET_KEY = env_text("LOUPE_SECRET_KEY", "") or kept_secret(LOUPE_DATA / "secret-key")
 ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / "encryption-keys").split()
@@ -125,6 +162,7 @@ ENCRYPTION_KEYS = env_list("LOUPE_ENCRYPTION_KEYS") or kept_secret(LOUPE_DATA / 
 ALLOWED_HOSTS = env_list("LOUPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PROXIES = env_networks("LOUPE_PROXIES")
 BASE_PATH = env_base_path("LOUPE_BASE_PATH")
+ADDRESS = env_url("LOUPE_URL")
 CORS_ORIGINS = [origin.rstrip("/").lower() for origin in env_list("LOUPE_CORS_ORIGINS")]
 MAX_BODY_BYTES = env_int("LOUPE_MAX_BODY_MB", 64) * MIB
 BYTES_IN_FLIGHT = env_int("LOUPE_BYTES_IN_FLIGHT_MB", 256) * MIB

@@ -178,7 +178,7 @@ def test_styles_and_scripts_stay_small_and_colours_have_names() -> None:
 def test_the_docs_name_every_variable_and_no_other() -> None:
     settings = (ROOT / "gateway" / "settings.py").read_text()
     read = set(re.findall(r'env_\w+\(\s*"(\w+)"', settings))
-    told = set(re.findall(r"^\| `((?:LOUPE|DATABASE|BLOB)_\w+)`", CONFIGURATION, re.M))
+    told = set(re.findall(r"^\| `((?:LOUPE|DATABASE|BLOB|OTEL)_\w+)`", CONFIGURATION, re.M))
     assert told == read
 
 

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.metrics import added_up
-from gateway.models import Deletion, Image, LogImage, PictureToGo, Unindexed
+from gateway.models import Deletion, Image, LogImage, PictureToGo, SpanToSend, Unindexed
 from prompts.models import Cell
 
 BEARER = "Bearer "
@@ -78,6 +78,7 @@ def _queues() -> GaugeMetricFamily:
         "index": Unindexed.objects.all(),
         "files_to_remove": PictureToGo.objects.all(),
         "deletions": Deletion.objects.waiting(),
+        "spans": SpanToSend.objects.all(),
         "cells_of_runs": Cell.objects.waiting(),
     }.items():
         queues.add_metric([what], rows.count())

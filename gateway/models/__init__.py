@@ -13,12 +13,14 @@ from gateway.models.logs import (
     LOG_IMAGES,
     LOGS,
     PAYLOADS,
+    SPANS_TO_SEND,
     Feedback,
     KeptTurn,
     LogImage,
     Payload,
     RequestLog,
     SavedView,
+    SpanToSend,
 )
 from gateway.models.pictures import IMAGES, Image
 from gateway.models.prices import ModelPrice
@@ -40,6 +42,7 @@ __all__ = [
     "LOG_IMAGES",
     "LOG_TEXTS",
     "PAYLOADS",
+    "SPANS_TO_SEND",
     "UNINDEXED",
     "ApiKey",
     "AuditEntry",
@@ -65,6 +68,7 @@ __all__ = [
     "RetentionRule",
     "Revision",
     "SavedView",
+    "SpanToSend",
     "Tombstone",
     "Unindexed",
     "VirtualKey",

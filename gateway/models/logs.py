@@ -193,6 +193,22 @@ class KeptTurn(models.Model):
         return f"{self.key} of {self.log_id}"
 
 
+class SpanToSendQuerySet(models.QuerySet["SpanToSend"]):
+    def oldest_first(self) -> Self:
+        return self.order_by("pk")
+
+
+class SpanToSend(models.Model):
+    """A log of which the OpenTelemetry collector has not been told yet (`gateway.telemetry`)."""
+
+    log = models.OneToOneField(RequestLog, models.CASCADE, primary_key=True, related_name="span_to_send")
+
+    objects = SpanToSendQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"spans of {self.pk}"
+
+
 class LogImageQuerySet(models.QuerySet["LogImage"]):
     def of_log(self, workspace: Workspace, log_id: uuid.UUID) -> Self:
         return self.filter(workspace=workspace, log_id=log_id).select_related("image")
@@ -361,3 +377,4 @@ LOGS = Table(RequestLog, unique=["id"])
 PAYLOADS = Table(Payload, unique=["log_id"])
 LOG_IMAGES = Table(LogImage, unique=["log_id", "direction", "index"])
 KEPT_TURNS = Table(KeptTurn)
+SPANS_TO_SEND = Table(SpanToSend, unique=["log_id"])

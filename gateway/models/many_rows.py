@@ -42,7 +42,8 @@ class Table(Generic[Row]):
 
     @cached_property
     def _values_of(self) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-        return itemgetter(*(field.attname for field in self.fields))
+        read = itemgetter(*(field.attname for field in self.fields))
+        return read if len(self.fields) > 1 else lambda values: (read(values),)
 
     @cached_property
     def _defaults(self) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Set
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
@@ -33,6 +33,9 @@ from gateway.recording.journal import MEASURE_SECONDS
 from gateway.recording.words import WordFiller
 from gateway.retention import ageing, deletions, removal
 from prompts.library import editing, pictures
+
+if TYPE_CHECKING:
+    from gateway.telemetry.export import SpanExport  # its library comes with the extra `otel`
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,12 @@ def give_way(jobs: Collection[str]) -> None:
 
 def _fetcher() -> Fetcher:
     return Fetcher(max_bytes=settings.FETCH_MAX_BYTES, seconds=settings.FETCH_SECONDS, guard=settings.FETCH_GUARD)
+
+
+def _span_export() -> SpanExport:
+    from gateway.telemetry.export import SpanExport
+
+    return SpanExport()
 
 
 class AlreadyWorking(Exception):
@@ -161,6 +170,8 @@ class Worker:
                 "sweep": Loop(self._sweep, QUIET_SECONDS),
             },
         }
+        if settings.OTEL_TRACES_URL:
+            loops["upkeep"]["spans"] = Loop(_span_export().step, SOON_SECONDS, {RECORDED})
         own = {"metrics": Loop(self._write_metrics, METRICS_SECONDS), "bell": Loop(self._listen, 0)}
         return own | {
             name: loop._replace(step=self._if_held(job, loop.step))
@@ -272,7 +283,7 @@ class Worker:
                 except (OperationalError, InterfaceError, OSError) as error:
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                     metrics.FAILURES.labels(name, "away").inc()
-                    log.warning("%s waits %.1f s, database or disk do not take it: %s", name, pause, error)
+                    log.warning("%s waits %.1f s, for what it needs is away: %s", name, pause, error)
                     self._rest(pause)
                     continue
                 except Exception:

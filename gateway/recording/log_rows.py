@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from gateway.content.cutting import Cutting
@@ -17,6 +18,7 @@ from gateway.models import (
     LOG_IMAGES,
     LOGS,
     PAYLOADS,
+    SPANS_TO_SEND,
     ApiKey,
     Image,
     KeptTurn,
@@ -24,6 +26,7 @@ from gateway.models import (
     Payload,
     PictureToGo,
     RequestLog,
+    SpanToSend,
     Tombstone,
     VirtualKey,
     engine,
@@ -69,6 +72,7 @@ def write(rows: Sequence[Rows], *, final: bool) -> None:
             _note_key_use(row.log for row in rows)
             full_text.write(row.texts for row in rows if row.texts)
             kept_turns.write(one for row in rows for one in row.kept_turns)
+            _queue_for_collector(rows)
         _queue_for_index(rows, certain)
 
 
@@ -109,6 +113,11 @@ def _queue_for_index(rows: Sequence[Rows], certain: set[uuid.UUID]) -> None:
         row.log.virtual_key = virtual_keys.get(row.log.virtual_key_id)
     blocks.queue_as_written(Entry(row.log, row.log_images) for row in known)
     blocks.queue((row.log.pk, row.log.workspace_id) for row in rows if row.log.pk not in certain)
+
+
+def _queue_for_collector(rows: Sequence[Rows]) -> None:
+    if settings.OTEL_TRACES_URL:
+        SPANS_TO_SEND.insert((SpanToSend(log_id=row.log.pk) for row in rows), "leave")
 
 
 def _write_log_images(images: Sequence[LogImage], *, final: bool) -> None:
