@@ -125,6 +125,7 @@ ENVIRONMENT = os.environ
 LOUPE_DATA = Path(env_text("LOUPE_DATA", "data")).resolve()
 BLOB_ROOT = LOUPE_DATA / "blobs"
 BLOB_STORE_URL = env_text("BLOB_STORE_URL", "")
+PRESIGNED_SECONDS = env_int("LOUPE_PRESIGNED_SECONDS", 0)
 BLOB_CACHE_BYTES = env_int("LOUPE_BLOB_CACHE_MB", 1024) * MIB
 JOURNAL_ROOT = LOUPE_DATA / "journal"
 QUARANTINE_ROOT = LOUPE_DATA / "quarantine"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -58,11 +58,11 @@ class Archive:
     def write(self, name: str, text: str) -> None:
         self.zip.writestr(zipfile.ZipInfo(name), text.encode("utf-8", "replace"))
 
-    def copied(self, name: str, file: IO[bytes]) -> Iterator[bytes]:
+    def written(self, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Write a file of any length, handing out what is made meanwhile."""
         with self.zip.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member_file:
-            while data := file.read(1 << 20):
-                member_file.write(data)
+            for piece in pieces:
+                member_file.write(piece)
                 yield self.taken()
 
     def taken(self) -> bytes:

@@ -152,7 +152,7 @@ def log_image(request: HttpRequest, workspace: Workspace, key: ApiKey, log_id: u
     image = find_image(workspace, log_id, number).image
     if image is None:
         raise Http404("This image is not kept; its log says why.")
-    return serving.original(request, image)
+    return serving.linked(image) or serving.original(request, image)
 
 
 @reading

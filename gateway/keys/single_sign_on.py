@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from gateway.keys.audit import Actor
 from gateway.keys.people import join, set_role
@@ -64,12 +64,21 @@ class Rules:
             raise NotAdmitted(f"Only verified addresses of {', '.join(self.domains)} come in here.")
 
 
-@transaction.atomic
 def admit(*, rules: Rules, issuer: str, claims: Mapping[str, Any]) -> User:
     """The account of whom the provider vouches for, made at the first login. Raises NotAdmitted.
 
     An account is found by issuer and subject alone: names and addresses can be given to somebody else.
     """
+    try:
+        return _admit(rules, issuer, claims)
+    except (
+        IntegrityError
+    ):  # they came in twice at the same moment, or somebody of the same name did: now there is who was not
+        return _admit(rules, issuer, claims)
+
+
+@transaction.atomic
+def _admit(rules: Rules, issuer: str, claims: Mapping[str, Any]) -> User:
     role, subject = rules.role(claims), str(claims.get("sub", ""))
     if not subject or len(subject) > 255:
         raise NotAdmitted("The provider does not say who you are (sub).")

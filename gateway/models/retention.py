@@ -26,6 +26,15 @@ class Part(models.TextChoices):
     FIGURES = "figures", "figures"
 
 
+class RetentionRuleQuerySet(models.QuerySet["RetentionRule"]):
+    def look_again_at(self, workspace_id: int, log_id: uuid.UUID) -> None:
+        """This log and those after it may have come after their age was seen to."""
+        before = uuid.UUID(int=log_id.int - 1)
+        rules = self.filter(workspace=workspace_id)
+        rules.filter(pictures_upto__gte=log_id).update(pictures_upto=before)
+        rules.filter(bodies_upto__gte=log_id).update(bodies_upto=before)
+
+
 class RetentionRule(models.Model):
     """How many days a workspace keeps each part of its logs; None is for ever.
 
@@ -38,6 +47,8 @@ class RetentionRule(models.Model):
     figures_days = models.PositiveIntegerField(null=True, default=FIGURES_DAYS)
     pictures_upto = models.UUIDField(default=uuid.UUID(int=0))
     bodies_upto = models.UUIDField(default=uuid.UUID(int=0))
+
+    objects = RetentionRuleQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"what {self.workspace} keeps"

@@ -50,6 +50,8 @@ class Store(Protocol):
 
     def names(self, older_than_seconds: float) -> Iterator[str]: ...
 
+    def link(self, name: str, seconds: int) -> str | None: ...
+
     def put_aside(self, name: str) -> None: ...
 
     def copies(self) -> Iterator[str]: ...
@@ -175,6 +177,12 @@ def put_aside(sha256: str) -> None:
 def get(sha256: str) -> bytes:
     """Raises BlobMissing."""
     return _read(name_of(sha256))
+
+
+def link(sha256: str) -> str | None:
+    """Where the store itself gives the bytes to whoever has this address, for `LOUPE_PRESIGNED_SECONDS`; None where it does not."""
+    seconds: int = settings.PRESIGNED_SECONDS
+    return store().link(name_of(sha256), seconds) if seconds else None
 
 
 def put_thumbnails(thumbnails: Mapping[tuple[str, int], bytes]) -> None:

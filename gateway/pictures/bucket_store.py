@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
 
 from gateway.faults import Away
 
@@ -91,6 +91,13 @@ class BucketStore:
         with _or_away():
             for some in obstore.list(self.store, chunk_size=1000):
                 yield from (one["path"] for one in some if one["last_modified"] < late)
+
+    def link(self, name: str, seconds: int) -> str | None:
+        """An address at which the store itself gives the object to whoever has it, for so long. Raises Away."""
+        if not isinstance(self.store, S3Store | GCSStore | AzureStore):
+            return None
+        with _or_away():
+            return obstore.sign(self.store, "GET", name, timedelta(seconds=seconds))
 
     def put_aside(self, name: str) -> None:
         """Keep a damaged object under another name."""

@@ -56,6 +56,10 @@ class FolderStore:
                 if path.stat().st_mtime < late:
                     yield str(path.relative_to(self.root))
 
+    def link(self, name: str, seconds: int) -> str | None:
+        """None: a folder has no address."""
+        return None
+
     def put_aside(self, name: str) -> None:
         """Keep a damaged file under another name."""
         (self.root / name).rename(self.root / f"{name}.damaged")

@@ -34,6 +34,14 @@ def original(request: HttpRequest, image: Image) -> HttpResponse:
     return _ranged(request, response, data)
 
 
+def linked(image: Image) -> HttpResponse | None:
+    """The way to the store itself, where it gives out its files; whoever has the address needs no key, for a while."""
+    address = blobs.link(image.sha256) if image.removed_at is None else None
+    if address is None:
+        return None
+    return HttpResponse(status=302, headers={"Location": address, "Cache-Control": "no-store"})
+
+
 def _ranged(request: HttpRequest, response: HttpResponse, data: bytes) -> HttpResponse:
     """The one stretch of bytes that was asked for (RFC 9110, 14.2); everything when the header asks for something else."""
     asked = RANGE.fullmatch(request.headers.get("range", ""))

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from typing import Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -25,11 +27,31 @@ from gateway.shares import Shares
 
 log = logging.getLogger(__name__)
 
-CHILDREN, LOOKED_AT, WAIT_SECONDS = 2, 256, 0.2
+CHILDREN, LOOKED_AT, WAIT_SECONDS = 2, 512, 0.2
+# Workers of several machines share what waits by the first digits of the hashes; each claims some heaps of it, a moment's work.
+HEAPS, ENOUGH = 64, 64
 LOOK_SECONDS = 1.0
 TOGETHER, KEEP_SECONDS = 32, 0.3
 FIRST_TRY_SECONDS = 1.0
 PATIENCE = timedelta(minutes=10)  # a slow picture waits no longer for quick ones
+
+
+class Claims(Protocol):
+    """Heaps that are ours until we let go of them, or are gone. Raises django.db.OperationalError when the database is away."""
+
+    def take(self, heap: int) -> bool: ...
+
+    def let_go(self, heap: int) -> None: ...
+
+
+class Alone:
+    """The claims of a worker that is the only one."""
+
+    def take(self, heap: int) -> bool:
+        return True
+
+    def let_go(self, heap: int) -> None:
+        pass
 
 
 class Thumbnails:
@@ -39,8 +61,11 @@ class Thumbnails:
     second waits until no other does: so slow pictures hold up the slow.
     """
 
-    def __init__(self, decoder: Decoder | None = None, *, children: int = CHILDREN) -> None:
+    def __init__(
+        self, decoder: Decoder | None = None, *, children: int = CHILDREN, claims: Claims | None = None
+    ) -> None:
         self.decoder, self.at_once = decoder or Decoder(children), children
+        self.claims, self.claimed = claims or Alone(), set[int]()
         self.threads = ThreadPoolExecutor(children, "thumbnails")
         self.children = Shares(children)
         self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
@@ -91,7 +116,7 @@ class Thumbnails:
         self.decoder.close()
 
     def _waiting(self) -> list[tuple[Image, int]]:
-        images = list(Image.objects.without_thumbnail()[:LOOKED_AT])
+        images = self._claim(list(Image.objects.without_thumbnail()[:LOOKED_AT]))
         shown = LogImage.objects.filter(image__in=images).order_by().values_list("image", "workspace")
         owners = dict(shown)
         late = timezone.now() - PATIENCE
@@ -101,6 +126,22 @@ class Thumbnails:
             return is_slow, self.spent[owners.get(image.sha256, 0)]
 
         return [(image, owners.get(image.sha256, 0)) for image in sorted(images, key=turn)]
+
+    def _claim(self, images: list[Image]) -> list[Image]:
+        """Those that no other worker has; heaps that we are done with go back first."""
+        busy = {_heap(image) for image in (*self.under_way, *self.drawn)}
+        for heap in self.claimed - busy:
+            self.claimed.discard(heap)
+            self.claims.let_go(heap)
+        sizes = Counter(map(_heap, images))
+        found = sum(sizes[heap] for heap in self.claimed)
+        for heap in random.sample(sorted(sizes.keys() - self.claimed), k=len(sizes.keys() - self.claimed)):
+            if found >= ENOUGH:
+                break
+            if self.claims.take(heap):
+                self.claimed.add(heap)
+                found += sizes[heap]
+        return [image for image in images if _heap(image) in self.claimed]
 
     def _seen(self, sha256: str, seconds: float) -> tuple[Seen, float]:
         began = time.monotonic()
@@ -123,6 +164,10 @@ class Thumbnails:
                 return
             _fail(image, error)
         self.slow.discard(image.sha256)
+
+
+def _heap(image: Image) -> int:
+    return int(image.sha256[:4], 16) % HEAPS
 
 
 def make(image: Image, decoder: Decoder) -> None:

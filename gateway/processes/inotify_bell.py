@@ -10,6 +10,7 @@ from inotify_simple import INotify, flags
 from gateway.processes.bell import ASKED, GATHER_MS, JOURNAL, RECORDED
 
 TOUCHED = flags.ATTRIB | flags.CREATE | flags.MOVED_TO
+APPEARED = flags.CREATE | flags.MOVED_TO  # a journal's folder gets its name last
 GROWN = flags.MODIFY | flags.CREATE | flags.DELETE | flags.MOVED_TO
 
 
@@ -33,7 +34,7 @@ class InotifyBell:
                 rung.add(JOURNAL)
             elif name in (RECORDED, ASKED):
                 rung.add(name)
-            elif self.with_journals and mask & flags.CREATE and mask & flags.ISDIR:
+            elif self.with_journals and mask & APPEARED and mask & flags.ISDIR:
                 self._watch(self.root / name)
                 rung.add(JOURNAL)  # it may have grown before it was watched
         return rung

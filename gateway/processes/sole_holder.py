@@ -18,14 +18,21 @@ import psycopg
 from django.db import connection
 
 LOOK_SECONDS = 2.0
+HEAP = 7023  # the first of a heap's two numbers, among PostgreSQL's advisory locks
 
 
 class Holder(Protocol):
-    """One process's hold on its jobs."""
+    """One process's hold on its jobs, and on the heaps into which the work of a shared one is divided."""
 
     def holds(self, job: str) -> bool:
         """Whether the job is ours now; takes it when it is free."""
         ...
+
+    def take(self, heap: int) -> bool:
+        """Whether the heap is ours from now on."""
+        ...
+
+    def let_go(self, heap: int) -> None: ...
 
 
 class FileHolder:
@@ -39,6 +46,12 @@ class FileHolder:
         if job not in self.held and (descriptor := self._taken(job)) is not None:
             self.held[job] = descriptor
         return job in self.held
+
+    def take(self, heap: int) -> bool:
+        return True  # who has the job is alone with it
+
+    def let_go(self, heap: int) -> None:
+        pass
 
     def _taken(self, job: str) -> int | None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -69,19 +82,31 @@ class DatabaseHolder:
                 self.looked_at[job] = time.monotonic()
             return job in self.held
 
+    def take(self, heap: int) -> bool:
+        """Raises django.db.OperationalError when the database is away."""
+        with self.lock, connection.wrap_database_errors:
+            return self._asked(f"SELECT pg_try_advisory_lock({HEAP}, {heap})")
+
+    def let_go(self, heap: int) -> None:
+        """Raises django.db.OperationalError when the database is away."""
+        with self.lock, connection.wrap_database_errors:
+            self._asked(f"SELECT pg_advisory_unlock({HEAP}, {heap})")
+
     def _look(self, job: str) -> None:
+        if self._asked("SELECT true" if job in self.held else f"SELECT pg_try_advisory_lock({_number(job)})"):
+            self.held.add(job)
+
+    def _asked(self, question: str) -> bool:
         try:
             link = self.link = self.link or psycopg.connect(**_parameters(), autocommit=True)
-            asked = "SELECT true" if job in self.held else f"SELECT pg_try_advisory_lock({_number(job)})"
-            answer = link.execute(asked).fetchone()
+            answer = link.execute(question).fetchone()
         except psycopg.Error:
             self.held.clear()  # with the connection went every lock
             if self.link is not None:
                 self.link.close()
             self.link = None
             raise
-        if answer and answer[0]:
-            self.held.add(job)
+        return bool(answer and answer[0])
 
 
 def _number(job: str) -> int:

@@ -122,7 +122,7 @@ class Worker:
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.words = WordFiller(settings.LOUPE_DATA / "words-filled")
-        self.thumbnails = Thumbnails(children=thumbnails)
+        self.thumbnails = Thumbnails(children=thumbnails, claims=self.holder)
         self.ingest = Ingest(settings.JOURNAL_ROOT, readers=readers)
         self.link_copies = LinkCopies(_fetcher)
 
@@ -180,8 +180,8 @@ class Worker:
         }
 
     def _if_held(self, job: str, step: Callable[[], bool]) -> Callable[[], bool]:
-        """Every node takes in its own journals; all else is done by one of them."""
-        if job == "ingest" or step in (self._look_at_disk, self._forget_copies):
+        """Every node takes in its own journals, and they share the thumbnails; all else is done by one of them."""
+        if job == "ingest" or step in (self._make_thumbnails, self._look_at_disk, self._forget_copies):
             return step
         return lambda: self.holder.holds(job) and step()
 
@@ -257,7 +257,7 @@ class Worker:
 
     def drain(self) -> None:
         """Everything once, until nothing is left to do."""
-        pictures = [self._if_held("pictures", step) for step in (self.thumbnails.step, self.link_copies.step)]
+        pictures = [self.thumbnails.step, self._if_held("pictures", self.link_copies.step)]
         steps = {"ingest": [self.ingest.step], "pictures": pictures}
         while any(step() for job in self.jobs for step in steps.get(job, [])):
             pass

@@ -26,6 +26,7 @@ from gateway.models import (
     Payload,
     PictureToGo,
     RequestLog,
+    RetentionRule,
     SpanToSend,
     Tombstone,
     VirtualKey,
@@ -36,6 +37,7 @@ from gateway.pictures.log_images import image_row
 from gateway.recording import kept_turns
 
 KEY_USE_SECONDS = 5
+LATE = timedelta(days=1)  # the shortest age at which a rule removes anything
 FETCHED = ["image_id", "snapshot", "snapshot_at", "tokens", "inlined"]
 
 
@@ -73,6 +75,7 @@ def write(rows: Sequence[Rows], *, final: bool) -> None:
             full_text.write(row.texts for row in rows if row.texts)
             kept_turns.write(one for row in rows for one in row.kept_turns)
             _queue_for_collector(rows)
+            _tell_retention(rows)
         _queue_for_index(rows, certain)
 
 
@@ -113,6 +116,16 @@ def _queue_for_index(rows: Sequence[Rows], certain: set[uuid.UUID]) -> None:
         row.log.virtual_key = virtual_keys.get(row.log.virtual_key_id)
     blocks.queue_as_written(Entry(row.log, row.log_images) for row in known)
     blocks.queue((row.log.pk, row.log.workspace_id) for row in rows if row.log.pk not in certain)
+
+
+def _tell_retention(rows: Sequence[Rows]) -> None:
+    """A journal that lay somewhere for days holds logs that are older than what was removed last."""
+    late = timezone.now() - LATE
+    oldest: dict[int, uuid.UUID] = {}
+    for row in (row.log for row in rows if row.log.started_at < late):
+        oldest[row.workspace_id] = min(row.pk, oldest.get(row.workspace_id, row.pk))
+    for workspace, log_id in oldest.items():
+        RetentionRule.objects.look_again_at(workspace, log_id)
 
 
 def _queue_for_collector(rows: Sequence[Rows]) -> None:

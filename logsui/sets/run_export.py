@@ -36,7 +36,7 @@ def written(run: SetRun, root: str) -> Iterator[bytes]:
                 yield archive.taken()
         for name, file in (("results.csv", table), ("results.jsonl", lines)):
             file.seek(0)
-            yield from archive.copied(name, file)
+            yield from archive.written(name, file)
     yield archive.taken()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from gateway.keys.audit import COMMAND
 from gateway.keys.people import add_person, create_workspace, forget_old_sessions, remove_person
 from gateway.keys.single_sign_on import NotAdmitted, Rules, admit
 from gateway.models import Membership, Workspace
+from tests.databases import default_database
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +109,20 @@ def test_sessions_whose_time_is_over_are_forgotten_and_others_not() -> None:
         session.save()
     forget_old_sessions()
     assert [one.get_decoded()["x"] for one in Session.objects.all()] == [60]
+
+
+def test_who_comes_in_for_the_first_time_in_two_windows_at_once_has_one_account(
+    migrated_postgres: Callable[[], str],
+) -> None:
+    url, together = migrated_postgres(), Barrier(4)
+
+    def come_in(_: int) -> int:
+        with default_database(url):
+            together.wait()
+            return admit(rules=ANYBODY, issuer=ISSUER, claims={"sub": "1", "name": "ann"}).pk
+
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as windows:
+            assert len(set(windows.map(come_in, range(4)))) == 1
+        with default_database(url):
+            User.objects.all().delete()

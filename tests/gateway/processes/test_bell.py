@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from gateway.processes import bell as bells
 from gateway.processes import inotify_bell
 from gateway.processes.bell import ASKED, JOURNAL, RECORDED, Bell, ClockBell, ring
+from gateway.recording.journal import Journal, Kind
 from tests.loupe import until
 
 Make = Callable[..., Bell]
@@ -56,6 +58,21 @@ def test_a_journal_that_grows_is_heard_by_who_reads_it(tmp_path: Path, make: Mak
                 segment.write(b"x")
                 segment.flush()
                 assert JOURNAL in heard(bell)
+
+
+def test_a_journal_that_a_process_begins_is_heard_whenever_that_is(tmp_path: Path, make: Make) -> None:
+    """A writer makes its folder under another name, and has renamed it before anybody looks."""
+    bell = make(tmp_path, with_journals=True)
+
+    async def begin() -> None:
+        writer = Journal(tmp_path, limit_bytes=1 << 30, reserve_bytes=0)
+        assert JOURNAL in heard(bell)
+        for _ in range(2):
+            writer.append(Kind.BEGIN, bytes(16), b"{}")
+            assert JOURNAL in heard(bell)
+        writer.close()
+
+    asyncio.run(begin())
 
 
 def test_without_news_it_is_silent_and_journals_are_not_heard_by_others(tmp_path: Path, make: Make) -> None:

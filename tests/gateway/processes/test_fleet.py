@@ -10,17 +10,21 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from gateway.metrics import added_up
 from tests.fake_upstream import FakeUpstream
 from tests.gateway.processes.test_durability import Load, all_logs, drained, missing, prepared
 from tests.gateway.proxy.test_behind_nginx import HOST, running
 from tests.loupe import Loupe, until
 from tests.object_store import CREDENTIALS, ObjectStore
+from tests.pictures import data_url, picture
 
 
 def family(pid: int) -> list[int]:
@@ -93,6 +97,28 @@ def test_nodes_share_keys_pages_and_pictures(nodes: list[Loupe], upstream: FakeU
     until(lambda: thumbnails_made(first), "thumbnails are made")
     assert second.call(f"/v1/logs/{log['id']}/images/i0/thumbnail")[0] == 200
     assert not [path for path in (first.data / "blobs").rglob("*") if path.is_file()]
+
+
+def test_nodes_share_the_thumbnails_of_what_one_of_them_received(nodes: list[Loupe], upstream: FakeUpstream) -> None:
+    first = nodes[0]
+    with prepared(first, upstream):
+        for colour in range(40):
+            images = [{"type": "image_url", "image_url": {"url": data_url(_photo(colour, n))}} for n in range(8)]
+            body = {"model": "@plain/gpt-4o", "messages": [{"role": "user", "content": images}]}
+            assert first.call("/v1/chat/completions", body)[0] == 200
+        until(lambda: thumbnails_made(first), "thumbnails are made")
+        until(lambda: sum(map(_drawn, nodes)) == 320 or None, "each is told of once")
+    assert min(map(_drawn, nodes)) > 20
+
+
+def _photo(colour: int, number: int) -> bytes:
+    return picture("JPEG", (1500, 1000), (colour * 6, number * 30, 90))
+
+
+def _drawn(node: Loupe) -> float:
+    """How many thumbnails its processes have made."""
+    found = [metric for metric in added_up(node.data / "metrics") if metric.name == "loupe_thumbnails"]
+    return sum(one.value for metric in found for one in metric.samples if one.labels == {"outcome": "made"})
 
 
 def test_a_node_that_dies_loses_nothing_and_another_goes_on_with_its_jobs(
@@ -192,6 +218,26 @@ def _started(server: Any) -> bool:
         server.psql("SELECT 1")
         return True
     return False
+
+
+def test_the_store_itself_gives_out_pictures_where_that_is_wanted(
+    own_loupe: Callable[..., Loupe], upstream: FakeUpstream, bucket: str
+) -> None:
+    loupe = own_loupe(BLOB_STORE_URL=bucket, LOUPE_PRESIGNED_SECONDS="60", **CREDENTIALS)
+    image = picture()
+    with prepared(loupe, upstream):
+        part = {"type": "image_url", "image_url": {"url": data_url(image)}}
+        body = {"model": "@plain/gpt-4o", "messages": [{"role": "user", "content": [part]}]}
+        assert loupe.call("/v1/chat/completions", body, headers={"x-portkey-trace-id": "given"})[0] == 200
+    address = f"/v1/logs/{loupe.log('given')['id']}/images/i0"
+    with closing(HTTPConnection("127.0.0.1", loupe.port, timeout=30)) as asked:
+        asked.request("GET", address, headers={"x-portkey-api-key": loupe.key})
+        led = asked.getresponse()
+    assert (led.status, led.headers["cache-control"]) == (302, "no-store")
+    assert "X-Amz-Expires=60" in led.headers["location"]
+    with urlopen(led.headers["location"], timeout=30) as answer:
+        assert answer.read() == image
+    assert loupe.call(address, headers={"x-portkey-api-key": "wrong"})[0] == 401
 
 
 def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(

@@ -45,6 +45,15 @@ def test_pictures_go_after_30_days_bodies_after_90_and_all_after_two_years(logs:
     assert removed == {("pictures", 1), ("bodies", 2), ("figures", 1)}
 
 
+def test_what_came_late_out_of_a_journal_goes_as_well(logs: Logs) -> None:
+    logs.write("in time", RED, days=100)
+    age()
+    late = logs.write("late", BLUE, days=101)
+    age()
+    assert not logs.has_bytes(sha(BLUE))
+    assert not Payload.objects.filter(pk=late.pk).exists()
+
+
 def test_a_picture_is_as_young_as_the_youngest_log_that_shows_it(logs: Logs) -> None:
     logs.write("old", RED, days=60)
     logs.write("new", RED, days=1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import msgspec
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test import RequestFactory
 
 from gateway.index import search
 from gateway.index.search import Window
@@ -23,11 +26,12 @@ from gateway.models import AuditEntry, Deletion, RequestLog, Tombstone
 from gateway.recording import log_rows, recorder
 from gateway.recording.flow import Flow
 from gateway.retention import checking, deletions
+from logsui.logs import export
 from tests.databases import database_of
 from tests.fake_upstream import FakeUpstream, response
 from tests.gateway.processes.test_durability import Load, drained, prepared, processes
 from tests.gateway.retention.conftest import Logs
-from tests.gateway.retention.test_removal import RED, sha
+from tests.gateway.retention.test_removal import BLUE, RED, sha
 from tests.loupe import Loupe, until
 from tests.pictures import data_url, picture
 
@@ -236,3 +240,18 @@ def test_kills_while_traffic_is_recorded_and_deleted_leave_nothing_that_dangles(
     whole = json.loads(loupe.call(f"/v1/logs/{first_shown['id']}")[2])
     assert loupe.call(f"/v1/logs/{whole['id']}/images/i0")[0] == 200
     assert loupe.manage("check-storage", "--hashes") == "Everything fits together."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_deleted_while_the_archive_is_sent_is_not_named_in_it(
+    logs: Logs,
+) -> None:
+    kept, gone = logs.write("kept", RED), logs.write("gone", BLUE)
+
+    def pages() -> Iterator[list[RequestLog]]:
+        yield [kept, gone]
+        deletions.delete(workspace=logs.workspace, log_ids=[gone.pk], actor=COMMAND)
+
+    sent = b"".join(export.WRITERS["zip"](pages(), RequestFactory().get("/")))
+    lines = zipfile.ZipFile(io.BytesIO(sent)).read("logs.jsonl").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [str(kept.pk)]
