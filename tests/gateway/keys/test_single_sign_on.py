@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -112,9 +111,9 @@ def test_sessions_whose_time_is_over_are_forgotten_and_others_not() -> None:
 
 
 def test_who_comes_in_for_the_first_time_in_two_windows_at_once_has_one_account(
-    migrated_postgres: Callable[[], str],
+    request: pytest.FixtureRequest,
 ) -> None:
-    url, together = migrated_postgres(), Barrier(4)
+    url, together = request.getfixturevalue("migrated_postgres")(), Barrier(4)
 
     def come_in(_: int) -> int:
         with default_database(url):
