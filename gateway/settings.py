@@ -255,12 +255,20 @@ DATABASES: dict[str, Any] = {
         "OPTIONS": SQLITE_OPTIONS,
     }
 }
+REPLICA_URL = env_text("DATABASE_REPLICA_URL", "")
+if REPLICA_URL:
+    DATABASES["replica"] = dict(dj_database_url.parse(REPLICA_URL))
+    if {one["ENGINE"].rpartition(".")[2] for one in DATABASES.values()} != {"postgresql"}:
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL needs a PostgreSQL in DATABASE_URL, and names a replica of it."
+        )
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # A new connection is a new process there, which takes longer than most of our queries.
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # It tries again ever more seldom while the database is away; who asks after two seconds of that has it tried at once.
-    pool = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 2}
-    DATABASES["default"]["OPTIONS"]["pool"] = pool
+    for _database in DATABASES.values():
+        # A new connection is a new process there, which takes longer than most of our queries.
+        _database["CONN_HEALTH_CHECKS"] = True
+        # It tries again ever more seldom while the database is away; who asks after two seconds of that has it tried at once.
+        pool = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 2}
+        _database.setdefault("OPTIONS", {})["pool"] = pool
 # Who may see and who may change the pages of prompts, which know nothing of workspaces' members themselves
 PROMPT_READER, PROMPT_EDITOR = "logsui.access.reader", "logsui.access.editor"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, cast
 
@@ -18,10 +19,11 @@ from django.shortcuts import render
 from django.urls import get_script_prefix
 from django_htmx.middleware import HtmxDetails
 
-from gateway.models import Membership
+from gateway.models import Membership, replica
 
 log = logging.getLogger(__name__)
 
+CHANGED, CHANGED_SECONDS = "loupe_changed", 10
 RANK = {Membership.Role.VIEWER: 0, Membership.Role.EDITOR: 1, Membership.Role.OWNER: 2}
 View = Callable[..., HttpResponseBase]
 
@@ -36,8 +38,11 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
-def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], View]:
-    """The view gets the workspace instead of its slug. A stranger gets 404, too low a role 403."""
+def member(role: Membership.Role = Membership.Role.VIEWER, *, only_looks: bool = False) -> Callable[[View], View]:
+    """The view gets the workspace instead of its slug. A stranger gets 404, too low a role 403.
+
+    A view that only looks may be shown what a read replica holds; not to a browser that has just changed something.
+    """
 
     def decorate(view: View) -> View:
         @login_required
@@ -50,7 +55,13 @@ def member(role: Membership.Role = Membership.Role.VIEWER) -> Callable[[View], V
             if RANK[Membership.Role(membership.role)] < RANK[role]:
                 raise PermissionDenied(f"This needs the role {role.label.lower()} in {membership.workspace}.")
             cast("MemberRequest", request).membership = membership
-            return view(request, membership.workspace, **kwargs)
+            with replica.reading() if only_looks and CHANGED not in request.COOKIES else nullcontext():
+                response = view(request, membership.workspace, **kwargs)
+            if request.method == "POST" and settings.REPLICA_URL:
+                response.set_cookie(
+                    CHANGED, "1", max_age=CHANGED_SECONDS, httponly=True, samesite="Lax", secure=settings.BEHIND_TLS
+                )
+            return response
 
         return checked
 

