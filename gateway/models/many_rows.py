@@ -1,7 +1,7 @@
 """Writes many rows of a table at once, and reads them: what the ORM would, without what it does for every row and field.
 
 A row is an instance of the table's model all the same; `Table.blank` makes one in a tenth of the time. SQLite gets one prepared
-statement for all rows, PostgreSQL one array a column.
+statement for all rows, PostgreSQL one array a column, or, of many rows, a COPY: a third of the time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Generic, Literal, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import DecimalField, Field, ForeignKey, Model, QuerySet
 from django.db.models.base import ModelState
 from django.utils import timezone
@@ -23,6 +23,7 @@ from gateway.content.json_text import encoded
 Row = TypeVar("Row", bound=Model)
 Conflict = Literal["fail", "leave", "replace"]
 Converter = Callable[[Any], Any]
+WORTH_A_COPY = 8
 EMPTY: dict[type, str] = {dict: "{}", list: "[]"}
 ARRAYS = {"CharField": "text", "TextField": "text", "JSONField": "text"}
 
@@ -69,12 +70,30 @@ class Table(Generic[Row]):
         written = [self._written(row, converters) for row in rows]
         if not written:
             return
+        if connection.vendor == "postgresql" and len(written) >= WORTH_A_COPY:
+            self._copy(written, self._on_conflict(conflict, only))
+            return
         statement = self._statement(conflict, tuple(only))
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute(statement, [list(column) for column in zip(*written, strict=True)])
             else:
                 cursor.executemany(statement, written)
+
+    def _copy(self, written: list[list[Any]], on_conflict: str) -> None:
+        """By way of a table of this connection's own, which is empty again afterwards: COPY knows no conflicts."""
+        columns = ", ".join(f'"{field.column}"' for field in self.fields)
+        table, new = f'"{self.model._meta.db_table}"', f'"new_{self.model._meta.db_table}"'
+        made = (
+            f"CREATE TEMP TABLE IF NOT EXISTS {new} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA"  # noqa: S608 - our own names
+        )
+        moved = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}{on_conflict}; DELETE FROM {new}"  # noqa: S608
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor, connection.wrap_database_errors:
+            cursor.execute(made)
+            with cursor.copy(f"COPY {new} ({columns}) FROM STDIN") as out:
+                for row in written:
+                    out.write_row(row)
+            cursor.execute(moved)
 
     def _written(self, row: Row, converters: list[tuple[int, Converter]]) -> list[Any]:
         values = list(self._values_of(row.__dict__))

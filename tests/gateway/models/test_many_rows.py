@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Field
 
 from gateway.models import (
@@ -23,11 +23,18 @@ from gateway.models import (
     RequestLog,
     VirtualKey,
     Workspace,
+    many_rows,
 )
 from gateway.models.many_rows import Table
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
 WORDS = ("", "a", "ü ß 漢字 🎈", 'quotes " and \\ back', "new\nline", "{}", "a,b", "NULL")
+
+
+@pytest.fixture(autouse=True, params=["few", "many"])
+def number(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL takes many rows by another way than a few; both must do the same."""
+    monkeypatch.setattr(many_rows, "WORTH_A_COPY", 1 if request.param == "many" else 10**9)
 
 
 def anything(field: Field[Any, Any], dice: random.Random) -> Any:
@@ -133,3 +140,18 @@ def test_postgres_refuses_what_is_too_long_and_cuts_nothing() -> None:
         return
     with pytest.raises(DataError):
         IMAGES.insert([IMAGES.blank(sha256="a" * 65, media_type="image/png", size=1)])
+
+
+def test_rows_that_are_written_in_one_transaction_are_written_once_each(parents: dict[str, Any]) -> None:
+    with transaction.atomic():
+        for name in "ab":
+            IMAGES.insert([IMAGES.blank(sha256=name * 64, media_type="image/png", size=1)])
+    assert Image.objects.count() == 2
+
+
+def test_what_fails_leaves_nothing_for_the_next(parents: dict[str, Any]) -> None:
+    IMAGES.insert([IMAGES.blank(sha256="a" * 64, media_type="image/png", size=1)])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        IMAGES.insert(IMAGES.blank(sha256=name * 64, media_type="image/png", size=1) for name in "ba")
+    IMAGES.insert([IMAGES.blank(sha256="c" * 64, media_type="image/png", size=1)])
+    assert {one.pk[0] for one in Image.objects.all()} == {"a", "c"}
