@@ -135,13 +135,16 @@ class Thumbnails:
             self.claims.let_go(heap)
         sizes = Counter(map(_heap, images))
         found = sum(sizes[heap] for heap in self.claimed)
-        for heap in random.sample(sorted(sizes.keys() - self.claimed), k=len(sizes.keys() - self.claimed)):
+        others = sorted(sizes.keys() - self.claimed)
+        for heap in random.sample(others, k=len(others)):
             if found >= ENOUGH:
                 break
             if self.claims.take(heap):
                 self.claimed.add(heap)
                 found += sizes[heap]
-        return [image for image in images if _heap(image) in self.claimed]
+        mine = [image.pk for image in images if _heap(image) in self.claimed]
+        # Looked at again: what another worker had when it was looked at first may be done by the time that its heap is ours.
+        return list(Image.objects.without_thumbnail().filter(pk__in=mine))
 
     def _seen(self, sha256: str, seconds: float) -> tuple[Seen, float]:
         began = time.monotonic()

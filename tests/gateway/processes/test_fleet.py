@@ -102,17 +102,18 @@ def test_nodes_share_keys_pages_and_pictures(nodes: list[Loupe], upstream: FakeU
 def test_nodes_share_the_thumbnails_of_what_one_of_them_received(nodes: list[Loupe], upstream: FakeUpstream) -> None:
     first = nodes[0]
     with prepared(first, upstream):
-        for colour in range(40):
+        for colour in range(20):
             images = [{"type": "image_url", "image_url": {"url": data_url(_photo(colour, n))}} for n in range(8)]
             body = {"model": "@plain/gpt-4o", "messages": [{"role": "user", "content": images}]}
             assert first.call("/v1/chat/completions", body)[0] == 200
         until(lambda: thumbnails_made(first), "thumbnails are made")
-        until(lambda: sum(map(_drawn, nodes)) == 320 or None, "each is told of once")
-    assert min(map(_drawn, nodes)) > 20
+        until(lambda: sum(map(_drawn, nodes)) >= 160 or None, "they are told of")
+    assert sum(map(_drawn, nodes)) == 160, "none was drawn twice"
+    assert min(map(_drawn, nodes)) > 10
 
 
 def _photo(colour: int, number: int) -> bytes:
-    return picture("JPEG", (1500, 1000), (colour * 6, number * 30, 90))
+    return picture("JPEG", (1500, 1000), (colour * 12, number * 30, 90))
 
 
 def _drawn(node: Loupe) -> float:
