@@ -7,7 +7,17 @@ Imports nothing of the gateway but `ids` and `content`.
 from __future__ import annotations
 
 from gateway.models.index import LOG_TEXTS, UNINDEXED, IndexBlock, IndexColumn, LogText, Unindexed
-from gateway.models.keys import ApiKey, Identity, Invitation, LoginLink, Membership, Revision, VirtualKey, Workspace
+from gateway.models.keys import (
+    ApiKey,
+    Identity,
+    Invitation,
+    LoginLink,
+    LoginTries,
+    Membership,
+    Revision,
+    VirtualKey,
+    Workspace,
+)
 from gateway.models.logs import (
     KEPT_TURNS,
     LOG_IMAGES,
@@ -58,6 +68,7 @@ __all__ = [
     "LogImage",
     "LogText",
     "LoginLink",
+    "LoginTries",
     "Membership",
     "ModelPrice",
     "Part",

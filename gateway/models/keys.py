@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
+from django.db import models, transaction
+from django.db.models import F
 from django.utils import timezone
 
 
@@ -182,3 +184,40 @@ class VirtualKey(models.Model):
 
     def __str__(self) -> str:
         return f"@{self.slug}"
+
+
+class LoginTriesQuerySet(models.QuerySet["LoginTries"]):
+    def one_more(self, key: str, seconds: int) -> int:
+        """How many there are with this one, since the first within so many seconds; many at once count as many."""
+        now = timezone.now()
+        with transaction.atomic():
+            row, _ = self.select_for_update().get_or_create(
+                key=key, defaults={"ends_at": now + timedelta(seconds=seconds)}
+            )
+            if row.ends_at <= now:
+                row.count, row.ends_at = 0, now + timedelta(seconds=seconds)
+            row.count += 1
+            row.save()
+        return row.count
+
+    def take_one_back(self) -> None:
+        self.filter(count__gt=0).update(count=F("count") - 1)
+
+    def forget_old(self) -> None:
+        self.filter(ends_at__lte=timezone.now()).delete()
+
+
+class LoginTries(models.Model):
+    """Tries of a password until `ends_at`: of a name, or of an address; the key is a hash of it."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField()
+
+    objects = LoginTriesQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "login tries"
+
+    def __str__(self) -> str:
+        return f"{self.count} tries until {self.ends_at}"

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from gateway import metrics
 from gateway.index import blocks
 from gateway.keys import people
+from gateway.models import LoginTries
 from gateway.network.fetch import Fetcher
 from gateway.pictures import blobs
 from gateway.pictures.link_copies import LinkCopies
@@ -244,6 +245,7 @@ class Worker:
         if time.monotonic() >= self.sweep_at:
             editing.sweep()
             people.forget_old_sessions()
+            LoginTries.objects.all().forget_old()
             removal.note_files(pictures.let_go())
             self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if time.monotonic() >= self.blobs_at:

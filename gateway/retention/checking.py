@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from gateway.index import blocks, full_text
+from gateway.index.bitmaps import Ids
 from gateway.models import (
     Image,
     LogImage,
@@ -128,13 +129,10 @@ def _deleted_logs(*, repair: bool) -> Iterator[Finding]:
 def _unindexed(*, repair: bool) -> Iterator[Finding]:
     """Logs that have ended, do not wait for the index, and are not in it; and what is in it and is no log."""
     for workspace in Workspace.objects.all():
-        for first, last, indexed in _stretches(workspace):
-            logs = RequestLog.objects.of(workspace).filter(pk__gte=first, pk__lt=last)
-            there = set(logs.values_list("pk", flat=True))
-            waiting = Exists(Unindexed.objects.filter(log=OuterRef("pk")))
-            settled = logs.until(_settled_before()).exclude(state=RequestLog.State.IN_FLIGHT).exclude(waiting)
-            missing = set(settled.values_list("pk", flat=True)) - indexed
-            gone = indexed - there
+        for first, last in _stretches(workspace):
+            missing, gone = _misfits(workspace, first, last)
+            if missing or gone:  # the first look asks twice, and what came or went in between fits by the second
+                missing, gone = (a & b for a, b in zip((missing, gone), _misfits(workspace, first, last), strict=True))
             if repair:
                 blocks.queue((id, workspace.pk) for id in missing)
                 blocks.remove(workspace, gone)
@@ -144,16 +142,22 @@ def _unindexed(*, repair: bool) -> Iterator[Finding]:
                 yield Finding(f"the index holds {id}, and there is no such log", "it is forgotten")
 
 
-def _stretches(workspace: Workspace) -> Iterator[tuple[uuid.UUID, uuid.UUID, set[uuid.UUID]]]:
-    """From the first of one block to the first of the next, with what is in the block; before the first, and after the last."""
-    rows = list(IndexBlock.objects.of(workspace).in_order())
-    first = uuid.UUID(int=0)
-    for row, after in zip_longest(rows, rows[1:]):
-        last = after.first if after else uuid.UUID(int=2**128 - 1)
-        yield first, last, {uuid.UUID(bytes=id) for id in blocks.read(row).ids}
-        first = last
-    if not rows:
-        yield first, uuid.UUID(int=2**128 - 1), set()
+def _stretches(workspace: Workspace) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
+    """Of time, as long as blocks are now; they may be joined with others while they are looked at."""
+    firsts = IndexBlock.objects.of(workspace).order_by("first").values_list("first", flat=True)[1:]
+    return pairwise([uuid.UUID(int=0), *firsts, uuid.UUID(int=2**128 - 1)])
+
+
+def _misfits(workspace: Workspace, first: uuid.UUID, last: uuid.UUID) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    """Of a stretch, the logs that the index lacks, and what it holds and is no log."""
+    covering = IndexBlock.objects.of(workspace).filter(last__gte=first, first__lt=last)
+    held = {uuid.UUID(bytes=id) for ids in covering.values_list("ids", flat=True) for id in Ids(bytes(ids))}
+    indexed = {id for id in held if first <= id < last}
+    logs = RequestLog.objects.of(workspace).filter(pk__gte=first, pk__lt=last)
+    there = set(logs.values_list("pk", flat=True))
+    waiting = Exists(Unindexed.objects.filter(log=OuterRef("pk")))
+    settled = logs.until(_settled_before()).exclude(state=RequestLog.State.IN_FLIGHT).exclude(waiting)
+    return set(settled.values_list("pk", flat=True)) - indexed, indexed - there
 
 
 def _words(*, repair: bool) -> Iterator[Finding]:

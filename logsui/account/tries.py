@@ -1,17 +1,23 @@
-"""How often a password may be wrong: by name and address, and for all names of an address. A process counts for itself."""
+"""How often a password may be wrong: by name and address, and for all names of an address. A process counts for itself, so that
+a flood of tries costs no writes, and all processes of all machines count together in the database.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from django.core.cache import cache
 
+from gateway.models import LoginTries
+
 OF_A_NAME = 10
 OF_AN_ADDRESS, STILL_OF_A_NAME = 100, 3
 MOST_OF_AN_ADDRESS = 1000  # whatever the names are: each try costs a hash
 SECONDS = 15 * 60
+Count = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +32,39 @@ class Tries:
 
         Where an address has been wrong too often, a name may still be tried a few times: others share the address.
         """
-        of_name, of_address = _count(self._of_name), _count(self._of_address)
+        return self._may(_in_this_process) and self._may(_in_all)
+
+    def _may(self, count: Count) -> bool:
+        of_name, of_address = count(self._of_name), count(self._of_address)
         if of_address > MOST_OF_AN_ADDRESS:
             return False
         return of_name <= (OF_A_NAME if of_address <= OF_AN_ADDRESS else STILL_OF_A_NAME)
 
     def succeeded(self) -> None:
-        cache.delete(self._of_name)
+        cache.delete(f"login:{self._of_name}")
         with suppress(ValueError):  # its quarter of an hour is over
-            cache.decr(self._of_address)
+            cache.decr(f"login:{self._of_address}")
+        LoginTries.objects.filter(key=self._of_name).delete()
+        LoginTries.objects.filter(key=self._of_address).take_one_back()
 
     @property
     def _of_name(self) -> str:
-        return f"login:{hashlib.sha256(f'{self.address}:{self.name[:150]}'.encode()).hexdigest()}"
+        return hashlib.sha256(f"{self.address}:{self.name[:150]}".encode()).hexdigest()
 
     @property
     def _of_address(self) -> str:
-        return f"login:{hashlib.sha256(self.address.encode()).hexdigest()}"
+        return hashlib.sha256(self.address.encode()).hexdigest()
 
 
-def _count(key: str) -> int:
+def _in_this_process(key: str) -> int:
+    key = f"login:{key}"
     cache.add(key, 0, SECONDS)
     try:
         return cache.incr(key)
     except ValueError:  # its quarter of an hour was over between the two
         cache.set(key, 1, SECONDS)
         return 1
+
+
+def _in_all(key: str) -> int:
+    return LoginTries.objects.all().one_more(key, SECONDS)

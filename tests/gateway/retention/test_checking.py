@@ -6,7 +6,7 @@ import io
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from gateway.ids import first_of
 from gateway.index import blocks
-from gateway.models import Image, IndexBlock, LogImage, Payload, RequestLog, Tombstone, Unindexed
+from gateway.models import Image, IndexBlock, LogImage, Payload, RequestLog, Tombstone, Unindexed, Workspace
 from gateway.pictures import blobs
 from gateway.retention import checking
 from tests.gateway.retention.conftest import Logs
@@ -98,6 +98,25 @@ def test_what_does_not_fit_is_told_of_and_made_good(logs: Logs, spoil: Callable[
     left = [line for line in check() if "is missing" not in line]  # what is lost is lost, and its row says so
     assert left == []
     assert not Unindexed.objects.exists()
+
+
+def test_an_index_that_is_joined_while_it_is_checked_fits(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days, count in ((3, 6), (2, 1)):
+        for n in range(count):
+            logs.write(f"hello {n}", days=days)
+        logs.index()
+    assert IndexBlock.objects.count() == 2
+    usual = checking._stretches
+
+    def meanwhile(workspace: Workspace) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
+        for stretch in usual(workspace):
+            yield stretch
+            blocks.start_anew(workspace)
+            blocks.index_all(workspace)
+
+    monkeypatch.setattr(checking, "_stretches", meanwhile)
+    assert check() == []
+    assert IndexBlock.objects.count() == 1
 
 
 def test_a_file_that_was_written_a_moment_ago_is_left_alone(logs: Logs) -> None:

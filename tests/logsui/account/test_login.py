@@ -10,9 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
+from django.utils import timezone
 
+from gateway.models import LoginTries
 from logsui.account.tries import Tries
 from tests.gateway.processes.test_durability import processes
 from tests.logsui.browser import Browser
@@ -78,6 +81,7 @@ def test_a_login_link_is_the_way_back_when_the_old_password_is_lost(loupe: Loupe
     assert "Old password" not in person.get("/account").text
 
 
+@pytest.mark.django_db
 def test_an_address_that_is_wrong_too_often_keeps_others_of_it_out_of_nothing() -> None:
     address = uuid.uuid4().hex
     assert all(Tries(address, f"name {n}").begin() for n in range(200))
@@ -114,12 +118,28 @@ def test_under_https_the_cookies_are_this_hosts_alone(own_loupe: Callable[..., L
     assert "Path=/" in session
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("database")
+def test_all_processes_of_all_machines_count_together() -> None:
+    tries = Tries(uuid.uuid4().hex, "ada")
+    for _ in range(10):
+        cache.clear()  # as in a process that has seen none of them
+        assert tries.begin()
+    cache.clear()
+    assert not tries.begin()
+    LoginTries.objects.update(ends_at=timezone.now())
+    cache.clear()
+    assert tries.begin(), "a quarter of an hour later"
+
+
+@pytest.mark.django_db
 def test_an_address_has_an_end_of_tries_whatever_the_names() -> None:
     address = uuid.uuid4().hex
     assert all(Tries(address, f"name {n}").begin() for n in range(1000))
     assert not Tries(address, "one more").begin()
 
 
+@pytest.mark.django_db
 def test_a_count_that_was_forgotten_breaks_no_login() -> None:
     tries = Tries(uuid.uuid4().hex, "ada")
     tries.begin()

@@ -1,4 +1,4 @@
-"""What partitions by time would do to PostgreSQL's table of logs: `python -m tests.bench.partitions [ROWS]`.
+"""What partitions by time would do to PostgreSQL's table of logs: `python -m tests.bench.scale.partitions [ROWS]`.
 
 The same rows, over two years, in one table, in one of 24 parts, and in one of 104; the same questions to each in turn.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.nodes`: what calls cost with one node, two and three, on one PostgreSQL and one object store.
+"""`python -m tests.bench.scale.nodes`: what calls cost with one node, two and three, on one PostgreSQL and one object store.
 
 Everything shares this machine's cores, so more nodes are no faster here; what a call costs must stay the same.
 """
@@ -132,7 +132,7 @@ def table(found: list[Cost]) -> str:
         [
             "# What a call costs as nodes are added",
             "",
-            "Written by `python -m tests.bench.nodes`: CPU seconds per 1,000 calls, every picture a new one, until all is recorded,",
+            "Written by `python -m tests.bench.scale.nodes`: CPU seconds per 1,000 calls, every picture a new one, until all is recorded,",
             "drawn and indexed; PostgreSQL 18 and SeaweedFS beside. All on one machine of two cores.",
             "",
             "| call | nodes | Loupe | PostgreSQL | object store |",

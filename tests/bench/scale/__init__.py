@@ -1,0 +1,1 @@
+"""What grows with the traffic: the number of logs, and of machines (docs/scaling.md)."""
