@@ -182,6 +182,9 @@ JOURNAL_LIMIT_BYTES = env_int("LOUPE_JOURNAL_LIMIT_MB", 2048) * MIB
 JOURNAL_FULL = env_choice("LOUPE_JOURNAL_FULL", "refuse", "refuse", "pass")
 DISK_RESERVE_BYTES = env_int("LOUPE_DISK_RESERVE_MB", 64) * MIB
 
+# How much of the search index a process of the server holds in memory
+INDEX_CACHE_BYTES = env_int("LOUPE_INDEX_CACHE_MB", 512) * MIB
+
 # What is kept, at most; 0 is four fifths of what the disk has for it
 KEEP_BYTES = env_int("LOUPE_KEEP_GB", 0) * 1024 * MIB
 

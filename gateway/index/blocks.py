@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice, pairwise
 from operator import itemgetter
 from typing import TypeVar
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
@@ -38,7 +39,6 @@ LARGEST = 2**63
 WORTH_A_BLOCK = 256
 OLDEST_SECONDS = 10
 UNSETTLED_SECONDS = 60
-CACHE_BYTES = 192 * 1024 * 1024
 VALUES_BYTES = 3000  # of one log, about
 
 
@@ -267,19 +267,19 @@ def _distinct(column: Column) -> int:
 def read(row: IndexBlock) -> Block:
     """A whole block, past the cache."""
     columns = IndexColumn.objects.filter(block=row).values_list("name", "data")
-    return Block(Ids(bytes(row.ids)), {name: _unpacked(name, bytes(data)) for name, data in columns})
+    return Block(Ids(bytes(row.ids)), {name: unpacked(name, bytes(data)) for name, data in columns})
 
 
-def _unpacked(name: str, data: bytes) -> Column:
+def unpacked(name: str, data: bytes) -> Column:
     return Numbers.unpacked(data) if name in NUMBERS else Choices.unpacked(data)
 
 
-Key = tuple[int, int, str]
-"""A block, its version, and what of it."""
+Key = tuple[Hashable, ...]
+"""A block, its version, and what of it; or a run of blocks, and what of it."""
 
 
 # What this process last read or worked out of blocks; a block's version tells its age.
-cache: BoundedCache[Key, object] = BoundedCache(CACHE_BYTES)
+cache: BoundedCache[Key, object] = BoundedCache(settings.INDEX_CACHE_BYTES)
 
 
 def columns_of(rows: Sequence[IndexBlock], names: Iterable[str]) -> dict[int, dict[str, Column]]:
@@ -301,7 +301,7 @@ def columns_of(rows: Sequence[IndexBlock], names: Iterable[str]) -> dict[int, di
 def _read_columns(rows: dict[int, IndexBlock], names: set[str], found: dict[int, dict[str, Column]]) -> None:
     stored = IndexColumn.objects.filter(block__in=rows, name__in=names).values_list("block_id", "name", "data")
     for pk, name, data in stored.iterator():
-        column = _unpacked(name, bytes(data))
+        column = unpacked(name, bytes(data))
         found[pk][name] = column
         cache.put((pk, rows[pk].version, name), column, len(data))
     for pk, row in rows.items():  # that a block lacks a column is worth remembering too

@@ -21,6 +21,7 @@ from gateway.index.bitmaps import Block, Choices, Column, Ids, Numbers, quantile
 from gateway.index.chart import Bar, Bars, Cut, Sums, between
 from gateway.index.facets import FACETS, METADATA
 from gateway.index.parts import Among, Part
+from gateway.index.runs import Run, columns_of, runs_of
 from gateway.index.search_language import Condition, SearchQuery, Words
 from gateway.index.totals import Totals, added_up, is_listed
 from gateway.models import Image, LogImage, RequestLog, Workspace
@@ -118,11 +119,20 @@ class Search:
         return [row for row in self.rows if row not in self.whole]
 
     @cached_property
+    def _runs_and_others(self) -> tuple[list[Run], list[IndexBlock]]:
+        """The opened blocks: those that are asked side by side, and those that are small, hidden or partly outside."""
+        plain = {row for row in self.opened if row.totals_length and self._is_inside(row) and not self._is_hidden(row)}
+        runs, others = runs_of(row for row in self.opened if row in plain)
+        return runs, [*others, *(row for row in self.opened if row not in plain)]
+
+    @cached_property
     def parts(self) -> list[Part]:
-        """Oldest first, with the columns that the conditions ask for; without the blocks that are whole."""
+        """Runs, other blocks, what waits: with the columns that the conditions ask for; without the blocks that are whole."""
+        runs, others = self._runs_and_others
         columns = self._columns({one.facet for one in self.query.conditions})
         return [
-            *self._parts(self.opened, columns[:-1]),
+            *(Part(run.ids, has, run.seen) for run, has in zip(runs, columns, strict=False)),
+            *self._parts(others, columns[len(runs) : -1]),
             Part(self.loose.ids, columns[-1], self._in_window(self.loose.ids)),
         ]
 
@@ -282,6 +292,7 @@ class Search:
         """What was found between two times, in so many equal stretches; latencies, which are most of the work, if `timed`."""
         first, last = (int(at.timestamp() * 1000) for at in (since, until))
         chart = Bars([first + (last - first) * i // bars for i in range(bars + 1)])
+        blocks.ids_of([row for run in self._runs_and_others[0] for row in run.ids.lacking(chart.edges)])  # at once
         for part, bits, has in zip(self.parts, self.found, self._columns(CHARTED[timed]), strict=True):
             if bits:
                 bar, times = between(chart.edges, part.ids.time(bits.min()), part.ids.time(bits.max()))
@@ -358,8 +369,10 @@ class Search:
 
     def _columns(self, names: Iterable[str]) -> list[dict[str, Column]]:
         """These columns of each part, in the order of the parts; what is loose has all of its columns."""
-        stored = blocks.columns_of(self.opened, names)
-        return [*(stored[row.pk] for row in self.opened), self.loose.columns]
+        names = set(names)
+        runs, others = self._runs_and_others
+        stored = blocks.columns_of(others, names)
+        return [*columns_of(runs, names), *(stored[row.pk] for row in others), self.loose.columns]
 
     def _in_window(self, of: Ids) -> BitMap:
         since, until = self.window.since, self.window.until

@@ -14,7 +14,7 @@ from django.db import connection
 
 from gateway import ids
 from gateway.bounded_cache import BoundedCache
-from gateway.index import blocks, full_text, totals
+from gateway.index import blocks, full_text, runs, totals
 from gateway.index.full_text import Texts
 from gateway.index.search import Search, Window
 from gateway.index.search_language import parse
@@ -28,9 +28,13 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 ALWAYS = Window()
 
 
-@pytest.fixture
-def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(blocks, "cache", BoundedCache(blocks.CACHE_BYTES))  # each test has a database of its own
+@pytest.fixture(params=["block by block", "side by side"])
+def workspace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    if request.param == "side by side":
+        monkeypatch.setattr(blocks, "LEAST", 1)
+        monkeypatch.setattr(runs, "SHORTEST", 1)
+        monkeypatch.setattr(runs, "ENDS", 2)
+    monkeypatch.setattr(blocks, "cache", BoundedCache(1 << 28))  # each test has a database of its own
     monkeypatch.setattr(totals, "runs", BoundedCache(totals.MOST_RUNS))
     monkeypatch.setattr(totals, "RUN", 3)
     if connection.vendor == "sqlite":  # flushing the tables between tests leaves the full-text index as it is

@@ -68,7 +68,7 @@ class Logs:
 
 @pytest.fixture
 def logs(tmp_path: Path, settings: Any, database: None, monkeypatch: pytest.MonkeyPatch) -> Logs:
-    monkeypatch.setattr(blocks, "cache", BoundedCache(blocks.CACHE_BYTES))  # each database numbers its blocks from 1
+    monkeypatch.setattr(blocks, "cache", BoundedCache(1 << 28))  # each database numbers its blocks from 1
     settings.BLOB_ROOT, settings.QUARANTINE_ROOT = tmp_path / "blobs", tmp_path / "quarantine"
     settings.JOURNAL_ROOT = tmp_path / "journal"
     return Logs(create_workspace(slug="default", name="Default"))
