@@ -6,9 +6,10 @@ statement for all rows, PostgreSQL one array a column, or, of many rows, a COPY:
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, Literal, TypeVar
 
@@ -70,7 +71,7 @@ class Table(Generic[Row]):
         written = [self._written(row, converters) for row in rows]
         if not written:
             return
-        if connection.vendor == "postgresql" and len(written) >= WORTH_A_COPY:
+        if connection.vendor == "postgresql" and len(written) >= WORTH_A_COPY and _may_copy():
             self._copy(written, self._on_conflict(conflict, only))
             return
         statement = self._statement(conflict, tuple(only))
@@ -82,8 +83,7 @@ class Table(Generic[Row]):
 
     def _copy(self, written: list[list[Any]], on_conflict: str) -> None:
         """By way of a table of this connection's own, which is empty again afterwards: COPY knows no conflicts."""
-        columns = ", ".join(f'"{field.column}"' for field in self.fields)
-        table, new = f'"{self.model._meta.db_table}"', f'"new_{self.model._meta.db_table}"'
+        table, new, columns = f'"{self.model._meta.db_table}"', self._own_table, self._columns
         made = (
             f"CREATE TEMP TABLE IF NOT EXISTS {new} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA"  # noqa: S608 - our own names
         )
@@ -94,6 +94,16 @@ class Table(Generic[Row]):
                 for row in written:
                     out.write_row(row)
             cursor.execute(moved)
+
+    @cached_property
+    def _columns(self) -> str:
+        return ", ".join(f'"{field.column}"' for field in self.fields)
+
+    @cached_property
+    def _own_table(self) -> str:
+        """Named for its columns: a pool may keep its connections, and so such a table, for longer than a release has these."""
+        types = ", ".join(f"{field.column} {field.db_type(connection)}" for field in self.fields)
+        return f'"new_{self.model._meta.db_table}_{zlib.crc32(types.encode()):08x}"'
 
     def _written(self, row: Row, converters: list[tuple[int, Converter]]) -> list[Any]:
         values = list(self._values_of(row.__dict__))
@@ -138,6 +148,14 @@ class Table(Generic[Row]):
         replaced = only or [str(field.column) for field in self.fields if field.column not in self.unique]
         changes = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in replaced)
         return f" ON CONFLICT ({', '.join(known)}) DO UPDATE SET {changes}"
+
+
+@cache
+def _may_copy() -> bool:
+    """Everybody may have tables of their own, where nobody has forbidden it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege(current_database(), 'TEMP')")
+        return bool(cursor.fetchone()[0])
 
 
 def _array_of(field: Field[Any, Any]) -> str:

@@ -155,3 +155,21 @@ def test_what_fails_leaves_nothing_for_the_next(parents: dict[str, Any]) -> None
         IMAGES.insert(IMAGES.blank(sha256=name * 64, media_type="image/png", size=1) for name in "ba")
     IMAGES.insert([IMAGES.blank(sha256="c" * 64, media_type="image/png", size=1)])
     assert {one.pk[0] for one in Image.objects.all()} == {"a", "c"}
+
+
+def test_where_nobody_may_have_tables_of_their_own_rows_are_written_all_the_same() -> None:
+    if not sqlite():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DO $$ BEGIN EXECUTE 'REVOKE TEMP ON DATABASE ' || current_database() || ' FROM PUBLIC'; END $$"
+            )
+            cursor.execute("CREATE ROLE plain; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; SET ROLE plain")
+        many_rows._may_copy.cache_clear()
+    try:
+        IMAGES.insert([IMAGES.blank(sha256="a" * 64, media_type="image/png", size=1)])
+    finally:
+        if not sqlite():
+            with connection.cursor() as cursor:
+                cursor.execute("RESET ROLE; DROP OWNED BY plain; DROP ROLE plain")
+            many_rows._may_copy.cache_clear()
+    assert Image.objects.count() == 1
