@@ -227,10 +227,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test of a running Loupe runs on one of the databases, half of them on each; with `--long`, or when it is named, on both."""
+    """Without `--long` a test of a running Loupe runs on one of the databases, half of them on each. What is named runs anyway."""
     if config.getoption("--long") or any("::" in argument for argument in config.args):
         return
-    left_out = [item for item in items if _is_for_the_other_database(item)]
+    left_out = [item for item in items if item.get_closest_marker("long") or _is_for_the_other_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
 

@@ -1,12 +1,15 @@
 """A database of every released commit whose migrations differ is taken over as it is: its logs are read, shown and found.
+And a journal that the last release left.
 
-`released/` holds such databases, each with three logs of a request for an elderly zebra, named for the commit.
+`released/` holds such databases, each with three logs of a request for an elderly zebra, named for the commit; the journal's
+three are for a young one.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,16 +20,20 @@ from gateway.processes.mending import mend
 from tests.logsui.browser import Browser
 from tests.loupe import Loupe, until
 
-RELEASED = sorted((Path(__file__).parent / "released").glob("*.sqlite3.gz"))
+FOLDER = Path(__file__).parent / "released"
+RELEASED = sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.sqlite3.gz"))
+OLDEST, LAST = "c514de0", "ae5221d"
 
 
 def test_there_are_released_databases() -> None:
-    assert len(RELEASED) == 8
+    assert len(RELEASED) == 9
 
 
-@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name[:7])
-def test_a_database_of_an_older_commit_is_taken_over(released: Path, tmp_path: Path) -> None:
-    (tmp_path / "loupe.sqlite3").write_bytes(gzip.decompress(released.read_bytes()))
+@pytest.mark.parametrize(
+    "released", [pytest.param(one, marks=[] if one in (OLDEST, LAST) else pytest.mark.long) for one in RELEASED]
+)
+def test_a_database_of_an_older_commit_is_taken_over(released: str, tmp_path: Path) -> None:
+    (tmp_path / "loupe.sqlite3").write_bytes(gzip.decompress((FOLDER / f"{released}.sqlite3.gz").read_bytes()))
     loupe = Loupe(tmp_path).start()
     try:
         loupe.key = loupe.manage("apikey", "create", "upgraded")
@@ -46,6 +53,22 @@ def test_a_database_of_an_older_commit_is_taken_over(released: Path, tmp_path: P
     finally:
         loupe.stop()
     assert not re.search("Traceback|no such (column|table)", loupe.output())
+
+
+def test_a_journal_that_the_last_release_left_is_taken_in(tmp_path: Path) -> None:
+    (tmp_path / "loupe.sqlite3").write_bytes(gzip.decompress((FOLDER / f"{LAST}.sqlite3.gz").read_bytes()))
+    with tarfile.open(FOLDER / f"{LAST}.journal.tar.gz") as left:
+        left.extractall(tmp_path / "journal", filter="data")
+    loupe = Loupe(tmp_path).start()
+    try:
+        loupe.key = loupe.manage("apikey", "create", "upgraded")
+        until(lambda: len(loupe.logs()) == 6 or None, "its logs are written")
+        young = until(lambda: loupe.logs("q=young%20zebra") or None, "they are found by their words")
+        assert [log["state"] for log in young] == ["ok"] * 3
+        assert loupe.call(f"/v1/logs/{young[0]['id']}/images/i0")[0] == 200
+    finally:
+        loupe.stop()
+    assert not re.search("Traceback|quarantine/", loupe.output())
 
 
 @pytest.mark.django_db(transaction=True)
