@@ -62,9 +62,6 @@ class Collector:
             raise Refused(f"the collector {self.url} answered {answer.status_code}: {_said(answer)}")
         _note_partial(answer)
 
-    def close(self) -> None:
-        self.client.close()
-
 
 def _said(answer: httpx2.Response) -> str:
     return "".join(c if c.isprintable() else " " for c in answer.text[:300]).strip()

@@ -48,10 +48,6 @@ class SpanExport:
             self.collector.send(spans)
             metrics.SPANS.labels("sent").inc(len(spans))
 
-    def close(self) -> None:
-        if "collector" in self.__dict__:
-            self.collector.close()
-
 
 def _let_go(one: RequestLog, reason: str) -> None:
     metrics.SPANS.labels("refused").inc()

@@ -72,7 +72,7 @@ def spans_of(log: RequestLog, payload: Payload | None, images: list[LogImage], c
         span_id=span_number(log.span_id) if log.span_id else log.pk.bytes[8:],
         parent_span_id=span_number(log.parent_span_id),
         flags=SAMPLED,
-        name=log.span_name or f"{log.method} {log.path}",
+        name=log.span_name or f"{log.method} {_route(log)}".strip(),
         kind=Span.SPAN_KIND_SERVER,
         start_time_unix_nano=begun,
         end_time_unix_nano=ended,
@@ -141,11 +141,18 @@ def _operation(log: RequestLog) -> str:
     return OPERATIONS.get(known) or ("chat" if known in CHATS or dialects.for_endpoint(f"/{known}") else known)
 
 
+def _route(log: RequestLog) -> str:
+    """The path without what differs from call to call; empty where that is not known, for a name must not be one of thousands."""
+    known = dialects.short(f"/{log.endpoint}")
+    return f"/v1{known}" if dialects.for_endpoint(known) else ""
+
+
 def _of_gateway(log: RequestLog, content: Content) -> Attributes:
     own = {f"loupe.metadata.{name}": value for name, value in log.metadata.items()}
     return own | {
         "http.request.method": log.method,
         "url.path": log.path,
+        "http.route": _route(log),
         "http.response.status_code": log.status,
         "http.request.body.size": log.request_bytes,
         "http.response.body.size": log.response_bytes,

@@ -16,7 +16,7 @@ from gateway.models import RequestLog
 from gateway.telemetry import messages
 from gateway.telemetry.attributes import key_values
 from gateway.telemetry.request_settings import settings_of
-from gateway.telemetry.spans import PROVIDERS, span_number, trace_number
+from gateway.telemetry.spans import PROVIDERS, _route, span_number, trace_number
 
 TEXTS = st.text(alphabet=st.characters())  # lone surrogates too
 JSON = st.recursive(
@@ -112,3 +112,16 @@ def test_calls_and_their_results_keep_name_and_arguments_apart() -> None:
         '[{"role":"assistant","parts":[{"type":"tool_call","name":"look","arguments":{"at":1}}]},'
         '{"role":"tool","parts":[{"type":"tool_call_response","response":"a cat"}]}]'
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "route"),
+    [
+        ("chat/completions", "/v1/chat/completions"),
+        ("models/gemini-3-pro:generateContent", "/v1/generateContent"),
+        ("model/eu.anthropic.claude/converse", "/v1/converse"),
+        ("files/file-abc123", ""),
+    ],
+)
+def test_spans_are_named_for_what_many_calls_share(endpoint: str, route: str) -> None:
+    assert _route(RequestLog(endpoint=endpoint)) == route
