@@ -152,7 +152,9 @@ if OTEL_TRACES_URL and env_text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") 
     raise ImproperlyConfigured(
         "Loupe speaks OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, which every collector takes, mostly on port 4318."
     )
-if OTEL_TRACES_URL and find_spec("opentelemetry") is None:
+if OTEL_TRACES_URL and not (
+    find_spec("opentelemetry") and find_spec("opentelemetry.proto")
+):  # others bring the first alone
     raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT needs a library: pip install 'loupe[otel]'.")
 
 # Secrets
