@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +31,6 @@ hypothesis.settings.load_profile("loupe")
 
 pytest_plugins = ["tests.vendors", "tests.reader"]
 
-DATABASES = ("sqlite", "postgres")
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
@@ -124,9 +122,9 @@ def loupes(
         one.stop()
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def loupe(request: pytest.FixtureRequest, loupes: Callable[[str], Loupe]) -> Loupe:
-    """`manage.py up`, shared by all tests that do not break it; of these each database has its half, or all with `--long`."""
+    """`manage.py up`, shared by all tests that do not break it; every such test runs once on each database."""
     return loupes(request.param)
 
 
@@ -224,24 +222,6 @@ def needs(program: str) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", help="a skipped test fails the run (CI)")
     parser.addoption("--long", action="store_true", help="loops of kills and large exports at their full length")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--long` a test of a running Loupe runs on one of the databases, half of them on each. What is named runs anyway."""
-    if config.getoption("--long") or any("::" in argument for argument in config.args):
-        return
-    left_out = [item for item in items if item.get_closest_marker("long") or _is_for_the_other_database(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _is_for_the_other_database(item: pytest.Item) -> bool:
-    given = getattr(item, "callspec", None)
-    kind = given.params.get("loupe") if given else None
-    if kind is None:
-        return False
-    test = item.nodeid.replace(kind, "", 1)  # the same for both
-    return kind != DATABASES[zlib.crc32(test.encode()) % 2]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

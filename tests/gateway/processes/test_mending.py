@@ -22,16 +22,14 @@ from tests.loupe import Loupe, until
 
 FOLDER = Path(__file__).parent / "released"
 RELEASED = sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.sqlite3.gz"))
-OLDEST, LAST = "c514de0", "ae5221d"
+LAST = "ae5221d"
 
 
 def test_there_are_released_databases() -> None:
     assert len(RELEASED) == 9
 
 
-@pytest.mark.parametrize(
-    "released", [pytest.param(one, marks=[] if one in (OLDEST, LAST) else pytest.mark.long) for one in RELEASED]
-)
+@pytest.mark.parametrize("released", RELEASED)
 def test_a_database_of_an_older_commit_is_taken_over(released: str, tmp_path: Path) -> None:
     (tmp_path / "loupe.sqlite3").write_bytes(gzip.decompress((FOLDER / f"{released}.sqlite3.gz").read_bytes()))
     loupe = Loupe(tmp_path).start()
