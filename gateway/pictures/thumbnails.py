@@ -44,28 +44,18 @@ class Claims(Protocol):
     def let_go(self, heap: int) -> None: ...
 
 
-class Alone:
-    """The claims of a worker that is the only one."""
-
-    def take(self, heap: int) -> bool:
-        return True
-
-    def let_go(self, heap: int) -> None:
-        pass
-
-
 class Thumbnails:
     """Makes those that are missing, a few at a time.
 
     Workspaces share the children, whoever took less of their time comes first, and a picture that was not done within a
-    second waits until no other does: so slow pictures hold up the slow.
+    second waits until no other does: so slow pictures hold up the slow. Where other machines draw too, it draws what it claims.
     """
 
     def __init__(
         self, decoder: Decoder | None = None, *, children: int = CHILDREN, claims: Claims | None = None
     ) -> None:
         self.decoder, self.at_once = decoder or Decoder(children), children
-        self.claims, self.claimed = claims or Alone(), set[int]()
+        self.claims, self.claimed = claims, set[int]()
         self.threads = ThreadPoolExecutor(children, "thumbnails")
         self.children = Shares(children)
         self.under_way: dict[Image, tuple[int, Future[tuple[Seen, float]]]] = {}
@@ -116,7 +106,9 @@ class Thumbnails:
         self.decoder.close()
 
     def _waiting(self) -> list[tuple[Image, int]]:
-        images = self._claim(list(Image.objects.without_thumbnail()[:LOOKED_AT]))
+        images = list(Image.objects.without_thumbnail()[:LOOKED_AT])
+        if self.claims is not None:
+            images = self._claimed(images, self.claims)
         shown = LogImage.objects.filter(image__in=images).order_by().values_list("image", "workspace")
         owners = dict(shown)
         late = timezone.now() - PATIENCE
@@ -127,19 +119,19 @@ class Thumbnails:
 
         return [(image, owners.get(image.sha256, 0)) for image in sorted(images, key=turn)]
 
-    def _claim(self, images: list[Image]) -> list[Image]:
+    def _claimed(self, images: list[Image], claims: Claims) -> list[Image]:
         """Those that no other worker has; heaps that we are done with go back first."""
         busy = {_heap(image) for image in (*self.under_way, *self.drawn)}
         for heap in self.claimed - busy:
             self.claimed.discard(heap)
-            self.claims.let_go(heap)
+            claims.let_go(heap)
         sizes = Counter(map(_heap, images))
         found = sum(sizes[heap] for heap in self.claimed)
         others = sorted(sizes.keys() - self.claimed)
         for heap in random.sample(others, k=len(others)):
             if found >= ENOUGH:
                 break
-            if self.claims.take(heap):
+            if claims.take(heap):
                 self.claimed.add(heap)
                 found += sizes[heap]
         mine = [image.pk for image in images if _heap(image) in self.claimed]

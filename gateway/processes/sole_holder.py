@@ -22,17 +22,11 @@ HEAP = 7023  # the first of a heap's two numbers, among PostgreSQL's advisory lo
 
 
 class Holder(Protocol):
-    """One process's hold on its jobs, and on the heaps into which the work of a shared one is divided."""
+    """One process's hold on its jobs."""
 
     def holds(self, job: str) -> bool:
         """Whether the job is ours now; takes it when it is free."""
         ...
-
-    def take(self, heap: int) -> bool:
-        """Whether the heap is ours from now on."""
-        ...
-
-    def let_go(self, heap: int) -> None: ...
 
 
 class FileHolder:
@@ -47,12 +41,6 @@ class FileHolder:
             self.held[job] = descriptor
         return job in self.held
 
-    def take(self, heap: int) -> bool:
-        return True  # who has the job is alone with it
-
-    def let_go(self, heap: int) -> None:
-        pass
-
     def _taken(self, job: str) -> int | None:
         self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.root / f"{job}.lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -65,7 +53,9 @@ class FileHolder:
 
 
 class DatabaseHolder:
-    """One connection that holds locks and does nothing else: while it lives, nobody else can have its jobs."""
+    """One connection that holds locks and does nothing else: while it lives, nobody else can have its jobs, nor the heaps into
+    which the work of a shared one is divided.
+    """
 
     def __init__(self) -> None:
         self.link: psycopg.Connection | None = None
@@ -83,7 +73,7 @@ class DatabaseHolder:
             return job in self.held
 
     def take(self, heap: int) -> bool:
-        """Raises django.db.OperationalError when the database is away."""
+        """Whether the heap is ours from now on. Raises django.db.OperationalError when the database is away."""
         with self.lock, connection.wrap_database_errors:
             return self._asked(f"SELECT pg_try_advisory_lock({HEAP}, {heap})")
 

@@ -26,7 +26,7 @@ from gateway.pictures.link_copies import LinkCopies
 from gateway.pictures.thumbnails import CHILDREN, Thumbnails
 from gateway.processes.bell import ASKED, JOURNAL, RECORDED, bell, ring
 from gateway.processes.set_runner import SetRunner
-from gateway.processes.sole_holder import FileHolder, holder
+from gateway.processes.sole_holder import DatabaseHolder, FileHolder, holder
 from gateway.recording import feedback
 from gateway.recording.disk_room import DiskRoom
 from gateway.recording.ingest import Ingest
@@ -123,7 +123,8 @@ class Worker:
         self.news: dict[str, threading.Event] = {}
         self.set_runner = SetRunner(gateway)
         self.words = WordFiller(settings.LOUPE_DATA / "words-filled")
-        self.thumbnails = Thumbnails(children=thumbnails, claims=self.holder)
+        others = self.holder if isinstance(self.holder, DatabaseHolder) else None
+        self.thumbnails = Thumbnails(children=thumbnails, claims=others)
         self.ingest = Ingest(settings.JOURNAL_ROOT, readers=readers)
         self.link_copies = LinkCopies(_fetcher)
 
