@@ -314,6 +314,11 @@ class LogImage(models.Model):
         return f"declared {self.declared_type}, {found}" if self.declared_type else found
 
     @property
+    def name(self) -> str:
+        """How pages name it: `image 1` is the first that was sent, as in the bar of the payload."""
+        return f"{'image' if self.is_input else 'answer'} {self.index + 1}"
+
+    @property
     def number(self) -> str:
         """How URLs name it: `i0` is the first image that was sent, `o0` the first that came back."""
         return f"{self.direction[0]}{self.index}"

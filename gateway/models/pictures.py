@@ -93,6 +93,16 @@ class Image(models.Model):
         return bool(self.width) and (self.orientation or 1) < 5
 
     @property
+    def is_turned(self) -> bool:
+        """Whether EXIF asks to show it otherwise than it is stored."""
+        return (self.orientation or 1) > 1
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the thumbnail of 1,024 pixels shows less of it than a large screen could."""
+        return bool(self.width and self.height) and max(self.width or 0, self.height or 0) > 1024
+
+    @property
     def dimensions(self) -> str:
         return f"{self.width} × {self.height}" if self.width else "unknown size"
 

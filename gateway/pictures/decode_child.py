@@ -2,7 +2,7 @@
 
 Run as `python -I decode_child.py PARENT`; speaks over its pipes. It first says what it is confined by, as a JSON list on a
 line. A request is `op u8 | length u32 | data`, an answer `length u32 | JSON`
-followed by as many blobs as the JSON's `blobs` lists the sizes of. Ops: L look, T thumbnail, B the big one, D draw.
+followed by as many blobs as the JSON's `blobs` lists the sizes of. Ops: L look, T thumbnail, B a big one, H a huge one, D draw.
 A hostile picture can at worst end this process; whoever started it starts another.
 """
 
@@ -27,7 +27,9 @@ ACCEPTED = {*OPENED, "MPO"}  # a JPEG that holds several pictures; its first one
 MEGAPIXELS = {"JPEG": 100, "MPO": 100}
 OTHER_MEGAPIXELS = 40
 LONGEST_SIDE = 32_768
-SIZES = {b"T": 256, b"B": 1024}
+SIZES = {b"T": 256, b"B": 1024, b"H": 2048}
+SMALL = SIZES[b"T"]
+LONG, LONGEST_BOX = 2.5, 8  # a receipt is as wide as can be read, not as long as another picture
 BLANK_SPREAD = 4
 
 
@@ -145,17 +147,39 @@ def _facts(image: Image.Image) -> dict[str, Any]:
 
 
 def _thumbnail(image: Image.Image, facts: dict[str, Any], size: int) -> tuple[dict[str, Any], list[bytes]]:
-    """WebP at most so many pixels long, upright, without metadata; and the 64-bit difference hash.
+    """WebP at most so many pixels long (but see `_readable`), upright, without metadata; and the 64-bit difference hash.
 
     A JPEG is decoded at the eighth, quarter or half that is still larger, which takes a tenth of the time.
     """
     image.draft("RGB", (size, size))
     upright = ImageOps.exif_transpose(image)
     upright = upright.convert("RGBA" if facts["has_alpha"] else "RGB")
-    upright.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    whole = upright.copy() if (is_long := _is_long(upright)) else upright
+    _shrink(whole, size, size)
     out = io.BytesIO()
-    upright.save(out, "WEBP", quality=80, method=1)
-    return facts | {"perceptual_hash": _difference_hash(upright), "blank": _is_blank(upright)}, [out.getvalue()]
+    (_readable(upright, size) if is_long else whole).save(out, "WEBP", quality=80, method=1)
+    return facts | {"perceptual_hash": _difference_hash(whole), "blank": _is_blank(whole)}, [out.getvalue()]
+
+
+def _is_long(image: Image.Image) -> bool:
+    return max(image.size) > LONG * min(image.size)
+
+
+def _readable(image: Image.Image, size: int) -> Image.Image:
+    """Of a long picture the small thumbnail is its beginning, a larger one is half as wide as others and longer than they are."""
+    width, height = image.size
+    if size == SMALL:
+        most = round(LONG * min(width, height))
+        image = image.crop((0, 0, min(width, most), min(height, most)))
+        _shrink(image, size, size)
+    else:
+        short, long = size // 2, size * LONGEST_BOX
+        _shrink(image, *((short, long) if height > width else (long, short)))
+    return image
+
+
+def _shrink(image: Image.Image, width: int, height: int) -> None:
+    image.thumbnail((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def _is_blank(image: Image.Image) -> bool:

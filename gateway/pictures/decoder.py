@@ -66,9 +66,9 @@ class Decoder:
         facts, blobs = self._ask(b"T", data, seconds)
         return _seen(facts, blobs[0])
 
-    def large_thumbnail(self, data: bytes) -> bytes:
-        """Of 1024 pixels."""
-        return self._ask(b"B", data, SECONDS)[1][0]
+    def large_thumbnail(self, data: bytes, size: int = 1024) -> bytes:
+        """Of 1024 or 2048 pixels."""
+        return self._ask({1024: b"B", 2048: b"H"}[size], data, SECONDS)[1][0]
 
     def draw(self, text: str, width: int, height: int) -> bytes:
         """A PNG test picture."""

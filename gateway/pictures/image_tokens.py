@@ -12,12 +12,27 @@ from math import ceil, floor, sqrt
 from typing import NamedTuple
 
 
+class Grid(NamedTuple):
+    """How a scaled picture is cut: cells of so many of its pixels, the last of a row or column perhaps narrower; tokens of
+    each, and those that come to them: for a look at the whole, or for marks between rows.
+    """
+
+    name: str
+    width: float
+    height: float
+    columns: int
+    rows: int
+    each: float
+    besides: int = 0
+
+
 class Seen(NamedTuple):
-    """What a model makes of a picture: its tokens, and the size in pixels to which the provider scales it first."""
+    """What a model makes of a picture: its tokens, the size in pixels to which the provider scales it first, and how it is cut."""
 
     tokens: int
     width: int
     height: int
+    grid: Grid | None = None
 
 
 Rule = Callable[[int, int, str], Seen]
@@ -38,8 +53,8 @@ def as_seen(model: str, width: int, height: int, detail: str = "") -> Seen | Non
     return rule(width, height, detail) if rule else None
 
 
-def _scaled(tokens: int, width: int, height: int, scale: float) -> Seen:
-    return Seen(tokens, max(1, round(width * scale)), max(1, round(height * scale)))
+def _scaled(tokens: int, width: int, height: int, scale: float, grid: Grid | None = None) -> Seen:
+    return Seen(tokens, max(1, round(width * scale)), max(1, round(height * scale)), grid)
 
 
 def tiles(base: int, each: int) -> Rule:
@@ -50,8 +65,9 @@ def tiles(base: int, each: int) -> Rule:
             return _scaled(base, width, height, min(1.0, 512 / max(width, height)))
         scale = min(1.0, 2048 / max(width, height))
         scale = min(scale, 768 / min(width, height))
-        count = ceil(round(width * scale, 6) / 512) * ceil(round(height * scale, 6) / 512)
-        return _scaled(base + each * count, width, height, scale)
+        across, down = (ceil(round(side * scale, 6) / 512) for side in (width, height))
+        grid = Grid("tile", 512, 512, across, down, each, base)
+        return _scaled(base + each * across * down, width, height, scale, grid)
 
     return rule
 
@@ -67,7 +83,8 @@ def patches(multiplier: float, budget: int = 1536, side: int = 2048) -> Rule:
             across, down = w * scale / 32, h * scale / 32
             scale *= min(floor(across) / across, floor(down) / down)
             w, h = int(w * scale), int(h * scale)
-        return Seen(ceil(ceil(w / 32) * ceil(h / 32) * multiplier), max(1, round(w)), max(1, round(h)))
+        grid = Grid("patch", 32, 32, ceil(w / 32), ceil(h / 32), multiplier)
+        return Seen(ceil(grid.columns * grid.rows * multiplier), max(1, round(w)), max(1, round(h)), grid)
 
     return rule
 
@@ -94,7 +111,7 @@ def claude(side: int, most: int) -> Rule:
         while True:
             across, down = ceil(width * scale / 28), ceil(height * scale / 28)
             if across * down <= most:
-                return _scaled(across * down, width, height, scale)
+                return _scaled(across * down, width, height, scale, Grid("patch", 28, 28, across, down, 1))
             scale *= min(0.999, sqrt(most / (across * down)))
 
     return rule
@@ -105,7 +122,8 @@ def gemini_tiles(width: int, height: int, detail: str) -> Seen:
     if max(width, height) <= 384:
         return Seen(258, width, height)
     unit = min(max(floor(min(width, height) / 1.5), 256), 768)
-    return Seen(258 * (ceil(width / unit) * ceil(height / unit) + 1), width, height)
+    across, down = ceil(width / unit), ceil(height / unit)
+    return Seen(258 * (across * down + 1), width, height, Grid("crop", unit, unit, across, down, 258, 258))
 
 
 def gemini_flat(width: int, height: int, detail: str) -> Seen:
@@ -117,7 +135,9 @@ def gemini_budget(width: int, height: int, detail: str) -> Seen:
     """Gemini 3: the picture is scaled up or down to a budget of tokens in its own proportions (ai.google.dev; measured)."""
     budget = {"low": 280, "medium": 560, "high": 1120, "original": 2240, "ultra_high": 2240}.get(detail, 1120)
     ratio = width / height
-    return Seen(floor(sqrt(budget * ratio)) * floor(sqrt(budget / ratio)), width, height)
+    across, down = floor(sqrt(budget * ratio)), floor(sqrt(budget / ratio))
+    grid = Grid("patch", width / across, height / down, across, down, 1) if across and down else None
+    return Seen(across * down, width, height, grid)
 
 
 def mistral(side: int, patch: int) -> Rule:
@@ -128,7 +148,7 @@ def mistral(side: int, patch: int) -> Rule:
         if ratio > 1:
             width, height = round(width / ratio), round(height / ratio)
         across, down = (width - 1) // patch + 1, (height - 1) // patch + 1
-        return Seen(down * (across + 1), width, height)
+        return Seen(down * (across + 1), width, height, Grid("patch", patch, patch, across, down, 1, down))
 
     return rule
 
@@ -141,7 +161,8 @@ def llama4(width: int, height: int, detail: str) -> Seen:
     while across * down > 16:
         across, down = (across - 1, down) if across >= down else (across, down - 1)
     count = across * down
-    return Seen(145 * (count + 1 if count > 1 else 1), width, height)
+    grid = Grid("tile", width / across, height / down, across, down, 145, 145 if count > 1 else 0)
+    return Seen(145 * (count + 1 if count > 1 else 1), width, height, grid)
 
 
 def qwen(width: int, height: int, detail: str) -> Seen:
@@ -153,7 +174,7 @@ def qwen(width: int, height: int, detail: str) -> Seen:
     elif w * h < 4 * 784:
         scale = sqrt(4 * 784 / (width * height))
         w, h = ceil(width * scale / 28) * 28, ceil(height * scale / 28) * 28
-    return Seen(w * h // 784 + 2, w, h)
+    return Seen(w * h // 784 + 2, w, h, Grid("patch", 28, 28, w // 28, h // 28, 1, 2))
 
 
 # The first pattern that is found in the model's name counts, so the narrower stand before the wider.

@@ -1,5 +1,5 @@
-"""Thumbnails: small ones made by the worker after a log is written, or when one is looked at before that; a large one when
-it is looked at.
+"""Thumbnails: small ones made by the worker after a log is written, or when one is looked at before that; larger ones when
+they are looked at.
 """
 
 from __future__ import annotations
@@ -219,17 +219,17 @@ def found_or_made(image: Image, size: int, decoder: Decoder) -> bytes:
     if image.thumbnail == Image.Thumbnail.PENDING:
         make(image, decoder)
         blocks.queue_showing([image.sha256])
-    if size == blobs.LARGE and image.thumbnail == Image.Thumbnail.MADE:
-        return _large(image, decoder)
+    if size != blobs.SMALL and image.thumbnail == Image.Thumbnail.MADE:
+        return _large(image, size, decoder)
     return blobs.get_thumbnail(image.sha256, size)
 
 
-def _large(image: Image, decoder: Decoder) -> bytes:
+def _large(image: Image, size: int, decoder: Decoder) -> bytes:
     try:
-        return blobs.get_thumbnail(image.sha256, blobs.LARGE)
+        return blobs.get_thumbnail(image.sha256, size)
     except blobs.BlobMissing:
         with contextlib.suppress(DecodeFailed):  # it was decoded before, so the children have too much to do
-            made = decoder.large_thumbnail(blobs.get(image.sha256))
-            blobs.put_thumbnails({(image.sha256, blobs.LARGE): made})
+            made = decoder.large_thumbnail(blobs.get(image.sha256), size)
+            blobs.put_thumbnails({(image.sha256, size): made})
             return made
         raise

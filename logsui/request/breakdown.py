@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from gateway.models import LogImage, RequestLog
 
+MOST_TOLD = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -30,6 +32,16 @@ def bytes_of(log: RequestLog, images: Sequence[LogImage]) -> list[Stretch]:
         return []
     overall = [("text", "text", text), *pieces, *([("overhead", "base64", overhead)] if overhead else [])]
     return _laid_out(overall, log.request_bytes)
+
+
+def said(bar: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches that are told one by one; many pictures are told as one."""
+    pictures = [one for one in bar if one.kind == "image"]
+    if len(pictures) <= MOST_TOLD:
+        return list(bar)
+    whole = Stretch("image", f"{len(pictures)} images", sum(one.amount for one in pictures), 0, 0)
+    rest = [one for one in bar if one.kind != "image"]
+    return [*rest[:1], whole, *rest[1:]]
 
 
 def time_of(log: RequestLog) -> list[Stretch]:

@@ -10,7 +10,9 @@ from gateway.dialects.base import Part, Turn
 from gateway.models import LogImage, Payload, RequestLog
 from gateway.pictures.image_warnings import warnings_of
 from gateway.recording.reading import answer_of, question_of
-from logsui.request.markdown import rendered
+from logsui.request.eye import Eye, eye_of, upright_size
+from logsui.request.marks import Marks, marks_on, said_shapes
+from logsui.words.markdown import rendered
 
 SHOWN_TEXT = 200_000
 FOLDED_TEXT = 1200
@@ -25,6 +27,13 @@ class Shown:
     image: LogImage | None = None
     html: str = ""
     warnings: Sequence[str] = ()
+    eye: Eye | None = None
+    marks: Marks | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """In pixels, of a picture that is shown; None where it is not known."""
+        return upright_size(self.image.image) if self.image else None
 
     @property
     def is_text(self) -> bool:
@@ -45,6 +54,10 @@ class ShownTurn:
     role: str
     parts: list[Shown]
 
+    @property
+    def pictures(self) -> list[Shown]:
+        return [part for part in self.parts if part.image is not None]
+
 
 @dataclass(slots=True)
 class Conversation:
@@ -56,16 +69,20 @@ class Conversation:
     error: str = ""
 
 
-def read_conversation(log: RequestLog, payload: Payload | None) -> Conversation:
+def read_conversation(log: RequestLog, payload: Payload | None, space: str = "") -> Conversation:
+    """`space` names the one in which places on pictures are read; empty where it is to be guessed."""
     if payload is None:
         return Conversation()
     question, answer = question_of(log, payload), answer_of(log, payload)
     images = list(log.images.all())
     sent = [one for one in images if one.direction == LogImage.Direction.INPUT]
     received = [one for one in images if one.direction == LogImage.Direction.OUTPUT]
+    asked = _shown(log, question.turns, sent, "user")
+    answered = _shown(log, answer.turns, _final(received), "assistant")
+    _mark([*asked, *answered], log.answer_model or log.model, space)
     return Conversation(
-        input=_shown(log, question.turns, sent, "user"),
-        output=_rendered(_shown(log, answer.turns, _final(received), "assistant")),
+        input=asked,
+        output=_rendered(answered),
         settings=[
             (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
         ],
@@ -123,7 +140,29 @@ def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed:
 
 
 def _picture(log: RequestLog, one: LogImage) -> Shown:
-    return Shown("image", image=one, warnings=warnings_of(one, log.answer_model or log.model))
+    model = log.answer_model or log.model
+    return Shown("image", image=one, warnings=warnings_of(one, model), eye=eye_of(one, model))
+
+
+def _mark(turns: list[ShownTurn], model: str, space: str) -> None:
+    """What the model says of places is drawn on the last pictures before that, or on the one of them whose number it says."""
+    pictures: list[Shown] = []
+    for turn in turns:
+        if turn.role == "assistant" and pictures:
+            texts = [part.text for part in turn.parts if not part.is_reasoning]
+            _mark_pictures(pictures, texts, model, space)
+        pictures = [part for part in turn.pictures if part.size] or pictures
+
+
+def _mark_pictures(pictures: list[Shown], texts: list[str], model: str, space: str) -> None:
+    found, last = said_shapes(texts), len(pictures) - 1
+    first = 0 if any(shape.picture == 0 for shape, _ in found) else 1
+    of = [last if shape.picture is None else min(max(shape.picture - first, 0), last) for shape, _ in found]
+    for at, part in enumerate(pictures):
+        own = [pair for pair, picture in zip(found, of, strict=True) if picture == at]
+        if own and part.size:
+            seen = (part.eye.seen.width, part.eye.seen.height) if part.eye else part.size
+            part.marks = marks_on(own, model, part.size, seen, space)
 
 
 def _rendered(turns: list[ShownTurn]) -> list[ShownTurn]:

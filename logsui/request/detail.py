@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,7 +16,7 @@ from gateway.models import Feedback, KeptLog, LogImage, Payload, RequestLog, Wor
 from gateway.pictures import blobs, serving
 from gateway.recording import bodies
 from logsui.access import may_edit, member, root_of
-from logsui.request import breakdown
+from logsui.request import breakdown, marks
 from logsui.request.conversation import read_conversation
 from logsui.request.copy_as import folder_name, folder_zip, programs
 from logsui.request.json_tree import Node, Tree
@@ -34,6 +35,7 @@ TEXTS = {
 }
 SHOWN_TEXT = 100_000
 COUNTED_PICTURES = 12
+YEAR_SECONDS = 365 * 24 * 3600
 MOST_COUNTED = 100
 
 
@@ -44,11 +46,15 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     payload = getattr(log, "payload", None)
     images = list(log.images.all())
     calls = programs(log, payload, root_of(request)) if payload else []
+    model, spaces = marks.cookie_name(log.answer_model or log.model), marks.remembered(request.COOKIES)
+    picked = request.GET.get("space", "")
+    if picked:
+        spaces[model] = picked
     context = {
         "workspace": workspace,
         "log": log,
         "payload": payload,
-        "conversation": read_conversation(log, payload),
+        "conversation": read_conversation(log, payload, spaces.get(model, "")),
         "sent_to": payload.url if payload and log.state != RequestLog.State.REFUSED else "",
         "trees": _trees(log, payload),
         "byte_bar": breakdown.bytes_of(log, images),
@@ -66,7 +72,11 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
         "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
     }
-    return render(request, "logsui/request/log_detail.html", context)
+    response = render(request, "logsui/request/log_detail.html", context)
+    if picked:
+        kept = marks.remembering(spaces, model, picked)
+        response.set_cookie(marks.COOKIE, kept, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
+    return response
 
 
 @require_GET

@@ -13,7 +13,8 @@ from gateway.content.json_written import broken_into_lines
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
 from logsui.logs.sidebar import Value
-from logsui.request.highlight import highlighted
+from logsui.request import breakdown
+from logsui.words.highlight import highlighted
 from prompts.diff import Stretch
 
 register = template.Library()
@@ -77,6 +78,12 @@ def in_unit(amount: float, unit: str) -> str:
 
 
 @register.filter
+def told(bar: list[breakdown.Stretch]) -> list[breakdown.Stretch]:
+    """The stretches of a bar that its legend names."""
+    return breakdown.said(bar)
+
+
+@register.filter
 def at_most(count: int, most: int) -> str:
     """A count that was not carried on beyond `most`."""
     return f"{count:,}+" if count > most else f"{count:,}"
@@ -88,8 +95,14 @@ def thousands(count: int) -> str:
 
 
 @register.filter
-def priced(tokens: int, each: Decimal) -> Decimal:
-    return tokens * each
+def priced(tokens: float, each: Decimal) -> Decimal:
+    return Decimal(str(tokens)) * each
+
+
+@register.filter
+def exact(number: float) -> str:
+    """As SVG writes a number, whatever the language."""
+    return f"{number:.6g}"
 
 
 @register.filter

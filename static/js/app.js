@@ -1,5 +1,6 @@
 // Small behaviours of every page: local times, copying, asking before a revoke, errors, and the keyboard.
 import "./request/lightbox.js";
+import "./request/pictures.js";
 import "./logs/navigate.js";
 import { escape, step } from "./logs/list.js";
 import { selectFocused } from "./logs/selection.js";

@@ -70,11 +70,17 @@ def waiting(running: Started) -> int:
     return max(Upstream.served - running.served_before - int(rows), 0) + int(flying) + int(undrawn)
 
 
-async def hold(running: Started, body: Body, rate: float, seconds: float) -> tuple[Outcome, bool]:
+async def hold(running: Started, body: Body, rate: float, seconds: float) -> tuple[Outcome, str]:
+    """What the load saw, and why the rate was not kept; empty when it was."""
     outcome = await Load(running.target, body).open(seconds, rate, CONNECTIONS)
-    answered = outcome.in_time >= IN_TIME * rate * (seconds - PROVIDER_SECONDS) and not outcome.errors
-    answered = answered and outcome.quantile(0.99) < 1000 * (PROVIDER_SECONDS + LATE_SECONDS)
-    return outcome, answered and waiting(running) <= MAY_WAIT_SECONDS * rate
+    due, p99, behind = rate * (seconds - PROVIDER_SECONDS), outcome.quantile(0.99), waiting(running)
+    checks = {
+        f"errors: {dict(outcome.errors)}": not outcome.errors,
+        f"{outcome.in_time} answered of {due:.0f}": outcome.in_time >= IN_TIME * due,
+        f"p99 {p99:.0f} ms": p99 < 1000 * (PROVIDER_SECONDS + LATE_SECONDS),
+        f"{behind} behind": behind <= MAY_WAIT_SECONDS * rate,
+    }
+    return outcome, "; ".join(problem for problem, is_fine in checks.items() if not is_fine)
 
 
 async def drained(running: Started) -> None:
@@ -87,21 +93,23 @@ async def highest(running: Started, body: Body) -> float:
     low, high = 0.0, FASTEST[body.name]
     for _ in range(HALVINGS):
         rate = (low + high) / 2
-        _, kept = await hold(running, body, rate, TRIAL_SECONDS)
-        say(f"  {body.name}: {rate:.0f}/s {'kept' if kept else 'not kept'}")
-        low, high = (rate, high) if kept else (low, rate)
+        _, problem = await hold(running, body, rate, TRIAL_SECONDS)
+        say(f"  {body.name}: {rate:.0f}/s {problem or 'kept'}")
+        low, high = (low, rate) if problem else (rate, high)
         await drained(running)
     return low
 
 
-async def measured(gateway: Gateway, rig: Rig, body: Body, seconds: float) -> Held:
+async def measured(gateway: Gateway, rig: Rig, body: Body, seconds: float, begin: float | None) -> Held:
+    """`begin` is the rate that is tried first; else the highest that is kept for a moment."""
     with started(gateway, rig) as running:
         await until_ready(running, body)
         await drained(running)
-        rate, kept = await highest(running, body), False
-        while not kept and rate > 1:
+        rate, problem = begin or await highest(running, body), "not tried"
+        while problem and rate > 1:
             before = _cpu(running)
-            outcome, kept = await hold(running, body, rate, seconds)
+            outcome, problem = await hold(running, body, rate, seconds)
+            say(f"  {body.name}: {rate:.0f}/s for {seconds:.0f} s {problem or 'kept'}")
             await drained(running)
             cpu = (_cpu(running) - before) / max(outcome.finished, 1) * 1000
             held, rate = rate, rate * LESS
@@ -127,7 +135,8 @@ async def run(options: argparse.Namespace) -> list[Held]:
         for body in [bodies[0], streamed(), *bodies[1:]]:
             if not options.body or body.name in options.body:
                 try:
-                    found.append(await measured(gateway, rig, body, LONG_SECONDS if options.long else options.seconds))
+                    seconds = LONG_SECONDS if options.long else options.seconds
+                    found.append(await measured(gateway, rig, body, seconds, options.rate))
                     say(f"  {found[-1]}")
                 except Unavailable as error:
                     say(f"  {body.name}: not measured, {error}")
@@ -154,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sustained", description=__doc__)
     parser.add_argument("--seconds", type=float, default=HELD_SECONDS, help="how long the rate is held (default 60)")
     parser.add_argument("--long", action="store_true", help="hold it for ten minutes")
+    parser.add_argument("--rate", type=float, help="hold this many a second first, instead of looking for the highest")
     parser.add_argument("--only", action="append", choices=["loupe", "portkey"])
     parser.add_argument("--body", action="append", choices=list(FASTEST))
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "loupe-bench")
@@ -162,7 +172,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=event_loop()[1]) as runner:
         text = table(runner.run(run(options)))
     print(text)
-    if not (options.only or options.body):
+    if not (options.only or options.body or options.rate):
         LATEST.write_text(HEAD.format(held=LONG_SECONDS if options.long else options.seconds) + text + "\n")
 
 

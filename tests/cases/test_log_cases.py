@@ -14,7 +14,7 @@ from gateway.dialects import for_endpoint
 from gateway.dialects.base import Part, all_text
 from gateway.index.cut_words import indexed, words_of
 from gateway.index.search_language import parse
-from logsui.request.markdown import rendered
+from logsui.words.markdown import rendered
 from tests.cases.stand import CaseStand, Tried, read, stand
 from tests.fake_upstream import response
 

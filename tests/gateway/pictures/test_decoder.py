@@ -36,6 +36,20 @@ def test_every_drawn_format_gives_two_upright_thumbnails(decoder: Decoder, fmt: 
     assert (seen.width, seen.height, seen.frames) == (1600, 1200, 1)
 
 
+def test_a_long_picture_can_be_read_in_each_of_its_thumbnails(decoder: Decoder) -> None:
+    """The small one is its beginning; the others are whole, half as wide as they might be, and longer than those of others."""
+    top = (255, 0, 0)
+    receipt = Image.new("RGB", (400, 9000), (0, 0, 255))
+    receipt.paste(top, (0, 0, 400, 1000))
+    out = io.BytesIO()
+    receipt.save(out, "PNG")
+    small = Image.open(io.BytesIO(decoder.thumbnail(out.getvalue()).thumbnail))
+    assert small.size == (102, 256)
+    assert small.getpixel((50, 250))[0] > 200  # type: ignore[index]
+    sizes = [Image.open(io.BytesIO(decoder.large_thumbnail(out.getvalue(), size))).size for size in (1024, 2048)]
+    assert sizes == [(364, 8192), (400, 9000)]
+
+
 def test_orientation_is_noted_as_stored_and_the_thumbnail_stands_upright(decoder: Decoder) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pictures.image_tokens import estimate
+from gateway.pictures.image_tokens import as_seen, estimate
 from tests.conftest import SHARED
 
 MEASURED = SHARED / "reference/image_tokens_measured.tsv"
@@ -58,6 +58,42 @@ def test_any_size_has_a_bounded_estimate(model: str, width: int, height: int) ->
     found = estimate(model, width, height)
     assert found is not None
     assert 0 <= found < 200_000
+
+
+@given(
+    st.sampled_from(
+        [
+            "gpt-4o",
+            "gpt-4o-mini",
+            "gpt-5-mini",
+            "gpt-6-sol",
+            "claude-opus-5",
+            "claude-haiku-4-5",
+            "gemini-2.0-flash",
+            "gemini-3-pro",
+            "pixtral-12b",
+            "qwen2.5-vl",
+            "llama-4-scout",
+        ]
+    ),
+    st.integers(1, 9000),
+    st.integers(1, 9000),
+    st.sampled_from(["", "low", "high"]),
+)
+def test_the_cells_of_the_grid_add_up_to_the_tokens(model: str, width: int, height: int, detail: str) -> None:
+    seen = as_seen(model, width, height, detail)
+    assert seen is not None
+    if seen.grid:
+        cells = seen.grid.columns * seen.grid.rows
+        assert ceil(cells * seen.grid.each) + seen.grid.besides == seen.tokens
+
+
+def test_a_photo_is_cut_as_openais_guide_says() -> None:
+    seen = as_seen("gpt-4o", 4000, 3000)
+    assert seen is not None
+    assert (seen.width, seen.height) == (1024, 768)
+    assert seen.grid is not None
+    assert (seen.grid.columns, seen.grid.rows, seen.grid.each, seen.grid.besides, seen.tokens) == (2, 2, 170, 85, 765)
 
 
 def test_a_model_without_a_known_rule_has_no_estimate() -> None:

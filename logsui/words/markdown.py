@@ -15,8 +15,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from gateway.content.json_written import broken_into_lines
-from logsui.request.formulas import add_formulas
-from logsui.request.highlight import highlighted
+from logsui.words.formulas import add_formulas
+from logsui.words.highlight import highlighted
 
 LONGEST = 60_000
 MARKED = re.compile(r"(^\s*([#>|]|[-*+] |\d+[.)] |```))|[*_`]\S|\]\(|\\[(\[]", re.MULTILINE)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logsui.request.markdown import rendered
+from logsui.words.markdown import rendered
 
 ATTACKS = "<script>x</script> <img src=x> ![i](http://t.example) [j](javascript:x) [d](data:text/html,x) [f](file:///e) <b>*a*</b> `c` | - # > http://u.example"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logsui.request.highlight import highlighted
-from logsui.request.markdown import rendered
+from logsui.words.highlight import highlighted
+from logsui.words.markdown import rendered
 from tests.patience import soon
 
 LANGUAGES = ["json", "python", "javascript", "html", "yaml", "css", "xml", "bash", "sql", "diff", "nothing"]

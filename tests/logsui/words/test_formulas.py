@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logsui.request.formulas import ATTRIBUTES, ELEMENTS, drawn
-from logsui.request.markdown import rendered
+from logsui.words.formulas import ATTRIBUTES, ELEMENTS, drawn
+from logsui.words.markdown import rendered
 
 PIECES = st.sampled_from(
     [

@@ -1,0 +1,1 @@
+"""How words are drawn: Markdown, formulas, and code in colours."""

@@ -1,0 +1,102 @@
+// The pictures of a request on its page: rows of one height, the model's view switched for all at once and remembered, and each
+// place that the answer names lit on the picture, in the list beside it and in the words, wherever the pointer is.
+const EYE = "loupe-eye";
+
+function layOut(root) {
+  for (const image of root.querySelectorAll(".picture-box img[width]")) {
+    const figure = image.closest(".picture");
+    const [width, height] = ["width", "height"].map((name) => Number(image.getAttribute(name)));
+    figure.style.setProperty("--own", Math.max(width, 120));
+    figure.style.setProperty("--ratio", Math.min(Math.max(width / height, 0.2), 8));
+    figure.dataset.ratio = "";
+  }
+}
+
+function showEye(on) {
+  for (const one of document.querySelectorAll(".show-eye")) one.checked = on;
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches(".show-eye")) return;
+  localStorage.setItem(EYE, event.target.checked ? "on" : "");
+  showEye(event.target.checked);
+});
+
+// Places in words: found again in the text of the answer and marked there without changing it (CSS Custom Highlight API).
+
+let said = [];
+
+function findSaid() {
+  said = [];
+  if (!window.Highlight) return;
+  const places = [...document.querySelectorAll(".marks-legend [data-said]")];
+  const words = places.length ? [...document.querySelectorAll(".turn .markdown, .turn .words:not([hidden]), .turn .code")].map(textOf) : [];
+  const from = new Map();
+  for (const place of places) {
+    for (const one of words) {
+      const start = one.text.indexOf(plain(place.dataset.said), from.get(place.dataset.said + words.indexOf(one)) ?? 0);
+      if (start < 0) continue;
+      from.set(place.dataset.said + words.indexOf(one), start + 1);
+      said.push({ place, range: rangeOf(one, start, plain(place.dataset.said).length) });
+      break;
+    }
+  }
+  CSS.highlights.set("said", new Highlight(...said.map((one) => one.range)));
+}
+
+const plain = (text) => text.replace(/\s/g, "");
+
+/** The text of an element without blanks, and where each of its letters stands: Markdown and colours change only blanks. */
+function textOf(element) {
+  const letters = [];
+  let text = "";
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    for (let at = 0; at < node.length; at += 1) {
+      if (/\s/.test(node.data[at])) continue;
+      text += node.data[at];
+      letters.push([node, at]);
+    }
+  }
+  return { text, letters };
+}
+
+function rangeOf({ letters }, start, length) {
+  const range = new Range();
+  range.setStart(...letters[start]);
+  const [node, at] = letters[start + length - 1];
+  range.setEnd(node, at + 1);
+  return range;
+}
+
+function light(place) {
+  for (const one of document.querySelectorAll(".lit")) one.classList.remove("lit");
+  CSS.highlights?.delete("lit");
+  if (!place) return;
+  place.classList.add("lit");
+  place.closest("figure").querySelector(`.marks [data-mark="${place.dataset.mark}"]`)?.classList.add("lit");
+  const words = said.find((one) => one.place === place);
+  if (words) CSS.highlights.set("lit", new Highlight(words.range));
+}
+
+/** The place whose words are under the pointer. */
+function placeAt({ clientX, clientY }) {
+  const within = ({ range }) => [...range.getClientRects()].some((r) => r.left <= clientX && clientX <= r.right && r.top <= clientY && clientY <= r.bottom);
+  return said.find(within)?.place;
+}
+
+document.addEventListener("pointermove", (event) => {
+  const own = event.target.closest?.(".marks-legend [data-mark]");
+  const found = own ?? (said.length && event.target.closest?.(".turn") ? placeAt(event) : null);
+  if (found !== document.querySelector(".marks-legend .lit")) light(found);
+});
+
+function follow() {
+  layOut(document);
+  if (localStorage.getItem(EYE)) showEye(true);
+  findSaid();
+}
+
+document.addEventListener("loupe:shown", follow);
+document.addEventListener("htmx:afterSwap", follow);
+follow();
