@@ -43,6 +43,12 @@ class Part:
         end = len(within) if before is None else within.rank(rank - 1) if (rank := self.ids.rank(before)) else 0
         return [self.ids[within[i]] for i in range(end - 1, max(end - most, 0) - 1, -1)]
 
+    def after(self, within: BitMap, id: bytes) -> bytes | None:
+        """The first id of `within` that is newer than `id`."""
+        rank = self.ids.rank(id + b"\0")
+        place = within.rank(rank - 1) if rank else 0
+        return self.ids[within[place]] if place < len(within) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Among:

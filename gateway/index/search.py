@@ -173,6 +173,15 @@ class Search:
                 return _page(found, size)
         return Page(found, uuid.UUID(bytes=among.floor), partial=True)
 
+    @spending("index")
+    def newer(self, id: uuid.UUID) -> uuid.UUID | None:
+        """The next newer log that answers the question; of a text, among its newest matches."""
+        if self.query.is_empty:
+            logs = RequestLog.objects.of(self.workspace).since(self.window.since).until(self.window.until)
+            return logs.filter(pk__gt=id).order_by("pk").values_list("pk", flat=True).first()
+        found = [part.after(bits, id.bytes) for part, bits in zip(self.parts, self.found, strict=True)]
+        return min((uuid.UUID(bytes=one) for one in found if one), default=None)
+
     def _plain_page(self, before: uuid.UUID | None, size: int) -> Page:
         """Without a question the rows themselves are the fastest, and the first to know what came in."""
         logs = RequestLog.objects.of(self.workspace).since(self.window.since).until(self.window.until)

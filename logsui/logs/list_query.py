@@ -87,6 +87,11 @@ class ListQuery:
         return Window(datetime.now(UTC) - length if length else None)
 
     @property
+    def whole_window(self) -> Window:
+        """What the address says of time, without the span that the list takes when it says nothing."""
+        return self.window if self.is_dragged or self.span else Window()
+
+    @property
     def chart_title(self) -> str:
         return CHARTS[self.chart]
 

@@ -12,10 +12,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from gateway.api.logs import find_image
+from gateway.index.search import Search
 from gateway.models import Feedback, KeptLog, LogImage, Payload, RequestLog, Workspace
 from gateway.pictures import blobs, serving
 from gateway.recording import bodies
 from logsui.access import may_edit, member, root_of
+from logsui.logs.list_query import ListQuery
 from logsui.request import breakdown, marks
 from logsui.request.conversation import read_conversation
 from logsui.request.copy_as import folder_name, folder_zip, programs
@@ -69,8 +71,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "is_thinned": payload is None and log.bodies_kept and not log.is_in_flight,
         "feedback": Feedback.objects.filter(log=log_id).select_related("user", "api_key"),
         "shared": _shown_elsewhere(workspace, images),
-        "newer": RequestLog.objects.of(workspace).filter(pk__gt=log_id).order_by("id").first(),
-        "older": RequestLog.objects.of(workspace).newest_first().before(log_id).first(),
+        **_neighbours(request, workspace, log_id),
     }
     response = render(request, "logsui/request/log_detail.html", context)
     if picked:
@@ -150,6 +151,14 @@ def find_log(workspace: Workspace, log_id: uuid.UUID) -> RequestLog:
     if log is None:
         raise Http404("There is no such log in this workspace.")
     return log
+
+
+def _neighbours(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> dict[str, Any]:
+    """The list from which this log was opened, as its address says, and the logs next to it there."""
+    query = ListQuery.read(request.GET.dict())
+    search = Search(workspace, query.search, query.whole_window)
+    older = search.page(log_id, 1).ids
+    return {"query": query, "newer": search.newer(log_id), "older": older[0] if older else None}
 
 
 def _trees(log: RequestLog, payload: Payload | None) -> list[dict[str, Any]]:

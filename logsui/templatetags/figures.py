@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gateway.content.json_written import broken_into_lines
+from gateway.index.facets import METADATA
+from gateway.index.search_language import Choice, SearchQuery
 from gateway.models import Image, LogImage, RequestLog
 from gateway.providers.base import Provider
 from logsui.logs.sidebar import Value
@@ -97,6 +100,18 @@ def thousands(count: int) -> str:
 @register.filter
 def priced(tokens: float, each: Decimal) -> Decimal:
     return Decimal(str(tokens)) * each
+
+
+@register.filter
+def asks(value: object, facet: str) -> str:
+    """The part of an address that asks the list, over all time, for what has this value."""
+    asked = SearchQuery(trace=str(value)) if facet == "trace" else SearchQuery().also(Choice(facet, (str(value),)))
+    return urlencode({"q": str(asked), "w": "all"})
+
+
+@register.filter
+def asks_metadata(value: object, name: str) -> str:
+    return asks(value, METADATA + name)
 
 
 @register.filter

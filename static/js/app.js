@@ -2,7 +2,7 @@
 import "./request/lightbox.js";
 import "./request/pictures.js";
 import "./logs/navigate.js";
-import { escape, step } from "./logs/list.js";
+import { actOnFocused, escape, focusedId, step } from "./logs/list.js";
 import { selectFocused } from "./logs/selection.js";
 import "./logs/suggestions.js";
 
@@ -36,8 +36,11 @@ function toast(text) {
   box.hidden = !text;
 }
 
+/** Copies what has the id that the button names, or the words of the turn that it stands in. */
 async function copy(button) {
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  const turn = button.dataset.copy ? [] : button.closest(".turn").querySelectorAll(".words, .code");
+  const text = [...turn].map((one) => one.textContent).join("\n\n") || document.getElementById(button.dataset.copy).textContent;
+  await navigator.clipboard.writeText(text);
   const before = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = before; }, 1500);
@@ -58,6 +61,13 @@ function pin(id) {
   localStorage.setItem(PINNED, id);
   toast("Pinned. Open another request and press d to compare.");
   setTimeout(() => toast(""), 3000);
+}
+
+/** Compare the row that has the keyboard with the one that was pinned. */
+function compareFocused() {
+  const [pinned, id] = [localStorage.getItem(PINNED), focusedId()];
+  if (pinned && pinned !== id) location.assign(`${document.getElementById("panel").dataset.compare}?a=${pinned}&b=${id}`);
+  else toast("Pin another request first: press x on it.");
 }
 
 function compareWithPinned(link) {
@@ -90,7 +100,7 @@ const onDetail = () => document.getElementById("back");
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (typing && event.key === "Escape") typing.blur();
+  if (typing && event.key === "Escape" && !(typing.closest("details.menu") && escape())) typing.blur();
   if (typing) return;
   if (Date.now() - lead < 1500 && event.key !== "g") {
     lead = 0;
@@ -101,7 +111,10 @@ function onKey(event) {
     KEYS[event.key]();
   } else {
     const action = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
-    action?.click();
+    if (action) action.click();
+    else if (event.key === "x" && focusedId()) pin(focusedId());
+    else if (event.key === "d" && focusedId()) compareFocused();
+    else actOnFocused(event.key);
   }
 }
 
@@ -111,7 +124,7 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.pin) pin(button.dataset.pin);
   if (button?.dataset.compare) compareWithPinned(button);
   if (button && "plain" in button.dataset) showPlain(button);
-  if (button?.dataset.copy) copy(button);
+  if (button && "copy" in button.dataset) copy(button);
   else if (button && "close" in button.dataset) button.closest("dialog").close();
   else if (button?.dataset.confirm && !window.confirm(button.dataset.confirm)) event.preventDefault();
 });

@@ -73,6 +73,7 @@ async function keepPolling() {
 
 // The panel
 
+const hasPanel = () => byId("panel") && matchMedia("(width >= 1000px)").matches;
 const openId = () => new URL(location.href).searchParams.get("open");
 function setOpen(id, { replace = false } = {}) {
   const url = new URL(location.href);
@@ -86,10 +87,12 @@ async function showPanel(id) {
   if (!panel) return;
   markOpen(id);
   panel.hidden = false;
-  byId("panel-page").href = `${panel.dataset.logs}/${id}`;
+  byId("panel-page").href = `${panel.dataset.logs}/${id}${carried()}`;
   fold();
   const shown = { source: panel, target: "#panel-body", select: ".log, .empty", swap: "innerHTML" };
-  await window.htmx.ajax("GET", byId("panel-page").href, shown).catch(ignoreAbort);
+  byId("panel-body").setAttribute("aria-busy", "true");
+  await window.htmx.ajax("GET", `${panel.dataset.logs}/${id}`, shown).catch(ignoreAbort);
+  byId("panel-body").removeAttribute("aria-busy");
   byId("panel-body").scrollTop = 0;
   document.dispatchEvent(new CustomEvent("loupe:shown"));
 }
@@ -126,13 +129,40 @@ async function followAddress() {
     if (!panel.hidden) hidePanel();
     return;
   }
-  if (panel.hidden || !byId("panel-page").href.endsWith(openId())) await showPanel(openId());
+  if (panel.hidden || !new URL(byId("panel-page").href).pathname.endsWith(openId())) await showPanel(openId());
   else markOpen(openId());
 }
 
+/** The list as its address has it: a request's own page walks it, and leads back to it. */
+function carried() {
+  const url = new URL(location.href);
+  url.searchParams.delete("open");
+  return url.search;
+}
+
+for (const name of ["pointerdown", "focusin"]) {
+  document.addEventListener(name, (event) => {
+    const link = event.target.closest?.("a[data-open]");
+    if (link) link.search = carried();
+  });
+}
+
+/** The link of a row, wherever the row was clicked; not where somebody has just marked some of its text. */
+function linkOf(target) {
+  const own = target.closest("a[data-open]");
+  const other = target.closest("a, button, input, [data-filter]");
+  if (!window.getSelection().isCollapsed) return null;
+  return own ?? (other ? null : target.closest(".log-row")?.querySelector("a[data-open]"));
+}
+
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-open]");
-  if (link && byId("panel") && matchMedia("(width >= 1000px)").matches && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+  const link = linkOf(event.target);
+  if (!link && event.target.closest("a[data-open]")) event.preventDefault();
+  if (link && !link.contains(event.target) && !hasPanel()) {
+    link.search = carried();
+    location.assign(link.href);
+  }
+  if (link && hasPanel() && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
     setOpen(link.dataset.open, { replace: Boolean(openId()) });
     link.focus({ preventScroll: true });
@@ -146,8 +176,18 @@ document.addEventListener("click", (event) => {
     showHeld();
     window.scrollTo(0, 0);
   }
+  const value = event.target.closest("[data-filter]");
+  if (value) addFilter(value.dataset.filter, value.textContent.trim());
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+
+function addFilter(name, value) {
+  const url = new URL(location.href);
+  const quoted = /[\s",]/.test(value) ? `"${value.replace(/(["\\])/g, "\\$1")}"` : value;
+  url.searchParams.set("q", `${url.searchParams.get("q") ?? ""} ${name}:${quoted}`.trim());
+  for (const one of ["before", "open"]) url.searchParams.delete(one);
+  go(url, { top: true });
+}
 
 // The edge of the panel
 
@@ -220,11 +260,34 @@ export function step(by) {
   if (next && next !== open && openId()) next.click();
 }
 
+/** The id of the request that has the keyboard. */
+export const focusedId = () => document.activeElement?.closest?.(".log-row, .tile")?.id.slice(4) ?? "";
+
+/** Closes the topmost thing that is open; answers whether there was one. */
 export function escape() {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+    return true;
+  }
   if (!openId() || byId("panel")?.hidden !== false) return false;
   setOpen(null);
   hidePanel();
   return true;
+}
+
+/** What a key does to the row that has the keyboard, while no request is open: `c` copies it as code, `r` replays it. */
+export async function actOnFocused(key) {
+  const id = focusedId();
+  if (!id) return false;
+  if (key === "r") location.assign(`${byId("panel").dataset.logs}/${id}/replay`);
+  if (key === "c") {
+    setOpen(id);
+    await showPanel(id);
+    document.querySelector('#panel [data-shortcut="c"]')?.click();
+  }
+  return "rc".includes(key);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -238,6 +301,16 @@ document.addEventListener("loupe:shown", () => {
   if (!byId("log-rows")?.contains(held[0])) followAddress();
 });
 window.addEventListener("popstate", () => { held = []; overflow = false; });
+/** Back from a request's own page: where it stands in the list, and with the keyboard on it. */
+function returnToRow() {
+  const row = location.hash.startsWith("#log-") && byId(location.hash.slice(1));
+  if (!row) return;
+  row.querySelector(".row-link").focus({ preventScroll: true });
+  row.scrollIntoView({ block: "center" });
+  history.replaceState(history.state, "", location.pathname + location.search);
+}
+
 fold();
 followAddress();
+returnToRow();
 keepPolling();

@@ -27,6 +27,9 @@ function tell() {
   for (const link of document.querySelectorAll("[data-export-selected], [data-selected]")) {
     link.href = `${link.href.split("?")[0]}?ids=${ids.join(",")}`;
   }
+  const both = byId("compare-selected");
+  both.hidden = ids.length !== 2;
+  both.href = `${both.href.split("?")[0]}?a=${ids[1]}&b=${ids[0]}`;
 }
 
 /** Select the row that has the keyboard; `extend` takes along all between it and the last one chosen. */
