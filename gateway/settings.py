@@ -216,6 +216,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "logsui.middleware.whole_files",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "logsui.middleware.CompressedPages",
     "logsui.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,7 +7,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
 from logsui.account import audit, connect, keys, login, people, prices, storage
-from logsui.logs import deletion, export, log_list, saved_views, suggestions
+from logsui.logs import deletion, export, first_minutes, headline, log_list, saved_views, suggestions
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
 from logsui.sets import comparison, run_pages, set_pages
@@ -25,6 +25,9 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/new", log_list.new_rows, name="new-rows"),
     path("w/<slug:slug>/logs/chart", log_list.chart_alone, name="chart"),
     path("w/<slug:slug>/logs/chart/table", log_list.chart_table, name="chart-table"),
+    path("w/<slug:slug>/logs/first-call", first_minutes.first_call, name="first-call"),
+    path("w/<slug:slug>/logs/samples", first_minutes.sample_logs, name="sample-logs"),
+    path("w/<slug:slug>/logs/by/<str:facet>", headline.by_facet, name="by-facet"),
     path("w/<slug:slug>/logs/export/progress/<slug:token>", export.progress, name="export-progress"),
     path("w/<slug:slug>/logs/export/<slug:kind>", export.export, name="export"),
     path("w/<slug:slug>/logs/delete", deletion.delete_found, name="delete-found"),

@@ -19,12 +19,13 @@ from gateway import ids
 from gateway.content.cutting import cut
 from gateway.content.openai_fields import Usage
 from gateway.demo.pictures import draw
-from gateway.demo.words import ANSWERS, ASKED, FAILURES, MODELS, Model
+from gateway.demo.words import ASKED, FAILURES, MODELS, Model
 from gateway.index import blocks, full_text
 from gateway.index.bitmaps import Block, Value
 from gateway.index.facets import Entry, values_of
 from gateway.index.full_text import Texts
-from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog, VirtualKey, Workspace
+from gateway.models import ApiKey, Image, LogImage, Payload, RequestLog, Workspace
+from gateway.models.keys import ApiKeyQuerySet
 from gateway.pictures import blobs, image_tokens
 from gateway.pictures.decoder import Decoder
 from gateway.pictures.log_images import image_row
@@ -41,6 +42,8 @@ INDEXED_AT_ONCE = 32_768
 PICTURES = 480
 LOGS_A_PICTURE = 8  # in a small sample; drawing them is what takes its time
 USERS = 5000
+SAME_TRACE = 0.2
+KEYS = ("sample: checkout", "sample: claims", "sample: catalogue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,22 @@ def clear(workspace: Workspace) -> int:
         gone += removal.remove_logs(workspace, some).count
     while removal.collect_files():
         pass
+    keys(workspace).delete()
     return gone
+
+
+def keys(workspace: Workspace) -> ApiKeyQuerySet:
+    """Those of the sample logs, which exist as long as these do, and open nothing."""
+    return ApiKey.objects.of(workspace).filter(name__in=KEYS, digest__startswith="sample")
+
+
+def _own_keys(workspace: Workspace) -> list[ApiKey]:
+    """Revoked, and without a secret that anybody could know."""
+    for name in KEYS:
+        if not keys(workspace).filter(name=name).exists():
+            digest = f"sample-{uuid.uuid4().hex}"
+            ApiKey.objects.create(workspace=workspace, name=name, digest=digest, revoked_at=datetime.now(UTC))
+    return list(keys(workspace))
 
 
 def write(workspace: Workspace, count: int, seed: int = 1) -> Iterator[int]:
@@ -131,8 +149,8 @@ class _Maker:
 
     def __init__(self, workspace: Workspace, chance: random.Random, pictures: Sequence[Kept]) -> None:
         self.workspace, self.chance, self.pictures = workspace, chance, pictures
-        self.keys: list[ApiKey | None] = list(ApiKey.objects.of(workspace).live()[:5]) or [None]
-        self.virtual_keys = {key.provider: key for key in VirtualKey.objects.of(workspace).live()}
+        self.keys = _own_keys(workspace)
+        self.trace = ""
         self.rates = {model.name: _rates(model) for model in MODELS}
         self.users = [f"user-{n:04d}" for n in range(USERS)]
 
@@ -143,33 +161,34 @@ class _Maker:
         log = RequestLog(id=log_id, workspace=self.workspace, started_at=ids.time_of(log_id), provider=model.provider)
         log.model = log.answer_model = model.name
         log.endpoint, log.method, log.sdk = model.endpoint, "POST", CLIENT
-        log.path, log.stream = f"/{model.endpoint}", chance.random() < 0.35
+        log.path, log.stream = f"/v1/{model.endpoint}", chance.random() < 0.35
         log.api_key = chance.choice(self.keys)
-        log.virtual_key = self.virtual_keys.get(model.provider)
-        log.trace_id = str(uuid.UUID(int=chance.getrandbits(128)))
+        if not self.trace or chance.random() > SAME_TRACE:
+            self.trace = str(uuid.UUID(int=chance.getrandbits(128)))
+        log.trace_id = self.trace
         log.metadata = {
             "user": self.users[min(int(chance.paretovariate(0.6)) - 1, USERS - 1)],
             "env": chance.choices(("production", "staging", "dev"), (80, 15, 5))[0],
             "team": chance.choice(("checkout", "claims", "search", "catalogue", "support", "research")),
         }
         shown = self._shown(model)
-        asked = chance.choice(ASKED[shown[0].subject if shown else "text"])
+        asked, answers = chance.choice(ASKED[shown[0].subject if shown else "text"])
         log.prompt_preview = asked
-        answered = self._end(log, shown)
+        answered = self._end(log, shown, chance.choice(answers))
         return self._with_bodies(log, shown, asked, answered)
 
     def _shown(self, model: Model) -> list[Kept]:
-        if model.endpoint.startswith("v1/embeddings") or self.chance.random() < 0.15:
+        if model.endpoint == "embeddings" or self.chance.random() < 0.15:
             return []
         count = self.chance.choices((1, 2, 3, 4, 6, 12, 40), (70, 14, 6, 5, 3, 1.9, 0.1))[0]
         return self.chance.choices(self.pictures, k=count)
 
-    def _end(self, log: RequestLog, shown: Sequence[Kept]) -> str:
+    def _end(self, log: RequestLog, shown: Sequence[Kept], answer: str) -> str:
         """The outcome with its figures; answers the text that came back."""
         chance = self.chance
         log.gateway_ms = chance.uniform(0.4, 3)
         log.upstream_ms = min(chance.lognormvariate(7.3, 0.8), 120_000)
-        log.state, log.status, answer = RequestLog.State.OK, 200, chance.choice(ANSWERS)
+        log.state, log.status = RequestLog.State.OK, 200
         if chance.random() < 0.055:
             failure = chance.choices(FAILURES, [one.weight for one in FAILURES])[0]
             log.state, log.status, log.failure = RequestLog.State(failure.state), failure.status, failure.code

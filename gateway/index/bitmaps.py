@@ -87,6 +87,18 @@ class Numbers:
     def total(self, within: BitMap) -> int:
         return sum(bits.intersection_cardinality(within) << i for i, bits in enumerate(self.digits))
 
+    def highest(self, within: BitMap, most: int) -> BitMap:
+        """The positions with the highest numbers; of equal ones the last."""
+        found, equal = BitMap(), within & self.has
+        for bits in reversed(self.digits):
+            above = equal & bits
+            if len(found) + len(above) > most:
+                equal = above
+            else:
+                found, equal = found | above, equal - bits
+        left = min(most - len(found), len(equal))
+        return found | equal[len(equal) - left :] if left else found
+
     def number_at(self, position: int) -> int | None:
         if position not in self.has:
             return None

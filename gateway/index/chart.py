@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from gateway.index.bitmaps import Choices, Column, Ids, Numbers, quantile
 from gateway.index.facets import SCALE
-from gateway.index.totals import SUMMED, Totals
+from gateway.index.totals import Totals
 
 ERRORS = ("error", "failed")
 
@@ -41,7 +41,7 @@ class Sums(NamedTuple):
     def of(cls, totals: Totals, size: int) -> Sums:
         """Of a whole block."""
         states = totals.counts.get("state", {})
-        return cls(size, sum(states.get(state, 0) for state in ERRORS), totals.sums.get(SUMMED, 0))
+        return cls(size, sum(states.get(state, 0) for state in ERRORS), totals.sums["cost"])
 
 
 Timed = tuple[Numbers, BitMap]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 METADATA = "metadata."
 LONGEST_VALUE = 120
 SQUARE = 0.9, 1.1
-PANORAMA = 2.2
+LONG = 2.2
 
 Unit = Literal["", "count", "money", "ms", "bytes", "megapixels"]
 SCALE: dict[Unit, int] = {"money": 10**8, "megapixels": 1000}
@@ -105,13 +105,13 @@ def _aspect(image: Image) -> str | None:
         return None
     ratio = image.width / image.height
     ratio = 1 / ratio if (image.orientation or 1) > 4 else ratio
-    if max(ratio, 1 / ratio) >= PANORAMA:
-        return "panorama"
+    if max(ratio, 1 / ratio) >= LONG:
+        return "panorama" if ratio > 1 else "tall"
     return "square" if SQUARE[0] <= ratio <= SQUARE[1] else "landscape" if ratio > 1 else "portrait"
 
 
 def _directions(entry: Entry) -> Value:
-    return {one.direction for one in entry.images} or ["none"]
+    return {one.direction for one in entry.images if one.is_picture} or ["none"]
 
 
 def _snapshots(entry: Entry) -> Value:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
+from typing import NamedTuple
 
 from pyroaring import BitMap
 
@@ -70,6 +71,14 @@ class Page:
     partial: bool = False
 
 
+class Held(NamedTuple):
+    """Some logs that were found, by their positions in a part; `id_at` answers the id at one."""
+
+    id_at: Callable[[int], bytes]
+    bits: BitMap
+    columns: Mapping[str, Column]
+
+
 class Search:
     """Lazy: each answer reads the columns that it needs, and nothing twice."""
 
@@ -103,7 +112,7 @@ class Search:
             return {}
         found = [row for row in self.rows if row.totals_length and self._is_inside(row) and not self._is_hidden(row)]
         totals = blocks.totals_of(found)
-        return {row: totals[row.pk] for row in found if row.pk in totals}
+        return {row: totals[row.pk] for row in found if row.pk in totals and totals[row.pk].is_full}
 
     def _is_inside(self, row: IndexBlock) -> bool:
         since, until = self.window.since, self.window.until
@@ -343,29 +352,19 @@ class Search:
         return quantile(parts, 0.5, tallies), quantile(parts, 0.95, tallies)
 
     @spending("index")
-    def sums(self, facet: str, number: str) -> Counter[str]:
-        """What a facet of numbers adds up to, by the values of another facet, over all that was found."""
-        total: Counter[str] = Counter()
-        for bits, has in self._all_with({facet, number}):
-            values, numbers = has.get(facet), has.get(number)
-            if isinstance(values, Choices) and isinstance(numbers, Numbers):
-                total.update({value: numbers.total(bits & at) for value, at in values.values.items()})
-        return +total
-
-    @spending("index")
     def total(self, number: str) -> int:
-        found = (
-            numbers.total(bits)
-            for bits, has in self._all_with({number})
-            if isinstance(numbers := has.get(number), Numbers)
-        )
-        return sum(found)
+        """What a facet of numbers that blocks sum up (`totals.SUMMED`) adds up to, in the index's units."""
+        found = zip(self.found, self._columns({number}), strict=True)
+        inside = sum(column.total(bits) for bits, has in found if isinstance(column := has.get(number), Numbers))
+        return inside + sum(totals.sums[number] for totals in self.whole.values())
 
-    def _all_with(self, names: set[str]) -> Iterator[tuple[BitMap, dict[str, Column]]]:
-        """What was found, part by part, with these columns; also of the blocks that are whole."""
-        yield from zip(self.found, self._columns(names), strict=True)
+    def all_with(self, names: set[str]) -> Iterator[Held]:
+        """What was found, part by part, with these columns; also of the blocks that are whole, whose ids are read when asked."""
+        for part, bits, has in zip(self.parts, self.found, self._columns(names), strict=True):
+            yield Held(part.ids.__getitem__, bits, has)
         columns = blocks.columns_of(list(self.whole), names)
-        yield from ((BitMap(range(row.size)), columns[row.pk]) for row in self.whole)
+        for row in self.whole:
+            yield Held(partial(_id_at, row), BitMap(range(row.size)), columns[row.pk])
 
     @spending("index")
     def extent(self) -> tuple[datetime, datetime] | None:
@@ -388,6 +387,10 @@ class Search:
         first = of.rank_of_time(int(since.timestamp() * 1000)) if since else 0
         last = of.rank_of_time(int(until.timestamp() * 1000)) if until else len(of)
         return BitMap(range(first, max(first, last)))
+
+
+def _id_at(row: IndexBlock, position: int) -> bytes:
+    return blocks.ids_of([row])[row.pk][position]
 
 
 def _page(found: Sequence[uuid.UUID], size: int) -> Page:

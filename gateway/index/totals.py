@@ -15,7 +15,7 @@ from gateway.index.facets import METADATA
 
 LEAST = 4096  # a smaller block is as soon counted when it is asked
 MOST_VALUES = 300
-SUMMED, TALLIED = "cost", "latency"
+SUMMED, TALLIED = ("cost", "tokens", "size"), "latency"
 
 
 Version = tuple[int, int]
@@ -51,9 +51,14 @@ class Totals:
         return cls(
             {name: {value: len(bits) for value, bits in values} for name, values in listed.items()},
             {name: len(one.values) for name, one in choices.items()},
-            {name: one.total(one.has) for name, one in numbers.items() if name == SUMMED},
+            {name: one.total(one.has) if (one := numbers.get(name)) else 0 for name in SUMMED},
             {name: one.tally() for name, one in numbers.items() if name == TALLIED},
         )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has every sum: a release that knew of fewer may have written it."""
+        return all(name in self.sums for name in SUMMED)
 
     def packed(self) -> bytes:
         tallies = {name: (one.numbers.tobytes(), one.upto.tobytes()) for name, one in self.tallies.items()}

@@ -141,6 +141,11 @@ class RequestLog(models.Model):
         return f"@{self.virtual_key.slug}" if self.virtual_key else self.provider
 
     @property
+    def broken_answer(self) -> str:
+        """The beginning of what had come before it failed; empty where that is the error itself."""
+        return "" if self.answer_preview == self.failure_message[:200] else self.answer_preview
+
+    @property
     def is_error_status(self) -> bool:
         return self.status is not None and self.status >= 400
 

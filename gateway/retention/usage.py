@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Sum
 from django.utils import timezone
 
+from gateway.index.groups import sums
 from gateway.index.search import Search, Window
 from gateway.index.search_language import SearchQuery
 from gateway.models import Image, LogImage, Part, RequestLog, RetentionRule, Workspace, engine
@@ -95,7 +96,7 @@ def would_go(rule: RetentionRule) -> dict[Part, int]:
 
 def by_facet(workspace: Workspace, facet: str, since: datetime) -> list[tuple[str, int]]:
     """The bytes of requests since then as they came, by the values of a facet, the most first."""
-    return Search(workspace, SearchQuery(), Window(since)).sums(facet, "size").most_common()
+    return sums(Search(workspace, SearchQuery(), Window(since)), facet, "size").most_common()
 
 
 def by_day(workspace: Workspace, days: int) -> list[tuple[datetime, int]]:

@@ -16,6 +16,7 @@ class Column:
     is_number: bool = False
     usual: bool = True
     is_silent: bool = False  # its title is for screen readers only
+    sorts: tuple[tuple[str, str], ...] = ()  # what the list can be put in the order of here, with titles
 
     @property
     def template(self) -> str:
@@ -31,8 +32,9 @@ COLUMNS = (
     Column("key", "API key", usual=False),
     Column("metadata", "Metadata", usual=False),
     Column("flags", "Warnings", is_silent=True),
-    Column("tokens", "Tokens", is_number=True),
-    Column("latency", "Latency", is_number=True),
+    Column("tokens", "Tokens", is_number=True, sorts=(("tokens", "Tokens"), ("cost", "Cost"))),
+    Column("latency", "Latency", is_number=True, sorts=(("latency", "Latency"),)),
+    Column("size", "Size", is_number=True, usual=False, sorts=(("size", "Size"),)),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 

@@ -22,7 +22,9 @@ SPANS = {
     "all": ("All time", None),
 }
 FIRST_SPAN = "24h"
+SORTS = {"cost": "Cost", "tokens": "Tokens", "latency": "Latency", "ttfb": "First byte", "size": "Request size"}
 CHARTS = {"count": "Requests and errors", "cost": "Cost", "latency": "Latency"}
+MOST_SKIPPED = 5000
 LAST_MS = 253_402_300_799_000  # the end of the year 9999
 
 
@@ -45,6 +47,8 @@ class ListQuery:
     since_ms: int | None = None
     until_ms: int | None = None
     chart: str = "count"
+    sort: str = ""
+    skip: int = 0
     before: uuid.UUID | None = None
     open: uuid.UUID | None = None
     problem: str = ""
@@ -65,6 +69,8 @@ class ListQuery:
             since_ms=_milliseconds(params.get("from")),
             until_ms=_milliseconds(params.get("to")),
             chart=chart if (chart := params.get("chart", "")) in CHARTS else "count",
+            sort=_sort(params.get("sort")) or "",
+            skip=_skip(params.get("skip")) or 0,
             before=_uuid(params.get("before")),
             open=_uuid(params.get("open")),
             problem=problem,
@@ -77,7 +83,7 @@ class ListQuery:
 
     @property
     def is_live(self) -> bool:
-        return self.until_ms is None and self.before is None and not self.problem
+        return self.until_ms is None and self.before is None and not self.problem and not self.sort
 
     @cached_property
     def window(self) -> Window:
@@ -100,7 +106,7 @@ class ListQuery:
         return "Custom range" if self.is_dragged else SPANS[self.span or FIRST_SPAN][0]
 
     def with_span(self, span: str) -> ListQuery:
-        return replace(self, span=span, since_ms=None, until_ms=None, before=None)
+        return replace(self, span=span, since_ms=None, until_ms=None, before=None, skip=0)
 
     @property
     def spans(self) -> list[Link]:
@@ -115,10 +121,10 @@ class ListQuery:
 
     def between(self, since: datetime, until: datetime) -> ListQuery:
         first, last = (int(at.timestamp() * 1000) for at in (since, until))
-        return replace(self, span="", since_ms=first, until_ms=last, before=None)
+        return replace(self, span="", since_ms=first, until_ms=last, before=None, skip=0)
 
     def asking(self, search: SearchQuery) -> ListQuery:
-        return replace(self, search=search, text=str(search), before=None)
+        return replace(self, search=search, text=str(search), before=None, skip=0)
 
     def with_chart(self, chart: str) -> ListQuery:
         return replace(self, chart=chart)
@@ -126,10 +132,26 @@ class ListQuery:
     def older_than(self, before: uuid.UUID | None) -> ListQuery:
         return replace(self, before=before)
 
+    def sorted_by(self, sort: str) -> ListQuery:
+        """The highest first, or with the same once more the newest again."""
+        return replace(self, sort="" if sort == self.sort else sort, skip=0, before=None)
+
+    def skipping(self, skip: int) -> ListQuery:
+        return replace(self, skip=skip)
+
+    @property
+    def sorts(self) -> list[Link]:
+        """What the list may be put in the order of."""
+        newest = Link("Newest", self.sorted_by(self.sort).address, not self.sort)
+        others = (
+            Link(title, replace(self, sort=name, skip=0).address, name == self.sort) for name, title in SORTS.items()
+        )
+        return [newest, *others]
+
     @property
     def address(self) -> str:
         """The part of the address from the `?` on."""
-        place = urlencode({"before": self.before}) if self.before else ""
+        place = urlencode({"before": self.before} if self.before else {"skip": self.skip} if self.skip else {})
         return "?" + "&".join(filter(None, (self.text and f"q={_quoted(self.text)}", self._window_and_chart, place)))
 
     def address_with(self, condition: Condition) -> str:
@@ -150,7 +172,7 @@ class ListQuery:
     @property
     def fields(self) -> dict[str, str]:
         """What a form besides the question must carry along."""
-        params = {"w": self.span, "from": self.since_ms, "to": self.until_ms, "chart": self.chart}
+        params = {"w": self.span, "from": self.since_ms, "to": self.until_ms, "chart": self.chart, "sort": self.sort}
         return {name: str(value) for name, value in params.items() if value not in ("", None, "count")}
 
 
@@ -160,7 +182,22 @@ def _quoted(text: str) -> str:
 
 
 def _milliseconds(text: str | None) -> int | None:
-    return min(int(text), LAST_MS) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+    """Milliseconds since 1970, or a time as a form without script sends it, which is UTC."""
+    if text and text.isascii() and text.isdigit() and len(text) < 16:
+        return min(int(text), LAST_MS)
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return max(int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+
+
+def _sort(text: str | None) -> str | None:
+    return text if text in SORTS else None
+
+
+def _skip(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and int(text[:6]) <= MOST_SKIPPED else None
 
 
 def _problem(name: str, given: str | None) -> str:
@@ -183,6 +220,8 @@ def _uuid(text: str | None) -> uuid.UUID | None:
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "before": (_uuid, "the id of a log"),
     "open": (_uuid, "the id of a log"),
-    "from": (_milliseconds, "a time in milliseconds since 1970"),
-    "to": (_milliseconds, "a time in milliseconds since 1970"),
+    "from": (_milliseconds, "a time: 2026-11-28T10:00 in UTC, or milliseconds since 1970"),
+    "to": (_milliseconds, "a time: 2026-11-28T10:00 in UTC, or milliseconds since 1970"),
+    "sort": (_sort, f"one of {', '.join(SORTS)}"),
+    "skip": (_skip, f"a number up to {MOST_SKIPPED:,}"),
 }

@@ -12,13 +12,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from gateway.demo import logs as samples
+from gateway.index import groups
 from gateway.index.search import Page, Search
 from gateway.index.search_language import BadQuery
 from gateway.models import RequestLog, SavedView, Workspace
 from logsui.access import may_edit, member
-from logsui.logs import columns, rows, sidebar
+from logsui.logs import columns, headline, rows, sidebar
 from logsui.logs.chart import read_chart
-from logsui.logs.list_query import SPANS, ListQuery
+from logsui.logs.list_query import MOST_SKIPPED, SPANS, Link, ListQuery
 
 PAGE_SIZE = 50
 MOST_UNSETTLED = 100
@@ -33,16 +35,18 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     if pasted is not None:
         return redirect("log", workspace.slug, pasted)
     query, search = _widened(workspace, ListQuery.read(request.GET.dict()))
-    page = Page([], None) if query.problem else search.page(query.before, PAGE_SIZE)
+    page, next_page = _page(query, search)
     look = _look(request, workspace)
+    chart = read_chart(query, search)
     context = {
         "workspace": workspace,
         "query": query,
-        "logs": rows.read(workspace, page.ids, look),
+        "logs": _in_order(rows.read(workspace, page.ids, look), page.ids),
         "columns": look.columns,
         "rows": look.rows,
         "logs_path": look.logs_path,
-        "next": query.older_than(page.next).address if page.next else "",
+        "next": next_page,
+        "heads": [(column, _sorts(query, column)) for column in look.columns],
         "partial": page.partial,
         "nothing": _why_empty(query, page),
         "is_whole_window": bool(page.ids) and query.window.since is not None,
@@ -50,15 +54,16 @@ def log_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "count": search.count(),
         "is_capped": search.is_capped,
         "behind": search.behind,
-        "figures": search.figures("latency"),
+        "headline": headline.read(search, chart),
         "groups": sidebar.groups(query, search.facets()),
-        "chart": read_chart(query, search),
+        "chart": chart,
         "charts": query.charts,
         "spans": query.spans,
         "all_rows": columns.ROWS,
         "exports": EXPORTS,
         "views": SavedView.objects.filter(workspace=workspace),
         "can_edit": may_edit(request),
+        "sample_logs": may_edit(request) and samples.keys(workspace).exists(),
         "hidden_columns": columns.hidden(look.columns),
     }
     return render(request, "logsui/logs/log_list.html", context, status=400 if query.problem else 200)
@@ -142,11 +147,32 @@ def set_display(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     return response
 
 
+def _page(query: ListQuery, search: Search) -> tuple[Page, str]:
+    """What is shown, and the address of the page after it, if there is one."""
+    if query.problem:
+        return Page([], None), ""
+    if not query.sort:
+        page = search.page(query.before, PAGE_SIZE)
+        return page, query.older_than(page.next).address if page.next else ""
+    found = groups.highest(search, query.sort, query.skip + PAGE_SIZE + 1)[query.skip :]
+    more = len(found) > PAGE_SIZE and query.skip + PAGE_SIZE <= MOST_SKIPPED
+    return Page(list(found[:PAGE_SIZE]), None), query.skipping(query.skip + PAGE_SIZE).address if more else ""
+
+
+def _in_order(found: list[rows.Row], ids: list[uuid.UUID]) -> list[rows.Row]:
+    place = {id: number for number, id in enumerate(ids)}
+    return sorted(found, key=lambda row: place[row.id])
+
+
+def _sorts(query: ListQuery, column: columns.Column) -> list[Link]:
+    return [Link(title, query.sorted_by(name).address, name == query.sort) for name, title in column.sorts]
+
+
 def _why_empty(query: ListQuery, page: Page) -> str:
     """Nothing what, where the list has no rows: older, found, in the window, or yet; empty where it has some."""
     if page.ids or page.next or query.problem:
         return ""
-    if query.before:
+    if query.before or query.skip:
         return "older"
     if not query.search.is_empty:
         return "found"

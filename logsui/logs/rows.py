@@ -25,7 +25,7 @@ LOG_FIELDS = (
     *("id", "state", "status", "failure_message", "started_at", "endpoint", "method", "path", "stream", "bodies_kept"),
     *("provider", "model", "virtual_key__slug", "api_key__name", "sdk", "metadata", "warnings"),
     *("prompt_preview", "answer_preview", "input_images", "output_images"),
-    *("total_tokens", "cost", "total_ms", "first_byte_ms"),
+    *("total_tokens", "cost", "total_ms", "first_byte_ms", "request_bytes", "response_bytes"),
 )
 IMAGE_FIELDS = (
     *("log_id", "direction", "index", "source", "snapshot", "snapshot_reason", "image_id"),

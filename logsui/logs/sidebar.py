@@ -97,8 +97,8 @@ def _choices(query: ListQuery, facet: Facet, counted: dict[str, Counted]) -> Gro
     chosen = condition.values if isinstance(condition, Choice) else ()
     counts = dict(found.values) | {value: dict(found.values).get(value, 0) for value in chosen if "*" not in value}
     values = [_value(query, facet, value, count, chosen) for value, count in list(counts.items())[:MOST_SHOWN]]
-    cut = max(SHOWN, sum(value.chosen for value in values))
-    values.sort(key=lambda value: not value.chosen)
+    # What is chosen stays where it was, so that the next click is not on another value.
+    cut = max([SHOWN, *(place for place, value in enumerate(values, 1) if value.chosen)])
     return Group(
         facet.name,
         "Look twice at" if facet.is_flag else facet.title,

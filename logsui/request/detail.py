@@ -21,6 +21,7 @@ from logsui.logs.list_query import ListQuery
 from logsui.request import breakdown, marks
 from logsui.request.conversation import read_conversation
 from logsui.request.copy_as import folder_name, folder_zip, programs
+from logsui.request.failure import failure_of
 from logsui.request.json_tree import Node, Tree
 from logsui.request.trace import read_trace
 from logsui.request.usage import used
@@ -57,6 +58,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
         "log": log,
         "payload": payload,
         "conversation": read_conversation(log, payload, spaces.get(model, "")),
+        "failure": failure_of(log, payload),
         "sent_to": payload.url if payload and log.state != RequestLog.State.REFUSED else "",
         "trees": _trees(log, payload),
         "byte_bar": breakdown.bytes_of(log, images),

@@ -75,6 +75,17 @@ def money(cost: Decimal | None) -> str:
 
 
 @register.filter
+def dollars(amount: float) -> str:
+    """Of many requests together."""
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
+
+
+@register.filter
+def exact_share(percent: float) -> str:
+    return f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%"
+
+
+@register.filter
 def in_unit(amount: float, unit: str) -> str:
     """A time where the unit is `ms`, a size where it is `bytes`."""
     return duration(amount) if unit == "ms" else bytesize(int(amount))

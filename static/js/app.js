@@ -5,30 +5,7 @@ import "./logs/navigate.js";
 import { actOnFocused, escape, focusedId, step } from "./logs/list.js";
 import { selectFocused } from "./logs/selection.js";
 import "./logs/suggestions.js";
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const minute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-
-function localise(root) {
-  const today = new Date().toDateString();
-  for (const time of root.querySelectorAll("time[data-local]")) {
-    const at = new Date(time.dateTime);
-    time.title = full.format(at);
-    if (time.dataset.local === "long") time.textContent = full.format(at);
-    else if (time.dataset.local === "minute") time.textContent = minute.format(at);
-    else if (at.toDateString() === today) time.textContent = clock.format(at);
-    else time.replaceChildren(line("first", clock.format(at)), line("second", day.format(at)));
-  }
-}
-
-function line(name, text) {
-  const made = document.createElement("span");
-  made.className = name;
-  made.textContent = text;
-  return made;
-}
+import { localise } from "./times.js";
 
 function toast(text) {
   const box = document.getElementById("toast");
@@ -128,6 +105,10 @@ document.addEventListener("click", (event) => {
   else if (button && "close" in button.dataset) button.closest("dialog").close();
   else if (button?.dataset.confirm && !window.confirm(button.dataset.confirm)) event.preventDefault();
 });
+document.addEventListener("submit", (event) => {
+  const button = event.submitter?.closest("[data-busy]");
+  if (button) setTimeout(() => Object.assign(button, { textContent: button.dataset.busy, disabled: true }));
+});
 document.addEventListener("change", (event) => {
   const select = event.target.closest("select[data-submit]");
   if (select) select.form.requestSubmit();
@@ -149,7 +130,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (target.id === "panel-body" && xhr.status === 404) Object.assign(event.detail, { shouldSwap: true, isError: false });
 });
 
-for (const name of ["htmx:afterSwap", "loupe:shown"]) document.addEventListener(name, () => { localise(document); toast(""); });
+for (const name of ["htmx:afterSwap", "loupe:shown"]) document.addEventListener(name, () => { localise(); toast(""); });
+document.addEventListener("loupe:told", localise);
 document.addEventListener("loupe:answered", () => toast(""));
 for (const name of ["htmx:responseError", "htmx:response:error"]) {
   document.addEventListener(name, (event) => toast(`The page could not be refreshed (${event.detail.xhr?.status ?? "error"}).`));
@@ -157,4 +139,4 @@ for (const name of ["htmx:responseError", "htmx:response:error"]) {
 for (const name of ["htmx:sendError", "htmx:timeout", "loupe:failed"]) {
   document.addEventListener(name, () => toast("Loupe does not answer. The page follows again when it does."));
 }
-localise(document);
+localise();

@@ -24,13 +24,13 @@ RANK = [Role.VIEWER, Role.EDITOR, Role.OWNER]
 ANYBODY = {"home", "login", "login-link", "logout", "account", "theme", "create-workspace", "join"}
 NEEDS = {
     ("GET", Role.VIEWER): """
-        logs new-rows chart chart-table export-progress export suggestions filter-range log log-folder compare json-branch
+        logs new-rows chart chart-table by-facet export-progress export suggestions filter-range log log-folder compare json-branch
         log-body image thumbnail keys prices people storage prompts-used prompt-uses picture picture-thumbnail model-options
         sets set export-set run run-news export-run connect prompts prompt prompt-versions""",
     ("POST", Role.VIEWER): "display",
     ("GET", Role.EDITOR): "replay log-as-prompt pick-picture new-prompt new-partial",
     ("POST", Role.EDITOR): """
-        delete-found delete-log keep-log save-view remove-view feedback replay-body create-key revoke-key set-price
+        first-call sample-logs delete-found delete-log keep-log save-view remove-view feedback replay-body create-key revoke-key set-price
         apply-prices remove-price run-prompt upload-picture create-set rename-set delete-set set-columns add-case case
         remove-case import-cases start-run stop-run resume-run delete-run mark-cell new-comparison start-comparison
         shape-prompt prompt-variables save-prompt restore-version publish-prompt label-prompt rename-prompt delete-prompt
@@ -40,7 +40,14 @@ NEEDS = {
         create-virtual-key revoke-virtual-key test-virtual-key invite withdraw set-role remove-member set-rule""",
 }
 TABLE = [(name, method, role) for (method, role), names in NEEDS.items() for name in names.split()]
-SAMPLES: dict[str, Any] = {"slug": "default", "which": "request", "number": "i0", "kind": "csv", "token": "t"}
+SAMPLES: dict[str, Any] = {
+    "slug": "default",
+    "which": "request",
+    "number": "i0",
+    "kind": "csv",
+    "token": "t",
+    "facet": "model",
+}
 
 
 def routes() -> list[URLPattern]:

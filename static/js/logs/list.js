@@ -1,10 +1,12 @@
 // The list of logs while it stands open: new rows, the panel beside it, the keyboard, and the chart under the pointer.
 // htmx loads the panel. It cannot ask for new rows: the question names the rows that are shown, which needs `hx-vals` with
 // script, and `allowEval` is off; and what comes waits in a pill while somebody reads, instead of being swapped in.
+import { ZONE } from "../times.js";
 import { go } from "./navigate.js";
 
 const POLL_MS = 1000;
 const MOST_ROWS = 250;
+const TRUTH_MS = 1500;
 const byId = (id) => document.getElementById(id);
 const rowLinks = () => [...document.querySelectorAll(".row-link")];
 
@@ -50,6 +52,29 @@ async function poll() {
   held = [...fresh, ...held];
   overflow ||= "full" in answer.getElementById("fresh").dataset;
   if (fresh.length) isReading() && byId("log-rows") ? sayNew() : showHeld();
+  followTruth();
+}
+
+let truthAt = 0;
+
+/** What stands over and beside the list says the same as its rows: the headline, the chart and the filters come anew. */
+async function followTruth() {
+  if (Date.now() < truthAt) return;
+  truthAt = Date.now() + TRUTH_MS;
+  await new Promise((resolve) => { setTimeout(resolve, TRUTH_MS); });
+  const address = location.href;
+  const page = new DOMParser().parseFromString(await (await fetch(carried() || location.pathname)).text(), "text/html");
+  if (location.href !== address || drag) return;
+  for (const id of ["sums", "chart", "filters"]) {
+    const [old, next] = [byId(id), page.getElementById(id)];
+    if (!old || !next || old.contains(document.activeElement)) continue;
+    const open = new Map([...old.querySelectorAll("details")].map((one, index) => [one.id || index, one.open]));
+    document.adoptNode(next);
+    [...next.querySelectorAll("details")].forEach((one, index) => { one.open = open.get(one.id || index) ?? one.open; });
+    old.replaceWith(next);
+    window.htmx.process(next);
+  }
+  document.dispatchEvent(new CustomEvent("loupe:told"));
 }
 
 function replaceRow(row) {
@@ -188,6 +213,20 @@ function addFilter(name, value) {
   for (const one of ["before", "open"]) url.searchParams.delete(one);
   go(url, { top: true });
 }
+
+// A typed window is in the zone that the page shows, and goes into the address as milliseconds.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-window]");
+  if (!form) return;
+  event.preventDefault();
+  const url = new URL(location.href);
+  for (const name of ["w", "before", "skip", "from", "to"]) url.searchParams.delete(name);
+  for (const name of ["from", "to"]) {
+    const text = form.elements[name].value;
+    if (text) url.searchParams.set(name, Date.parse(localStorage.getItem(ZONE) ? `${text}Z` : text));
+  }
+  go(url, { top: true });
+}, { capture: true });
 
 // The edge of the panel
 

@@ -30,9 +30,7 @@ QUESTIONS = {
     "list, last 24 hours": ["?w=24h"],
     "list, all time": ["?w=all"],
     "a facet": [f"?w=all&q={q}" for q in ("model:gpt-4o", "status:429", "endpoint:v1/responses", "state:error,failed")],
-    "an image facet": [
-        f"?w=all&q={q}" for q in ("gps:yes", "rotated:yes", "format:webp", "aspect:panorama", "blank:yes")
-    ],
+    "an image facet": [f"?w=all&q={q}" for q in ("gps:yes", "rotated:yes", "format:webp", "aspect:tall", "blank:yes")],
     "ranges": [f"?w=all&q={q}" for q in ("cost:>0.01", "latency:>10s tokens:<2k", "images:>=12", "megapixels:>1")],
     "several, with not": [
         f"?w=all&q={q}"

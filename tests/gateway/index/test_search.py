@@ -320,7 +320,7 @@ def test_pictures_have_facets_of_their_own(workspace: Workspace) -> None:
         "image:none": {plain},
         "image:input": {turned, broken},
         "rotated:yes gps:yes": {turned},
-        "aspect:panorama format:jpeg": {turned},
+        "aspect:tall format:jpeg": {turned},
         "megapixels:>=4": {turned},
         "images:>1": {broken},
         "blank:yes truncated:yes transparent:yes": {broken},
