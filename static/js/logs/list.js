@@ -172,6 +172,17 @@ for (const name of ["pointerdown", "focusin"]) {
   });
 }
 
+// A browser drags a link where it would mark text: while the mouse is down on a row's words, they are no link.
+document.addEventListener("pointerdown", (event) => {
+  const link = event.target.closest?.("a.row-link:not(.tile-link)");
+  if (!link || event.button || event.pointerType !== "mouse" || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const address = link.getAttribute("href");
+  link.removeAttribute("href");
+  for (const end of ["pointerup", "pointercancel"]) {
+    window.addEventListener(end, () => link.setAttribute("href", address), { once: true, capture: true });
+  }
+});
+
 /** The link of a row, wherever the row was clicked; not where somebody has just marked some of its text. */
 function linkOf(target) {
   const own = target.closest("a[data-open]");
