@@ -89,6 +89,11 @@ class KeysInMemory:
             raise Forbidden(f"The gateway key lacks the scope {scope}.", code="missing_scope")
         return holder
 
+    @property
+    def workspaces(self) -> set[int]:
+        """Those that have a key of either kind."""
+        return {holder.workspace for holder in self.known.keys.values()} | set(self.known.targets)
+
     def allowance_of(self, api_key: int) -> Allowance:
         """What a key may call; everything, when nothing is forbidden."""
         found = next((one.allowance for one in self.known.keys.values() if one.id == api_key), None)

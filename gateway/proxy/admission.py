@@ -1,8 +1,9 @@
-"""Bounds for whoever is not known: few requests at once, fewer from one address."""
+"""Bounds for whoever is not known: few requests at once, fewer from one address, and few rows in the log."""
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from gateway.network.addresses import address_group
 
 STRANGERS = 256
 STRANGERS_OF_ADDRESS = 32
+TRACES, TRACE_SECONDS = 30, 60.0
 
 
 class Strangers:
@@ -33,3 +35,20 @@ class Strangers:
             self.by[address] -= 1
             if not self.by[address]:
                 del self.by[address]
+
+
+class Traces:
+    """How many refused strangers leave a row in the log: enough to find a client that is set up wrongly, and no more, since
+    anybody can be refused.
+    """
+
+    def __init__(self, most: int = TRACES, seconds: float = TRACE_SECONDS) -> None:
+        self.left: deque[float] = deque(maxlen=most)
+        self.seconds = seconds
+
+    def may_leave(self) -> bool:
+        now = time.monotonic()
+        if len(self.left) == self.left.maxlen and now - self.left[0] < self.seconds:
+            return False
+        self.left.append(now)
+        return True

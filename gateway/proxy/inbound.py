@@ -360,7 +360,7 @@ class Inbound:
         query = redaction.safe_query(self.query)
         return {
             "workspace": self.holder.workspace,
-            "api_key": self.holder.id,
+            "api_key": self.holder.id or None,
             "virtual_key": way.virtual_key,
             "provider": way.provider.name,
             "model": way.model or self.model,

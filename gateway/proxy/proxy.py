@@ -13,6 +13,7 @@ from typing import Any
 from gateway.content.encodings import KNOWN, Damaged, Unpacker, unpack_whole
 from gateway.errors import (
     BadRequest,
+    Forbidden,
     GatewayError,
     NotFound,
     Overloaded,
@@ -24,14 +25,14 @@ from gateway.errors import (
 )
 from gateway.ids import uuid7
 from gateway.keys.in_memory import KeyHolder, KeysInMemory
-from gateway.proxy.admission import Strangers
+from gateway.proxy.admission import Strangers, Traces
 from gateway.proxy.answer_headers import own_headers
 from gateway.proxy.call_options import CallOptions, read_call_options
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.inbound import LOUPE, Inbound
 from gateway.proxy.model_list import ModelList
 from gateway.proxy.prompt_calls import PromptCall, PromptCalls
-from gateway.proxy.refusal import refuse, send_json
+from gateway.proxy.refusal import note, refuse, send_json
 from gateway.proxy.relay import Relay, Upstream
 from gateway.recording.journal import Journal
 from gateway.shares import Shares
@@ -79,7 +80,7 @@ class Proxy:
         self.built_in: dict[str, Upstream] = {"sandbox": sandbox, "loupe": ModelList(keys)}
         self.loop = asyncio.get_running_loop()  # asked once: on Linux each asking is a system call
         self.bytes, self.calls = Shares(limits.bytes_in_flight), Shares(limits.calls_in_flight)
-        self.strangers = Strangers()
+        self.strangers, self.traces = Strangers(), Traces()
         self.readers = ThreadPoolExecutor(READERS, "bodies")
         self.next_look: asyncio.Future[None] = self.loop.create_future()
         self.reading: dict[asyncio.Task[Any], _BodyClock] = {}
@@ -94,14 +95,28 @@ class Proxy:
         options = read_call_options(headers)
         prompt_call = PromptCall.of(path) if scope["method"] == "POST" else None
         scope_needed = "prompts.use" if prompt_call else "completions.write"
-        holder = await self._authenticate(options, scope_needed, scope["client"][0])
-        sharing = holder.id, f"workspace {holder.workspace}"
+        try:
+            holder = await self._authenticate(options, scope_needed, scope["client"][0])
+        except (Unauthorized, Forbidden) as error:
+            await self._note_stranger(
+                Inbound(uuid7(), path, scope, headers, options, self._nobody, b"", arrived), error
+            )
+            raise
+        draft = Inbound(uuid7(), path, scope, headers, options, holder, b"", arrived)
+        try:
+            await self._take(draft, prompt_call, receive, send)
+        except TooLarge as error:
+            await note(self._exchange(draft.refused(), required=False), error)
+            raise
+
+    async def _take(self, draft: Inbound, prompt_call: PromptCall | None, receive: Receive, send: Send) -> None:
+        """With a place and room for its body, until it is answered."""
+        sharing, headers = (draft.holder.id, f"workspace {draft.holder.workspace}"), draft.headers
         clock = _BodyClock(self._admit(headers.get("content-length", ""), sharing), self.limits.body_idle_seconds)
         try:
-            body = await self._read_body(receive, clock, sharing)
-            draft = Inbound(uuid7(), path, scope, headers, options, holder, body, arrived)
+            draft.body = await self._read_body(receive, clock, sharing)
             if headers.get("content-encoding") and (draft.dialect or prompt_call):
-                draft.body = await self._unpacked(headers.pop("content-encoding"), body)
+                draft.body = await self._unpacked(headers.pop("content-encoding"), draft.body)
                 self._reserve(len(draft.body), clock, sharing)
             if prompt_call:
                 await self._call_prompt(prompt_call, draft, receive, send)
@@ -110,6 +125,17 @@ class Proxy:
         finally:
             self.calls.give_back(1, *sharing)
             self.bytes.give_back(clock.reserved, *sharing)
+
+    async def _note_stranger(self, draft: Inbound, error: GatewayError) -> None:
+        """A client with a wrong key is looked for in the log: a few such calls a minute leave a row there, without their body."""
+        draft.holder = self.keys.known.holder(draft.options.gateway_key) or self._nobody
+        if draft.holder.workspace and self.traces.may_leave():
+            await note(self._exchange(draft.refused(), required=False), error)
+
+    @property
+    def _nobody(self) -> KeyHolder:
+        """The holder of no key, in the first workspace that there is."""
+        return KeyHolder(0, min(self.keys.workspaces, default=0), frozenset(), None)
 
     async def _call_prompt(self, call: PromptCall, draft: Inbound, receive: Receive, send: Send) -> None:
         """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""
@@ -191,8 +217,8 @@ class Proxy:
         finally:
             waited.set_result(None)
 
-    def _exchange(self, call: Call) -> Exchange:
-        return Exchange(call, self.journal, required=self.limits.recording_required)
+    def _exchange(self, call: Call, *, required: bool = True) -> Exchange:
+        return Exchange(call, self.journal, required=required and self.limits.recording_required)
 
     def _admit(self, declared: str, sharing: Sharing) -> int:
         """Take a place for this request and room for its bytes, judged by its headers alone; answers how many bytes."""

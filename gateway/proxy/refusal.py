@@ -20,17 +20,21 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     Raises:
         NotRecorded: it could not be written down, and the settings say that it must be.
     """
-    exchange.begin()
-    exchange.status = error.status
-    exchange.headers = {"content-type": JSON}
-    body = error.body()
     try:
-        exchange.end("refused", body, failure=error.error_code, message=error.message)
-        await exchange.commit()
+        await note(exchange, error)
     except JournalUnavailable as lost:
         raise NotRecorded(f"The answer could not be recorded: {lost}.") from lost
     call = exchange.call
     await send_error(send, error, own=own_headers(call.id, call.trace_id, "loupe"))
+
+
+async def note(exchange: Exchange, error: GatewayError) -> None:
+    """Write down that a request was refused. Raises what the exchange raises."""
+    exchange.begin()
+    exchange.status = error.status
+    exchange.headers = {"content-type": JSON}
+    exchange.end("refused", error.body(), failure=error.error_code, message=error.message)
+    await exchange.commit()
 
 
 async def send_json(send: Send, document: object, *, own: HeaderList) -> None:
