@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/logs/range", log_list.filter_range, name="filter-range"),
     path("w/<slug:slug>/logs/display", log_list.set_display, name="display"),
     path("w/<slug:slug>/logs/<uuid:log_id>", detail.log_detail, name="log"),
+    path("w/<slug:slug>/logs/<uuid:log_id>/again/<slug:program>", detail.log_program, name="log-program"),
     path("w/<slug:slug>/logs/<uuid:log_id>/folder.zip", detail.log_folder, name="log-folder"),
     path("w/<slug:slug>/logs/<uuid:log_id>/replay", replay.replay_page, name="replay"),
     path("w/<slug:slug>/logs/<uuid:log_id>/replay/body", replay.replay_body, name="replay-body"),

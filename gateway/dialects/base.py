@@ -17,7 +17,9 @@ SAID = ("text", "tool", "json")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a turn. `position` is the path of the string or file that holds it, where there is one."""
+    """A piece of a turn. `position` is the path of the string or file that holds it, where there is one; `detail` is that of a
+    picture, or the id of a call of a tool, whose text is its name and what it is given.
+    """
 
     kind: PartKind
     text: str = ""

@@ -178,7 +178,7 @@ def _anthropic_block(block: dict[str, Any], path: str) -> Iterator[Part]:
         key = next((name for name in ("url", "file_id") if source.get(name)), "data")
         yield Part("image" if kind == "image" else "file", words(source.get(key)), f"{path}.source.{key}")
     elif kind == "tool_use":
-        yield Part("tool", f"{words(block.get('name'))} {compact(block.get('input'))}")
+        yield Part("tool", f"{words(block.get('name'))} {compact(block.get('input'))}", detail=words(block.get("id")))
     elif kind == "tool_result":
         yield from _blocks(block.get("content"), f"{path}.content", _anthropic_block)
     elif kind == "thinking":

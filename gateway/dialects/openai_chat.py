@@ -199,9 +199,8 @@ def _calls(message: dict[str, Any]) -> Iterator[Part]:
         function = obj(call.get("function")) or obj(call.get("custom"))
         given = function.get("arguments", function.get("input"))
         if function:
-            yield Part(
-                "tool", f"{words(function.get('name'))} {given if isinstance(given, str) else compact(given)}".strip()
-            )
+            said = given if isinstance(given, str) else compact(given)
+            yield Part("tool", f"{words(function.get('name'))} {said}".strip(), detail=words(call.get("id")))
         elif call.get("type"):
             yield Part("json", compact(call))
 

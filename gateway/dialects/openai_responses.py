@@ -112,10 +112,10 @@ def _called(item: dict[str, Any], kind: str) -> Iterator[Part]:
     given = item.get("arguments", item.get("input"))
     if given is None and not words(item.get("name")):
         left = "".join(part.text for part in _rest(item, set()))
-        yield Part("tool", f"{kind} {left}".strip())
+        yield Part("tool", f"{kind} {left}".strip(), detail=words(item.get("call_id")))
         return
     said = given if isinstance(given, str) else "" if given is None else compact(given)
-    yield Part("tool", f"{words(item.get('name')) or kind} {said}".strip())
+    yield Part("tool", f"{words(item.get('name')) or kind} {said}".strip(), detail=words(item.get("call_id")))
     yield from _rest(item, {"name", "arguments", "input"})
 
 

@@ -12,6 +12,7 @@ from gateway.pictures.image_warnings import warnings_of
 from gateway.recording.reading import answer_of, question_of
 from logsui.request.eye import Eye, eye_of, upright_size
 from logsui.request.marks import Marks, marks_on, said_shapes
+from logsui.request.tools import TOOLS, Tool, read_tools
 from logsui.words.markdown import rendered
 
 SHOWN_TEXT = 200_000
@@ -29,11 +30,22 @@ class Shown:
     warnings: Sequence[str] = ()
     eye: Eye | None = None
     marks: Marks | None = None
+    call_id: str = ""
 
     @property
     def size(self) -> tuple[int, int] | None:
         """In pixels, of a picture that is shown; None where it is not known."""
         return upright_size(self.image.image) if self.image else None
+
+    @property
+    def is_tool(self) -> bool:
+        return self.kind == "tool"
+
+    @property
+    def tool(self) -> tuple[str, str]:
+        """The name of what is called, and what it is given."""
+        name, _, given = self.text.partition(" ")
+        return name, given
 
     @property
     def is_text(self) -> bool:
@@ -61,11 +73,12 @@ class ShownTurn:
 
 @dataclass(slots=True)
 class Conversation:
-    """Input and output, the settings of the call, and pictures that stand in no turn."""
+    """Input and output, the settings of the call, and the tools that the model may call."""
 
     input: list[ShownTurn] = field(default_factory=list)
     output: list[ShownTurn] = field(default_factory=list)
     settings: list[tuple[str, str]] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
     error: str = ""
 
 
@@ -84,8 +97,11 @@ def read_conversation(log: RequestLog, payload: Payload | None, space: str = "")
         input=asked,
         output=_rendered(answered),
         settings=[
-            (name, value if isinstance(value, str) else compact(value)) for name, value in question.settings.items()
+            (name, value if isinstance(value, str) else compact(value))
+            for name, value in question.settings.items()
+            if name not in TOOLS
         ],
+        tools=[tool for name in TOOLS for tool in read_tools(question.settings.get(name))],
         error=answer.error,
     )
 
@@ -99,6 +115,8 @@ def _shown(log: RequestLog, turns: Iterable[Turn], images: list[LogImage], fallb
     by_position = {one.position: one for one in images}
     placed: set[int] = set()
     shown = [ShownTurn(turn.role, [_part(log, part, by_position, placed) for part in turn.parts]) for turn in turns]
+    for part in (part for turn in shown if turn.role == "tool" for part in turn.parts if part.is_text):
+        part.kind = "code"  # what a tool answers is data more often than words
     behind = _places(turns, [one for one in images if one.pk not in placed])
     for turn, (at, drawn) in zip(turns, enumerate(shown), strict=True):
         drawn.parts = [
@@ -136,7 +154,8 @@ def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed:
     if found is not None:
         placed.add(found.pk)
         return _picture(log, found)
-    return Shown(part.kind if part.kind in ("text", "reasoning") else "code", part.text[:SHOWN_TEXT])
+    kind = part.kind if part.kind in ("text", "reasoning", "tool") else "code"
+    return Shown(kind, part.text[:SHOWN_TEXT], call_id=part.detail if kind == "tool" else "")
 
 
 def _picture(log: RequestLog, one: LogImage) -> Shown:

@@ -5,6 +5,7 @@ The files are in a folder that can be downloaded as a ZIP: each picture, the bod
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
@@ -14,6 +15,7 @@ from typing import Any
 
 from gateway.content.json_written import parsed_as_written
 from gateway.models import LogImage, Payload, RequestLog
+from gateway.pictures import blobs
 from gateway.recording import bodies
 from logsui.request.literals import (
     JAVASCRIPT,
@@ -25,8 +27,9 @@ from logsui.request.literals import (
     shell_word,
 )
 
+LONG_DATA = re.compile(r"[A-Za-z0-9+/_=-]{160,}")
 TOKEN = re.compile(r"sha256:[0-9a-f]{64}")
-INLINE_BYTES = 8000
+INLINE_BYTES = 16_000  # what can be pasted into a terminal, pictures and all
 LITERAL_BYTES = 32_000  # a longer body is read from the folder as it is
 SUFFIXES = {"image/jpeg": "jpg", "image/svg+xml": "svg"}
 OWN_KEY = "PROVIDER_API_KEY"
@@ -48,10 +51,17 @@ class Program:
     text: str
     needs_folder: bool
 
+    @property
+    def shown(self) -> str:
+        """To be read: with pictures written out it would be read by nobody."""
+        return LONG_DATA.sub(lambda found: f"…{len(found[0]):,} characters…", self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What all programs have in common. `files` names the file of each picture by its token in `document`."""
+    """What all programs have in common. `files` names the file of each picture by its token in `document`; `whole` is the body
+    with its pictures where it is small enough to be pasted, else None.
+    """
 
     address: str
     base: str
@@ -61,6 +71,7 @@ class _Call:
     content_type: str
     document: dict[str, Any] | None
     raw: bytes
+    whole: bytes | None
     files: dict[str, str]
     folder: str
 
@@ -81,8 +92,6 @@ def folder_name(log: RequestLog) -> str:
 
 def folder_zip(log: RequestLog, payload: Payload, base: str) -> bytes:
     """The folder as a ZIP. Raises blobs.BlobMissing when a picture is not there any more."""
-    from gateway.pictures import blobs
-
     call = _read(log, payload, base)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -108,9 +117,20 @@ def _read(log: RequestLog, payload: Payload, base: str) -> _Call:
         content_type=content_type,
         document=document if document is not None and _can_be_written(log, payload, text, document) else None,
         raw=text,
+        whole=_whole(log, payload, text) if document is not None else None,
         files=_files(log, text.decode("utf-8", "replace")),
         folder=folder_name(log),
     )
+
+
+def _whole(log: RequestLog, payload: Payload, text: bytes) -> bytes | None:
+    pictures = (one.image.size for one in log.images.all() if one.image and one.is_input and one.source != "link")
+    if len(text) + sum(-(-size // 3) * 4 for size in pictures) > INLINE_BYTES:
+        return None
+    with contextlib.suppress(blobs.BlobMissing):
+        body = bodies.request_body(payload)
+        return body if len(body) <= INLINE_BYTES else None
+    return None
 
 
 def _can_be_written(log: RequestLog, payload: Payload, text: bytes, document: dict[str, Any]) -> bool:
@@ -146,7 +166,7 @@ def _body_name(call: _Call) -> str:
 
 
 def _curl_needs_folder(call: _Call) -> bool:
-    return bool(call.files) or call.document is None or len(call.raw) > INLINE_BYTES
+    return call.whole is None or call.document is None
 
 
 def _curl(call: _Call) -> str:
@@ -157,8 +177,8 @@ def _curl(call: _Call) -> str:
         lines.append(f"  -H {shell_header(name, value)}")
     if _curl_needs_folder(call):
         lines.append(f"  --data-binary {shell_word(f'@{call.folder}/{_body_name(call)}')}")
-    elif call.raw:
-        lines.append(f"  --data-raw {shell_word(call.raw.decode())}")
+    elif call.whole:
+        lines.append(f"  --data-raw {shell_word(call.whole.decode())}")
     return " \\\n".join(lines)
 
 

@@ -114,6 +114,19 @@ def log_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, whic
 
 @require_safe
 @member()
+def log_program(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID, program: str) -> HttpResponse:
+    """One of the programs, whole, as its button copies it."""
+    log = find_log(workspace, log_id)
+    payload = getattr(log, "payload", None)
+    found = programs(log, payload, root_of(request)) if payload else []
+    text = next((one.text for one in found if one.name == program), None)
+    if text is None:
+        raise Http404("The bodies of this request were not kept, or there is no such program.")
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@member()
 def log_folder(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -> HttpResponse:
     """What the copied programs read: pictures, body and the programs themselves, as a ZIP."""
     log = find_log(workspace, log_id)

@@ -13,14 +13,18 @@ function toast(text) {
   box.hidden = !text;
 }
 
-/** Copies what has the id that the button names, or the words of the turn that it stands in. */
+/** Copies what is at the address or has the id that the button names, or the words of the turn that it stands in. */
 async function copy(button) {
-  const turn = button.dataset.copy ? [] : button.closest(".turn").querySelectorAll(".words, .code");
-  const text = [...turn].map((one) => one.textContent).join("\n\n") || document.getElementById(button.dataset.copy).textContent;
-  await navigator.clipboard.writeText(text);
+  await navigator.clipboard.writeText(await textToCopy(button));
   const before = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = before; }, 1500);
+}
+
+async function textToCopy(button) {
+  if (button.dataset.copyFrom) return (await fetch(button.dataset.copyFrom)).text();
+  if (button.dataset.copy) return document.getElementById(button.dataset.copy).textContent;
+  return [...button.closest(".turn").querySelectorAll(".words, .code")].map((one) => one.textContent).join("\n\n");
 }
 
 /** An answer as it came instead of as Markdown, and back. */

@@ -24,7 +24,7 @@ RANK = [Role.VIEWER, Role.EDITOR, Role.OWNER]
 ANYBODY = {"home", "login", "login-link", "logout", "account", "theme", "create-workspace", "join"}
 NEEDS = {
     ("GET", Role.VIEWER): """
-        logs new-rows chart chart-table by-facet export-progress export suggestions filter-range log log-folder compare json-branch
+        logs new-rows chart chart-table by-facet export-progress export suggestions filter-range log log-program log-folder compare json-branch
         log-body image thumbnail keys prices people storage prompts-used prompt-uses picture picture-thumbnail model-options
         sets set export-set run run-news export-run connect prompts prompt prompt-versions""",
     ("POST", Role.VIEWER): "display",

@@ -11,11 +11,11 @@ import sys
 import uuid
 import zipfile
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Stage, needs
 from tests.fake_upstream import chat_events, response, stream
@@ -32,11 +32,16 @@ def program(request: pytest.FixtureRequest) -> str:
     return name
 
 
+def noise(side: int) -> bytes:
+    """A PNG of about three bytes for each pixel."""
+    out = io.BytesIO()
+    Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(out, "PNG")
+    return out.getvalue()
+
+
 def copied(browser: Browser, id: str, program: str) -> str:
-    page = browser.get(f"/w/default/logs/{id}").text
-    found = re.search(rf'id="program-{program}">(.*?)</pre>', page, re.S)
-    assert found is not None
-    return unescape(found[1])
+    """What the button copies."""
+    return browser.get(f"/w/default/logs/{id}/again/{program}").text
 
 
 def run(program: str, text: str, folder: Path, stage: Stage, **env: str) -> str:
@@ -72,7 +77,7 @@ def test_a_small_request_runs_as_pasted(stage: Stage, browser: Browser, program:
 
 
 def test_pictures_come_from_the_downloaded_folder(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
-    content = [{"type": "image_url", "image_url": {"url": data_url(data)}} for data in (picture(), picture("JPEG"))]
+    content = [{"type": "image_url", "image_url": {"url": data_url(data)}} for data in (noise(60), noise(61))]
     stage.chat({"messages": [{"role": "user", "content": content}], "loupe_unknown_field": [1, None, True]})
     id = stage.log()["id"]
     folder = zipfile.ZipFile(io.BytesIO(browser.get(f"/w/default/logs/{id}/folder.zip").body))
@@ -82,6 +87,22 @@ def test_pictures_come_from_the_downloaded_folder(stage: Stage, browser: Browser
     assert "A red square." in run(program, text, tmp_path, stage)
     first, again = sent_again(stage)
     assert first == again
+
+
+def test_curl_holds_small_pictures_itself_and_shows_them_shortened(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    part = {"type": "image_url", "image_url": {"url": data_url(noise(40))}}
+    stage.chat({"messages": [{"role": "user", "content": [{"type": "text", "text": "small"}, part]}]})
+    id = stage.log()["id"]
+    needs("curl")
+    run("curl", copied(browser, id, "curl"), tmp_path, stage)
+    first, again = sent_again(stage)
+    assert first == again
+    page = browser.get(f"/w/default/logs/{id}").text
+    assert not re.search(r"[A-Za-z0-9+/]{200}", page)
+    assert "characters…" in page
+    assert browser.get(f"/w/default/logs/{id}/again/cobol").status == 404
 
 
 def test_a_stream_is_asked_for_again(stage: Stage, browser: Browser, program: str, tmp_path: Path) -> None:
