@@ -31,11 +31,20 @@ class Shown:
     eye: Eye | None = None
     marks: Marks | None = None
     call_id: str = ""
+    model: str = ""
 
     @property
     def size(self) -> tuple[int, int] | None:
         """In pixels, of a picture that is shown; None where it is not known."""
         return upright_size(self.image.image) if self.image else None
+
+    @property
+    def would_see_more(self) -> int:
+        """The tokens of the picture at detail `high`, where that is more than the model got of it; else 0."""
+        if self.eye is None or self.image is None or self.image.detail in ("", "high"):
+            return 0
+        high = eye_of(self.image, self.model, "high")
+        return high.seen.tokens if high and high.seen.tokens > self.eye.seen.tokens else 0
 
     @property
     def is_tool(self) -> bool:
@@ -160,7 +169,7 @@ def _part(log: RequestLog, part: Part, by_position: dict[str, LogImage], placed:
 
 def _picture(log: RequestLog, one: LogImage) -> Shown:
     model = log.answer_model or log.model
-    return Shown("image", image=one, warnings=warnings_of(one, model), eye=eye_of(one, model))
+    return Shown("image", image=one, warnings=warnings_of(one, model), eye=eye_of(one, model), model=model)
 
 
 def _mark(turns: list[ShownTurn], model: str, space: str) -> None:

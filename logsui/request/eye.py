@@ -56,12 +56,12 @@ class Eye:
         return ceil(LEGIBLE_PIXELS * shrunk) if shrunk > 1 else 0
 
 
-def eye_of(one: LogImage, model: str) -> Eye | None:
-    """None for what the model gave, and where the model's rule is not known."""
+def eye_of(one: LogImage, model: str, detail: str = "") -> Eye | None:
+    """At the `detail` that was asked for, or another. None for what the model gave, and where its rule is not known."""
     size = upright_size(one.image)
     if size is None or not one.is_input or not one.is_picture:
         return None
-    seen = image_tokens.as_seen(model, *size, one.detail)
+    seen = image_tokens.as_seen(model, *size, detail or one.detail)
     return Eye(*size, seen) if seen else None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,6 +27,7 @@ from logsui.request.conversation import read_conversation
 from logsui.request.detail import find_log
 
 TOKEN = re.compile(rb"sha256:([0-9a-f]{64})")
+DETAILS = ("low", "high", "original", "auto")
 KEY_LIFETIME = timedelta(minutes=10)
 EDITOR = Membership.Role.EDITOR
 
@@ -36,6 +38,9 @@ def replay_page(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
     log, payload = _found(workspace, log_id)
     text = bodies.request_text(payload)
     document = parsed_or_none(text)
+    detail = request.GET.get("detail", "")
+    if isinstance(document, dict) and detail in DETAILS:
+        text = encoded(at_detail(document, detail))
     keys = VirtualKey.objects.of(workspace).live()
     context = {
         "workspace": workspace,
@@ -69,6 +74,23 @@ def replay_body(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) -
     response = HttpResponse(body, content_type="application/octet-stream")
     response["X-Loupe-Key"], response["Cache-Control"] = key, "no-store"
     return response
+
+
+def at_detail(document: Any, detail: str) -> Any:
+    """The same request with this `detail` at each of its pictures (OpenAI: chat, Responses)."""
+    if isinstance(document, list):
+        return [at_detail(one, detail) for one in document]
+    if not isinstance(document, dict):
+        return document
+    made = {name: at_detail(one, detail) for name, one in document.items()}
+    picture = made.get("image_url")
+    if made.get("type") == "input_image":
+        made["detail"] = detail
+    elif isinstance(picture, dict):
+        made["image_url"] = picture | {"detail": detail}
+    elif isinstance(picture, str):
+        made["image_url"] = {"url": picture, "detail": detail}
+    return made
 
 
 def _model_edits(body: bytes, document: dict[str, object], model: str) -> list[Edit]:

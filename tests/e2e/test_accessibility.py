@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import Stage
-from tests.e2e.conftest import ON_SQLITE, ask
+from tests.e2e.conftest import ON_SQLITE, ask, said
+from tests.fake_upstream import response
 from tests.logsui.sets.visitor import CASES, PICTURES, Runs
 from tests.pictures import picture
 
@@ -43,6 +44,7 @@ def pages_of_sets(corner: Stage) -> list[str]:
 def test_no_page_has_a_barrier(
     chromium: Browser, session: Any, stage: Stage, axe: str, pages_of_sets: list[str], scheme: Any, width: int
 ) -> None:
+    stage.case.will(response(body=said('{"label": "total", "bbox": [1, 2, 30, 20]}')))
     id = ask(stage, "accessible", picture(), picture("JPEG"))
     made = chromium.new_context(
         storage_state=session, color_scheme=scheme, viewport={"width": width, "height": 844}, reduced_motion="reduce"
@@ -57,6 +59,8 @@ def test_no_page_has_a_barrier(
         f"logs/{id}/replay",
         f"diff?a={id}&b={id}",
         "logs/chart/table",
+        "logs/by/model?w=all",
+        "logs?w=all&sort=cost",
         "logs/delete?w=1h",
         "keys",
         "people",

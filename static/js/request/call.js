@@ -9,9 +9,11 @@ export class Refused extends Error {
   }
 }
 
-/** Posts a form; the answer is the body to send, and in headers a key and, where it says so, the path. Throws Refused. */
-export async function prepared(address, form) {
-  const response = await fetch(address, { method: "POST", body: new FormData(form) });
+/** Posts a form, its body changed; the answer is the body to send, and in headers a key and, where it says so, the path. Throws Refused. */
+export async function prepared(address, form, change = (body) => body) {
+  const fields = new FormData(form);
+  if (fields.has("body")) fields.set("body", change(fields.get("body")));
+  const response = await fetch(address, { method: "POST", body: fields });
   if (response.status === 400) throw new Refused(await response.text(), response.headers.get("x-loupe-param"));
   if (!response.ok) throw new Error(`Loupe answered ${response.status}.`);
   return { body: await response.arrayBuffer(), key: response.headers.get("x-loupe-key"), path: response.headers.get("x-loupe-path") };

@@ -9,7 +9,8 @@ const beside = document.getElementById("lightbox-beside");
 const PLAY_MS = 1000;
 const sheets = box ? [...box.querySelectorAll(".lightbox-pane")].map((pane) => new Sheet(pane)) : [];
 const view = new View();
-const shows = { eye: false, marks: true, stored: false, beside: "" };
+const shows = { eye: false, marks: true, stored: false, beside: "", crop: false };
+let corner = null;
 let links = [];
 let at = 0;
 let playing = 0;
@@ -38,7 +39,7 @@ async function show(index) {
   at = (index + links.length) % links.length;
   const link = links[at];
   name(nameOf(link));
-  shows.stored = false;
+  shows.stored = shows.crop = false;
   document.getElementById("lightbox-download").href = link.href;
   document.getElementById("lightbox-caption").textContent =
     `${link.dataset.caption}  ${links.length > 1 ? `(${at + 1} of ${links.length})` : ""}`;
@@ -60,13 +61,15 @@ async function showBeside() {
 function draw() {
   for (const one of sheets) one.draw(view, sheets[0], shows);
   document.getElementById("lightbox-scale").textContent = `${Math.round(view.scale * devicePixelRatio * 100)}%`;
-  for (const what of ["eye", "marks", "stored"]) press(what, Boolean(shows[what]));
+  for (const what of ["eye", "marks", "stored", "crop"]) press(what, Boolean(shows[what]));
+  box.classList.toggle("cropping", shows.crop);
   press("beside", shows.beside !== "");
   press("play", playing !== 0);
   hide("eye", !sheets[0].has(".eye"));
   hide("marks", !sheets[0].has(".marks"));
   hide("stored", !links[at]?.dataset.turned);
   hide("beside", choices().length < 2);
+  hide("crop", !links[at]?.dataset.replay);
   for (const what of ["play", "previous", "next"]) hide(what, links.length < 2);
 }
 
@@ -101,6 +104,7 @@ const ACTS = {
   stored: () => { shows.stored = Boolean(links[at].dataset.turned) && !shows.stored; sheets[0].turn(shows.stored); fit(); },
   beside: async () => { shows.beside = choices()[(choices().indexOf(shows.beside) + 1) % choices().length]; await showBeside(); fit(); },
   play: () => { playing = playing ? stop() : setInterval(() => show(at + 1), PLAY_MS); },
+  crop: () => { shows.crop = Boolean(links[at].dataset.replay) && !shows.crop; },
   in: () => zoom(1.25),
   out: () => zoom(0.8),
   whole: fit,
@@ -112,7 +116,7 @@ const ACTS = {
 };
 const KEYS = {
   ArrowRight: "next", ArrowLeft: "previous", 0: "whole", 1: "true", "+": "in", "=": "in", "-": "out", z: "toggle",
-  e: "eye", m: "marks", o: "stored", b: "beside", p: "play",
+  e: "eye", m: "marks", o: "stored", b: "beside", p: "play", c: "crop",
 };
 
 function stop() {
@@ -158,6 +162,14 @@ function gesture() {
   return { middle, spread: all.length > 1 ? Math.hypot(all[0].x - all[1].x, all[0].y - all[1].y) : 0 };
 }
 
+/** The request again, with what was dragged out in the place of the picture. */
+function askWithCrop(part) {
+  if (part && part.width > 4 && part.height > 4) {
+    const number = links[at].pathname.split("/").pop();
+    location.assign(`${links[at].dataset.replay}#crop=${number}:${part.x},${part.y},${part.width},${part.height}`);
+  }
+}
+
 const panes = document.getElementById("lightbox-panes");
 panes?.addEventListener("wheel", (event) => {
   event.preventDefault();
@@ -167,6 +179,7 @@ panes?.addEventListener("wheel", (event) => {
 panes?.addEventListener("pointerdown", (event) => {
   if (event.button) return;
   if (!pointers.size) moved = false;
+  if (shows.crop) corner = sheets[0].pixelAt(view, within(event));
   event.target.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, within(event));
 });
@@ -174,6 +187,7 @@ panes?.addEventListener("pointermove", (event) => {
   if (!pointers.has(event.pointerId)) return;
   const before = gesture();
   pointers.set(event.pointerId, within(event));
+  if (shows.crop) return sheets[0].frame(corner, sheets[0].pixelAt(view, within(event)));
   const after = gesture();
   moved ||= Math.hypot(after.middle.x - before.middle.x, after.middle.y - before.middle.y) > 3 || pointers.size > 1;
   if (!moved) return pointers.set(event.pointerId, { ...before.middle });
@@ -184,6 +198,7 @@ panes?.addEventListener("pointermove", (event) => {
 for (const end of ["pointerup", "pointercancel"]) {
   panes?.addEventListener(end, (event) => {
     const was = pointers.delete(event.pointerId);
+    if (shows.crop && was) return askWithCrop(sheets[0].framed);
     if (!was || pointers.size || moved || end === "pointercancel") return;
     const on = document.elementFromPoint(event.clientX, event.clientY);
     if (on?.closest(".lightbox-sheet")) toggle(within(event));

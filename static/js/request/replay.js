@@ -1,5 +1,6 @@
 // Sends an edited request through the gateway as a client would, and shows its answer beside the old one.
 import { box, logOf, newTrace, prepared, send, showLog } from "./call.js";
+import { followCrop, swapped } from "./swaps.js";
 
 const form = document.getElementById("replay");
 const answer = document.getElementById("answer");
@@ -13,7 +14,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   state.textContent = "Sending …";
   try {
-    const call = await prepared(address, form);
+    const call = await prepared(address, form, swapped);
     const shown = box(answer);
     await send({ ...call, path, contentType, trace }, (text) => { shown.textContent += text; });
     const id = await logOf(logs, trace);
@@ -25,3 +26,4 @@ form.addEventListener("submit", async (event) => {
   }
   button.disabled = false;
 });
+followCrop().catch((error) => { state.textContent = `The picture could not be cropped: ${error.message}`; });

@@ -58,6 +58,7 @@ export class Sheet {
     this.picture.alt = link.querySelector("img")?.alt ?? "";
     this.sheet.replaceChildren(this.picture, ...drawn);
     this.picture.style.imageOrientation = "";
+    this.framed = null;
     await this.picture.decode().catch(() => {});
     this.upright = [this.picture.naturalWidth || 1, this.picture.naturalHeight || 1];
     this.liesOnItsSide = Number(link.dataset.turned) >= 5;
@@ -86,6 +87,20 @@ export class Sheet {
     Object.assign(this, { width, height });
     this.sheet.style.width = `${width}px`;
     this.sheet.style.height = `${height}px`;
+  }
+
+  /** The pixel of the picture at a point of the pane. */
+  pixelAt(view, point) {
+    const inside = (at, most) => Math.round(Math.min(Math.max(at / view.scale, 0), most));
+    return { x: inside(point.x - view.x, this.width), y: inside(point.y - view.y, this.height) };
+  }
+
+  /** Draws a frame between two pixels, and remembers it. */
+  frame(one, other) {
+    const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
+    this.framed = { x, y, width: Math.abs(one.x - other.x), height: Math.abs(one.y - other.y) };
+    const mark = this.sheet.querySelector(".frame") ?? this.sheet.appendChild(Object.assign(document.createElement("i"), { className: "frame" }));
+    for (const [name, value] of Object.entries({ left: x, top: y, width: this.framed.width, height: this.framed.height })) mark.style[name] = `${value}px`;
   }
 
   draw(view, first, shows) {
