@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from logsui.account import audit, connect, keys, login, people, prices, storage
 from logsui.logs import deletion, export, first_minutes, headline, log_list, saved_views, suggestions
+from logsui.pictures import repeated
 from logsui.prompts import picture_picker, try_out, usage
 from logsui.request import compare, detail, feedback, replay
 from logsui.sets import comparison, run_pages, set_pages
@@ -74,6 +75,8 @@ urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/prompt-uses", usage.prompts_used, name="prompts-used"),
     path("w/<slug:slug>/prompt-uses/<uuid:id>", usage.uses, name="prompt-uses"),
     path("w/<slug:slug>/pictures", try_out.upload, name="upload-picture"),
+    path("w/<slug:slug>/pictures/sent", repeated.picture_list, name="pictures"),
+    path("w/<slug:slug>/pictures/<slug:sha256>/answers", repeated.picture_answers, name="picture-answers"),
     path("w/<slug:slug>/pictures/of-logs", picture_picker.pick_picture, name="pick-picture"),
     path("w/<slug:slug>/pictures/<slug:sha256>", try_out.picture, name="picture"),
     path("w/<slug:slug>/pictures/<slug:sha256>/256", try_out.picture_thumbnail, name="picture-thumbnail"),

@@ -26,6 +26,7 @@ register = template.Library()
 SECTIONS = {
     "logs": "logs",
     "diff": "logs",
+    "pictures": "pictures",
     "prompts": "prompts",
     "partials": "prompts",
     "sets": "prompts",
@@ -75,7 +76,7 @@ def money(cost: Decimal | None) -> str:
 
 
 @register.filter
-def dollars(amount: float) -> str:
+def dollars(amount: float | Decimal) -> str:
     """Of many requests together."""
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ def test_no_page_has_a_barrier(
         f"diff?a={id}&b={id}",
         "logs/chart/table",
         "logs/by/model?w=all",
+        "pictures/sent",
+        f"pictures/{sha256(picture()).hexdigest()}/answers",
         "logs?w=all&sort=cost",
         "logs/delete?w=1h",
         "keys",

@@ -26,7 +26,7 @@ NEEDS = {
     ("GET", Role.VIEWER): """
         logs new-rows chart chart-table by-facet export-progress export suggestions filter-range log log-program log-folder compare json-branch
         log-body image thumbnail keys prices people storage prompts-used prompt-uses picture picture-thumbnail model-options
-        sets set export-set run run-news export-run connect prompts prompt prompt-versions""",
+        pictures picture-answers sets set export-set run run-news export-run connect prompts prompt prompt-versions""",
     ("POST", Role.VIEWER): "display",
     ("GET", Role.EDITOR): "replay log-as-prompt pick-picture new-prompt new-partial",
     ("POST", Role.EDITOR): """
