@@ -98,9 +98,9 @@ class Proxy:
         try:
             holder = await self._authenticate(options, scope_needed, scope["client"][0])
         except (Unauthorized, Forbidden) as error:
-            await self._note_stranger(
-                Inbound(uuid7(), path, scope, headers, options, self._nobody, b"", arrived), error
-            )
+            if self.keys.workspaces and self.traces.may_leave():  # a client that is set up wrongly is looked for there
+                stranger = Inbound(uuid7(), path, scope, headers, options, self._stranger(options), b"", arrived)
+                await note(self._exchange(stranger.refused(), required=False), error)
             raise
         draft = Inbound(uuid7(), path, scope, headers, options, holder, b"", arrived)
         try:
@@ -126,16 +126,10 @@ class Proxy:
             self.calls.give_back(1, *sharing)
             self.bytes.give_back(clock.reserved, *sharing)
 
-    async def _note_stranger(self, draft: Inbound, error: GatewayError) -> None:
-        """A client with a wrong key is looked for in the log: a few such calls a minute leave a row there, without their body."""
-        draft.holder = self.keys.known.holder(draft.options.gateway_key) or self._nobody
-        if draft.holder.workspace and self.traces.may_leave():
-            await note(self._exchange(draft.refused(), required=False), error)
-
-    @property
-    def _nobody(self) -> KeyHolder:
-        """The holder of no key, in the first workspace that there is."""
-        return KeyHolder(0, min(self.keys.workspaces, default=0), frozenset(), None)
+    def _stranger(self, options: CallOptions) -> KeyHolder:
+        """Whose key was refused; of one that nobody holds, nobody in the first workspace that there is."""
+        nobody = KeyHolder(0, min(self.keys.workspaces), frozenset(), None)
+        return self.keys.known.holder(options.gateway_key) or nobody
 
     async def _call_prompt(self, call: PromptCall, draft: Inbound, receive: Receive, send: Send) -> None:
         """Rendered, a prompt is a chat call like any other; `render` answers with what that would be."""

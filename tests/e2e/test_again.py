@@ -70,7 +70,7 @@ def test_a_part_of_a_picture_is_dragged_out_and_asked_about(stage: Stage, page: 
     scene.save(out, "PNG")
     page.goto(f"{stage.loupe.root}/w/default/logs/{ask(stage, 'what is there?', out.getvalue())}")
     page.locator(".picture-box").click()
-    page.locator("#lightbox-image").wait_for()
+    expect(page.locator("#lightbox:not([aria-busy])")).to_be_visible()
     page.get_by_role("button", name="Crop and ask").click()
     shown = page.locator("#lightbox-image").bounding_box()
     assert shown is not None

@@ -104,6 +104,7 @@ def in_lightbox(page: Page, stage: Stage, id: str) -> None:
     page.goto(f"{stage.loupe.root}/w/default/logs/{id}")
     page.locator(".picture-box").first.click()
     assert drawn(page, "#lightbox-image")
+    expect(page.locator("#lightbox:not([aria-busy])")).to_be_visible()
 
 
 def under(page: Page, x: float, y: float) -> list[float]:
@@ -160,6 +161,7 @@ def test_what_the_model_sees_is_drawn_and_stands_beside_it_in_step(stage: Stage,
     page.reload()
     expect(page.locator(".eye")).to_be_visible()  # remembered
     page.locator(".picture-box").click()
+    expect(page.locator("#lightbox:not([aria-busy])")).to_be_visible()
     page.keyboard.press("b")
     seen = page.locator("#lightbox-beside canvas")
     expect(seen).to_be_visible()

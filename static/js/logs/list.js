@@ -6,7 +6,7 @@ import { go } from "./navigate.js";
 
 const POLL_MS = 1000;
 const MOST_ROWS = 250;
-const TRUTH_MS = 1500;
+const TRUTH_MS = 2500;
 const byId = (id) => document.getElementById(id);
 const rowLinks = () => [...document.querySelectorAll(".row-link")];
 

@@ -53,7 +53,7 @@ export async function showLog(logs, id, answer, titles) {
     Object.assign(link, { className: "button", textContent: title, href });
     links.append(link);
   }
-  const parts = [...page.querySelectorAll(".log-head .facts, .log-head .warning, .turn-answer")];
+  const parts = [...page.querySelectorAll(".log-head .facts, .log-head .failure, .log-head .warning, .turn-answer")];
   answer.replaceChildren(...parts.map((part) => document.adoptNode(part)), links);
   document.dispatchEvent(new CustomEvent("loupe:shown"));
 }

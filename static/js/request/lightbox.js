@@ -43,8 +43,10 @@ async function show(index) {
   document.getElementById("lightbox-download").href = link.href;
   document.getElementById("lightbox-caption").textContent =
     `${link.dataset.caption}  ${links.length > 1 ? `(${at + 1} of ${links.length})` : ""}`;
+  box.setAttribute("aria-busy", "true");
   await sheets[0].show(link);
   await showBeside();
+  box.removeAttribute("aria-busy");
   fit();
 }
 

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from gateway import ids
+from gateway.bounded_cache import BoundedCache
 from gateway.index import blocks
 from gateway.index.groups import grouped, highest, sums
 from gateway.index.search import Search, Window
@@ -43,8 +44,9 @@ def some_logs(workspace: Workspace, first: int, count: int) -> list[RequestLog]:
 
 
 @pytest.fixture
-def logs() -> list[RequestLog]:
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[RequestLog]:
     """Most in blocks, the last ones waiting."""
+    monkeypatch.setattr(blocks, "cache", BoundedCache(1 << 28))  # each test has a database of its own
     workspace = create_workspace(slug="default", name="Default")
     older = some_logs(workspace, 0, 120)
     while blocks.step():

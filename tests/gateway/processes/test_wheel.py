@@ -58,7 +58,7 @@ def running(loupe: Path, tmp_path: Path) -> Iterator[str]:
 def test_an_installed_loupe_has_its_pages_and_style_sheets(running: str, loupe: Path, tmp_path: Path) -> None:
     page = urllib.request.urlopen(f"{running}/login", timeout=30).read().decode()
     sheets = re.findall(r'href="(/static/css/[^"]+)"', page)
-    assert len(sheets) == 5
+    assert len(sheets) == 7
     for sheet in sheets:
         assert b"@layer" in urllib.request.urlopen(running + sheet, timeout=30).read()
     made = subprocess.run(
