@@ -37,11 +37,11 @@ function findSaid() {
       const start = one.text.indexOf(plain(place.dataset.said), from.get(place.dataset.said + words.indexOf(one)) ?? 0);
       if (start < 0) continue;
       from.set(place.dataset.said + words.indexOf(one), start + 1);
-      said.push({ place, range: rangeOf(one, start, plain(place.dataset.said).length) });
+      said.push({ place, ranges: rangesOf(one, start, plain(place.dataset.said).length) });
       break;
     }
   }
-  CSS.highlights.set("said", new Highlight(...said.map((one) => one.range)));
+  CSS.highlights.set("said", new Highlight(...said.flatMap((one) => one.ranges)));
 }
 
 const plain = (text) => text.replace(/\s/g, "");
@@ -49,24 +49,28 @@ const plain = (text) => text.replace(/\s/g, "");
 /** The text of an element without blanks, and where each of its letters stands: Markdown and colours change only blanks. */
 function textOf(element) {
   const letters = [];
-  let text = "";
+  let [text, line] = ["", 0];
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     for (let at = 0; at < node.length; at += 1) {
+      if (node.data[at] === "\n") line += 1;
       if (/\s/.test(node.data[at])) continue;
       text += node.data[at];
-      letters.push([node, at]);
+      letters.push({ node, at, line });
     }
   }
   return { text, letters };
 }
 
-function rangeOf({ letters }, start, length) {
-  const range = new Range();
-  range.setStart(...letters[start]);
-  const [node, at] = letters[start + length - 1];
-  range.setEnd(node, at + 1);
-  return range;
+/** A range for each line, so that what stands before its words is not marked. */
+function rangesOf({ letters }, start, length) {
+  const lines = Map.groupBy(letters.slice(start, start + length), (letter) => letter.line);
+  return [...lines.values()].map((some) => {
+    const range = new Range();
+    range.setStart(some[0].node, some[0].at);
+    range.setEnd(some.at(-1).node, some.at(-1).at + 1);
+    return range;
+  });
 }
 
 function light(place) {
@@ -76,12 +80,12 @@ function light(place) {
   place.classList.add("lit");
   place.closest("figure").querySelector(`.marks [data-mark="${place.dataset.mark}"]`)?.classList.add("lit");
   const words = said.find((one) => one.place === place);
-  if (words) CSS.highlights.set("lit", new Highlight(words.range));
+  if (words) CSS.highlights.set("lit", new Highlight(...words.ranges));
 }
 
 /** The place whose words are under the pointer. */
 function placeAt({ clientX, clientY }) {
-  const within = ({ range }) => [...range.getClientRects()].some((r) => r.left <= clientX && clientX <= r.right && r.top <= clientY && clientY <= r.bottom);
+  const within = ({ ranges }) => ranges.flatMap((range) => [...range.getClientRects()]).some((r) => r.left <= clientX && clientX <= r.right && r.top <= clientY && clientY <= r.bottom);
   return said.find(within)?.place;
 }
 
