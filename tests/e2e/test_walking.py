@@ -142,11 +142,11 @@ def test_a_ticked_value_keeps_its_place(stage: Stage, page: Page, three: list[st
 def test_the_headline_the_filters_and_the_chart_follow_new_requests(stage: Stage, page: Page) -> None:
     ask(stage, "the first")
     page.goto(f"{stage.loupe.root}/w/default/logs?q=vkey:@{stage.slug}&w=1h")
-    count = page.locator("#sums b").first
-    before = int(count.inner_text().replace(",", ""))
+    figures = [page.locator("#sums b").first, page.locator("#filters .facet-value", has_text="Success").locator("b")]
+    before = [int(one.inner_text().replace(",", "")) for one in figures]
     ask(replace(stage, trace=f"{stage.trace}-next"), "the next")
-    expect(count).to_have_text(f"{before + 1:,}")
-    expect(page.locator("#filters .facet-value b").first).to_have_text(f"{before + 1:,}")
+    for figure, count in zip(figures, before, strict=True):
+        expect(figure).to_have_text(f"{count + 1:,}")
 
 
 def test_times_are_in_utc_by_choice_on_every_page(

@@ -52,7 +52,7 @@ async function poll() {
   held = [...fresh, ...held];
   overflow ||= "full" in answer.getElementById("fresh").dataset;
   if (fresh.length) isReading() && byId("log-rows") ? sayNew() : showHeld();
-  followTruth();
+  followTruth().catch((error) => document.dispatchEvent(new CustomEvent("loupe:failed", { detail: error })));
 }
 
 let truthAt = 0;
