@@ -197,7 +197,7 @@ def _widened(workspace: Workspace, query: ListQuery) -> tuple[ListQuery, Search]
         wider = query.with_span(span)
         search = Search(workspace, query.search, wider.window)
         if search.page(None, 1).ids:
-            return replace(wider, before=query.before, span="" if span == "24h" else span), search
+            return replace(wider, before=query.before, skip=query.skip, span="" if span == "24h" else span), search
     return query, search
 
 
