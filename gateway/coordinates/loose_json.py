@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 DEEPEST, MOST_TOKENS = 40, 150_000  # what begins again and again, and never ends, is left at some time
-NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"
+NUMBER = r"-?\d{1,15}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,2})?"  # never infinite
 OPENING = re.compile(r"[\[{]")
 TOKEN = re.compile(
     rf'\s*(?:"(?P<double>(?:[^"\\\n]|\\.)*)"|\'(?P<single>(?:[^\'\\\n]|\\.)*)\'|(?P<number>{NUMBER})(?![\w.])'

@@ -12,9 +12,12 @@ from gateway.coordinates.shapes import LONGEST_LABEL, MOST_SHAPES, MOST_TEXT, Sh
 Match = re.Match[str]
 Patterns = Sequence[tuple[re.Pattern[str], Callable[[Match], Iterator[Shape]]]]
 
-PAIR = rf"[(\[]\s*({NUMBER})\s*,\s*({NUMBER})\s*[)\]]"
-FOUR = rf"(?P<numbers>[\s\[(]*{NUMBER}[\s,]+{NUMBER}[\s\])]*,?[\s\[(]*{NUMBER}[\s,]+{NUMBER}[\s\])]*)"
-LABEL = r"(?:(?:<\|object_ref_start\|>|<ref>)(?P<label>[^<]{0,120})(?:<\|object_ref_end\|>|</ref>)\s*)?"
+# Blanks have a bound: where several may follow each other, a model's thousand blanks would be tried in every way to part them.
+BLANKS = r"\s{0,12}"
+PAIR = rf"[(\[]{BLANKS}({NUMBER}){BLANKS},{BLANKS}({NUMBER}){BLANKS}[)\]]"
+OPENS, CLOSES, PARTS = r"[\s\[(]{0,12}", r"[\s\])]{0,12}", r"[\s,]{1,12}"
+FOUR = rf"(?P<numbers>{OPENS}{NUMBER}{PARTS}{NUMBER}{CLOSES},?{OPENS}{NUMBER}{PARTS}{NUMBER}{CLOSES})"
+LABEL = r"(?:(?:<\|object_ref_start\|>|<ref>)(?P<label>[^<]{0,120})(?:<\|object_ref_end\|>|</ref>)\s{0,12})?"
 ACTION = r"(?P<label>(?:pyautogui\.)?(?:\w{0,20}click|tap|touch|move_?to|hover|long_?press|scroll|drag_?to))"
 
 
@@ -78,18 +81,22 @@ def _compiled(*pairs: tuple[str, Callable[[Match], Iterator[Shape]]]) -> Pattern
     return [(re.compile(pattern, re.IGNORECASE), make) for pattern, make in pairs]
 
 
-X_AND_Y = rf"\bx\s*=\s*[\"']?({NUMBER})[\"']?\s*,?\s*y\s*=\s*[\"']?({NUMBER})"
-GIVEN_TO = r"(?:(?:x|coordinate|point|start_box)\s*=\s*)?['\"]?(?:<\|box_start\|>)?[(\[]?"
+IS = rf"{BLANKS}[=:]{BLANKS}"
+X_AND_Y = rf"\bx{IS}[\"']?({NUMBER})(?:px)?[\"']?{BLANKS}(?:,|;|and)?{BLANKS}y{IS}[\"']?({NUMBER})"
+GIVEN_TO = rf"(?:(?:x|coordinate|point|start_box){IS})?['\"]?(?:<\|box_start\|>)?[(\[]?"
 NOTATIONS = _compiled(
-    (r"<points?\b(?P<fields>(?:\s+\w+\s*=\s*\"[^\"<>]{0,200}\")+)\s*/?>", _molmo),
+    (rf"<points?\b(?P<fields>(?:\s{{1,12}}\w{{1,20}}{IS}\"[^\"<>]{{0,200}}\")+){BLANKS}/?>", _molmo),
     (rf"{LABEL}<\|box_start\|>{FOUR}<\|box_end\|>", _tagged_box),
     (rf"{LABEL}<(?:box|bbox)>{FOUR}</(?:box|bbox)>", _tagged_box),
     (r"(?P<before>[\w ]{0,60})(?P<steps>(?:<loc_?\d{1,4}>){4})(?P<after>[\w ]{0,60})", _steps),
-    (rf"\b{ACTION}\(\s*{GIVEN_TO}\s*({NUMBER})\s*,\s*(?:y\s*=\s*)?({NUMBER})[^)\n]{{0,80}}\)?", _action),
+    (
+        rf"\b{ACTION}\({BLANKS}{GIVEN_TO}{BLANKS}({NUMBER}){BLANKS},{BLANKS}(?:y{IS})?({NUMBER})[^)\n]{{0,80}}\)?",
+        _action,
+    ),
     (rf"<(?P<label>click|tap)\b[^<>]{{0,80}}?{X_AND_Y}[^<>]{{0,80}}>", _action),
-    (rf"<\|(?:point|box)_start\|>\s*{PAIR}\s*<\|(?:point|box)_end\|>", _tagged_point),
+    (rf"<\|(?:point|box)_start\|>{BLANKS}{PAIR}{BLANKS}<\|(?:point|box)_end\|>", _tagged_point),
 )
 PROSE = _compiled(
     (rf"\b(?:at|coordinates?|point|position|location|located|cent(?:er|re))\b[^\n\d(\[]{{0,24}}{PAIR}", _in_prose),
-    (rf"\bx\s*[=:]\s*({NUMBER})\s*(?:px)?\s*(?:,|;|and)?\s*y\s*[=:]\s*({NUMBER})", _in_prose),
+    (X_AND_Y, _in_prose),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.coordinates.loose_json import values_in
 from gateway.coordinates.notations import find_shapes
+from tests.patience import soon
 
 BOX = ("box", ((10, 20), (110, 220)))
 POINT = ("point", ((412, 188),))
@@ -125,5 +128,36 @@ def test_proper_json_is_read_as_it_is(document: Any) -> None:
     assert (found.start, found.end) == (0, len(text))
 
 
-def test_a_text_that_never_ends_is_soon_read() -> None:
-    assert find_shapes("[" * 100_000) == find_shapes('{"bbox": [' * 20_000) == []
+BEGUN = (
+    "[",
+    '{"bbox": [',
+    "x=1",
+    "<click x=1",
+    "<box>1 1",
+    "click(",
+    "click(1,",
+    "at (",
+    "<point x=",
+    "<|box_start|>(1,",
+    "1",
+    '["',
+)
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+@pytest.mark.parametrize("filling", [" ", "\n", "1", "[", ", ", "[1, ", "<loc", 'a="', "x=1 "])
+def test_a_text_that_never_ends_is_soon_read(begun: str, filling: str) -> None:
+    text = begun + filling * (150_000 // len(filling))
+    with soon():
+        find_shapes(text)
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "1e999", "-1e400", "9" * 15 + "e99"])
+def test_numbers_without_measure_break_nothing(number: str) -> None:
+    for text in (
+        f'{{"image": {number}, "bbox": [1, 2, 30, {number}]}}',
+        f"click({number}, 3)",
+        f"<box>1 2 3 {number}</box>",
+    ):
+        for shape in find_shapes(text):
+            assert all(map(isfinite, chain(*shape.points)))
