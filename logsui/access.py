@@ -23,6 +23,7 @@ from gateway.models import Membership, replica
 
 log = logging.getLogger(__name__)
 
+YEAR_SECONDS = 365 * 24 * 3600
 CHANGED, CHANGED_SECONDS = "loupe_changed", 10
 RANK = {Membership.Role.VIEWER: 0, Membership.Role.EDITOR: 1, Membership.Role.OWNER: 2}
 View = Callable[..., HttpResponseBase]
@@ -79,6 +80,11 @@ def may_edit(request: HttpRequest) -> bool:
 def is_owner(request: HttpRequest) -> bool:
     """In a view for members."""
     return cast("MemberRequest", request).membership.role == Membership.Role.OWNER
+
+
+def remember(response: HttpResponse, name: str, choice: str) -> None:
+    """Keep what somebody chose, for this browser."""
+    response.set_cookie(name, choice, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
 
 
 def root_of(request: HttpRequest) -> str:

@@ -23,7 +23,8 @@ from django.db import transaction
 from gateway.models import engine
 from gateway.pictures.folder_store import FolderStore
 
-THUMBNAIL_SIZES = SMALL, LARGE, HUGE = (256, 1024, 2048)
+SMALL = 256
+THUMBNAIL_SIZES = (SMALL, 1024, 2048)
 ABANDONED_SECONDS = 3600
 COPIED_AT_ONCE = 64
 EVERY = -60.0  # seconds of age: the files of this moment, too, whatever two clocks say

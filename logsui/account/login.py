@@ -19,13 +19,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from gateway.keys.people import use_login_link
 from gateway.models import Membership, Workspace
+from logsui.access import remember
 from logsui.account.tries import Tries
 
 BY_LINK = "logged_in_by_link_at"
 BY_LINK_SECONDS = 15 * 60
 HASHES = threading.BoundedSemaphore(2)  # one takes 100 MiB, and whoever is not known may ask for one
 THEMES = ("system", "light", "dark")
-YEAR_SECONDS = 365 * 24 * 3600
 
 
 @require_GET
@@ -122,7 +122,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     response = redirect("account")
     theme = request.POST.get("theme", "")
     if theme in THEMES:
-        response.set_cookie("loupe_theme", theme, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
+        remember(response, "loupe_theme", theme)
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from gateway.index.facets import BY_NAME, METADATA
-from gateway.index.groups import MOST_GROUPS, grouped
+from gateway.index.groups import MOST_GROUPS, Group, grouped
 from gateway.index.search import Search
 from gateway.index.search_language import Choice
 from gateway.models import Workspace
@@ -66,10 +67,11 @@ def by_facet(request: HttpRequest, workspace: Workspace, facet: str) -> HttpResp
         raise Http404(f"The list cannot be added up by {facet}.")
     query = ListQuery.read(request.GET.dict())
     found = [] if query.problem else grouped(Search(workspace, query.search, query.window), facet)
-    return render(request, "logsui/logs/by_facet.html", _context(workspace, query, facet, found))
+    context = _context(workspace, query, facet, found)
+    return render(request, "logsui/logs/by_facet.html", context, status=400 if query.problem else 200)
 
 
-def _context(workspace: Workspace, query: ListQuery, facet: str, found: list[Any]) -> dict[str, Any]:
+def _context(workspace: Workspace, query: ListQuery, facet: str, found: Sequence[Group]) -> dict[str, Any]:
     most = max((one.cost for one in found), default=0)
     return {
         "workspace": workspace,

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +16,7 @@ from gateway.index import groups
 from gateway.index.search import Page, Search
 from gateway.index.search_language import BadQuery
 from gateway.models import RequestLog, SavedView, Workspace
-from logsui.access import may_edit, member
+from logsui.access import may_edit, member, remember
 from logsui.logs import columns, headline, rows, sidebar
 from logsui.logs.chart import read_chart
 from logsui.logs.list_query import MOST_SKIPPED, SPANS, Link, ListQuery
@@ -25,7 +24,6 @@ from logsui.logs.list_query import MOST_SKIPPED, SPANS, Link, ListQuery
 PAGE_SIZE = 50
 MOST_UNSETTLED = 100
 EXPORTS = (("jsonl", "JSON Lines"), ("csv", "CSV, figures only"), ("zip", "ZIP with pictures"))
-YEAR_SECONDS = 365 * 24 * 3600
 
 
 @require_GET
@@ -137,13 +135,12 @@ def set_display(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Columns and height of rows, kept for this browser."""
     back = ListQuery.read(request.POST.dict()).address
     response = redirect(reverse("logs", args=[workspace.slug]) + back)
-    kept: dict[str, Any] = {"max_age": YEAR_SECONDS, "samesite": "Lax", "secure": settings.BEHIND_TLS}
     if request.POST.get("rows") in columns.ROWS:
-        response.set_cookie(columns.ROWS_COOKIE, request.POST["rows"], **kept)
+        remember(response, columns.ROWS_COOKIE, request.POST["rows"])
     for change in ("show", "hide", "up"):
         if change in request.POST:
             changed = columns.arranged(columns.shown(request.COOKIES), change, request.POST[change])
-            response.set_cookie(columns.COOKIE, ".".join(column.name for column in changed), **kept)
+            remember(response, columns.COOKIE, ".".join(column.name for column in changed))
     return response
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache, partial
 
 from django.db.models import Count, QuerySet, Sum
 from django.db.models.aggregates import Max
@@ -14,16 +15,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from gateway import ids
 from gateway.content.openai_fields import Usage
 from gateway.models import LogImage, RequestLog, Workspace
 from gateway.providers import by_name
-from gateway.recording import pricing
+from gateway.recording import own_prices, pricing
+from gateway.recording.pricing import OwnPrice
 from logsui.access import member
 
 SPANS = {"24h": ("Last 24 hours", 1), "7d": ("Last 7 days", 7), "30d": ("Last 30 days", 30)}
 FIRST_SPAN = "7d"
 MOST_SHOWN, MOST_ANSWERS = 100, 100
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,12 @@ class Repeated:
 @member(only_looks=True)
 def picture_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What was sent again and again, what costs most first."""
-    span = request.GET.get("w", FIRST_SPAN)
-    title, days = SPANS.get(span, SPANS[FIRST_SPAN])
-    sent = _sent(workspace).filter(log__in=RequestLog.objects.of(workspace).since(datetime.now(UTC) - timedelta(days)))
-    found = read_repeated(sent)
+    span = asked if (asked := request.GET.get("w", "")) in SPANS else FIRST_SPAN
+    since = datetime.now(UTC) - timedelta(SPANS[span][1])
+    sent = _sent(workspace).filter(log_id__gte=ids.first_of(since))
+    found = read_repeated(sent, own_prices.of(workspace.pk))
     context = {
         "workspace": workspace,
-        "title": title,
         "spans": [(name, words, name == span) for name, (words, _) in SPANS.items()],
         "counts": sent.aggregate(times=Count("pk"), pictures=Count("image", distinct=True)),
         "found": found,
@@ -72,24 +73,25 @@ def picture_answers(request: HttpRequest, workspace: Workspace, sha256: str) -> 
     last = sent.select_related("image").order_by("-log_id").first()
     if last is None:
         raise Http404("No request of this workspace sent this picture.")
-    logs = RequestLog.objects.of(workspace).filter(pk__in=sent.values("log")).newest_first()
-    shown = list(logs.select_related("virtual_key")[: MOST_ANSWERS + 1])
+    logs = RequestLog.objects.of(workspace).filter(pk__in=sent.values("log"))
+    answered = logs.exclude(answer_preview="")
     context = {
         "workspace": workspace,
         "last": last,
-        "logs": shown[:MOST_ANSWERS],
-        "is_cut": len(shown) > MOST_ANSWERS,
-        "different": len({log.answer_preview for log in shown if log.answer_preview}),
-        "cost": sum((log.cost for log in shown if log.cost), Decimal(0)),
+        "logs": logs.newest_first()[:MOST_ANSWERS],
+        "counts": logs.aggregate(requests=Count("pk"), cost=Sum("cost")),
+        "different": answered.aggregate(answers=Count("answer_preview", distinct=True))["answers"],
+        "most": MOST_ANSWERS,
     }
     return render(request, "logsui/pictures/picture_answers.html", context)
 
 
-def read_repeated(sent: QuerySet[LogImage]) -> list[Repeated]:
+def read_repeated(sent: QuerySet[LogImage], own: Sequence[OwnPrice]) -> list[Repeated]:
+    """`own` are the workspace's own prices."""
     often = sent.values("image").annotate(times=Count("pk"), tokens=Sum("tokens"), last=Max("pk"))
     rows = list(often.filter(times__gt=1).order_by("-tokens", "-times")[:MOST_SHOWN])
     last = LogImage.objects.select_related("image").in_bulk([row["last"] for row in rows])
-    costs = _costs(sent.filter(image__in=[row["image"] for row in rows]))
+    costs = _costs(sent.filter(image__in=[row["image"] for row in rows]), own)
     found = [_repeated(row["times"], row["tokens"], last[row["last"]], costs.get(row["image"])) for row in rows]
     return sorted(found, key=lambda one: (-(one.cost or 0), -(one.tokens or 0), -one.bytes))
 
@@ -106,23 +108,20 @@ def _sent(workspace: Workspace) -> QuerySet[LogImage]:
     return sent.exclude(image=None).order_by()
 
 
-def _costs(sent: QuerySet[LogImage]) -> dict[str, Decimal]:
-    """What each picture cost in all, at the models' prices of today for a token in."""
+def _costs(sent: QuerySet[LogImage], own: Sequence[OwnPrice]) -> dict[str, Decimal]:
+    """What each picture cost in all, at the prices of today for a token of one."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     by_model = sent.values_list("image", "log__provider", "log__model").annotate(tokens=Sum("tokens"))
-    rates = _rates((provider, model) for _, provider, model, _ in by_model)
+    price = cache(partial(_image_token, own=own))
     for image, provider, model, tokens in by_model:
-        rate = rates[provider, model]
-        if rate is not None and tokens:
-            found[image] += rate * tokens
+        each = price(provider, model)
+        if each is not None and tokens:
+            found[image] += each * tokens
     return dict(found)
 
 
-def _rates(models: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Decimal | None]:
-    """Dollars for a token in; None where the price is not known."""
-    found, at = dict[tuple[str, str], Decimal | None](), datetime.now(UTC)
-    for name, model in set(models):
-        provider, usage = by_name(name), Usage(prompt=MILLION, completion=0)
-        price = pricing.price(usage, provider=provider, models=[model], at=at).amount if provider else None
-        found[name, model] = None if price is None else price / MILLION
-    return found
+def _image_token(provider: str, model: str, own: Sequence[OwnPrice]) -> Decimal | None:
+    """In US dollars; None where the price is not known."""
+    usage = Usage(prompt=1, completion=0)
+    bill = pricing.bill(usage, provider=by_name(provider), model=model, at=datetime.now(UTC), own=own)
+    return bill.image_token if bill else None

@@ -34,7 +34,7 @@ def bytes_of(log: RequestLog, images: Sequence[LogImage]) -> list[Stretch]:
     return _laid_out(overall, log.request_bytes)
 
 
-def said(bar: Sequence[Stretch]) -> list[Stretch]:
+def told(bar: Sequence[Stretch]) -> list[Stretch]:
     """The stretches that are told one by one; many pictures are told as one."""
     pictures = [one for one in bar if one.kind == "image"]
     if len(pictures) <= MOST_TOLD:

@@ -108,7 +108,7 @@ def read_conversation(log: RequestLog, payload: Payload | None, space: str = "")
         settings=[
             (name, value if isinstance(value, str) else compact(value))
             for name, value in question.settings.items()
-            if name not in TOOLS
+            if not (name in TOOLS and isinstance(value, list) and read_tools(value))
         ],
         tools=[tool for name in TOOLS for tool in read_tools(question.settings.get(name))],
         error=answer.error,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +15,7 @@ from gateway.index.search import Search
 from gateway.models import Feedback, KeptLog, LogImage, Payload, RequestLog, Workspace
 from gateway.pictures import blobs, serving
 from gateway.recording import bodies
-from logsui.access import may_edit, member, root_of
+from logsui.access import may_edit, member, remember, root_of
 from logsui.logs.list_query import ListQuery
 from logsui.request import breakdown, marks
 from logsui.request.conversation import read_conversation
@@ -38,7 +37,6 @@ TEXTS = {
 }
 SHOWN_TEXT = 100_000
 COUNTED_PICTURES = 12
-YEAR_SECONDS = 365 * 24 * 3600
 MOST_COUNTED = 100
 
 
@@ -77,8 +75,7 @@ def log_detail(request: HttpRequest, workspace: Workspace, log_id: uuid.UUID) ->
     }
     response = render(request, "logsui/request/log_detail.html", context)
     if picked:
-        kept = marks.remembering(spaces, model, picked)
-        response.set_cookie(marks.COOKIE, kept, max_age=YEAR_SECONDS, samesite="Lax", secure=settings.BEHIND_TLS)
+        remember(response, marks.COOKIE, marks.remembering(spaces, model, picked))
     return response
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.content.json_text import items, obj, words
 from gateway.content.json_written import compact
 
-TOOLS = ("tools", "functions", "toolConfig")  # the names under which requests hold them
+TOOLS = ("tools", "functions", "toolConfig")  # the names under which requests hold them, the last one with more
 SCHEMAS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
 
 
@@ -26,7 +26,7 @@ class Tool:
 def read_tools(given: Any) -> list[Tool]:
     """Nothing where it is no list of tools; an entry that is not understood is shown by its type."""
     found = items(obj(given).get("tools")) if isinstance(given, dict) else items(given)
-    return [_tool(one) for entry in found for one in _declared(obj(entry))]
+    return [_tool(one) for entry in found for one in _declared(obj(entry)) if one]
 
 
 def _declared(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -43,4 +43,9 @@ def _tool(one: dict[str, Any]) -> Tool:
     schema = obj(schema.get("json")) or schema
     required = items(schema.get("required"))
     takes = ", ".join(f"{name}{'*' if name in required else ''}" for name in obj(schema.get("properties")))
-    return Tool(words(one.get("name")) or words(one.get("type")), words(one.get("description")), takes, compact(one))
+    return Tool(
+        words(one.get("name")) or words(one.get("type")) or next(iter(one)),
+        words(one.get("description")),
+        takes,
+        compact(one),
+    )

@@ -21,6 +21,7 @@ from logsui.words.highlight import highlighted
 from prompts.diff import Stretch
 
 register = template.Library()
+register.filter("told", breakdown.told)
 
 # By the first step of a page's address, after that of its workspace
 SECTIONS = {
@@ -90,12 +91,6 @@ def exact_share(percent: float) -> str:
 def in_unit(amount: float, unit: str) -> str:
     """A time where the unit is `ms`, a size where it is `bytes`."""
     return duration(amount) if unit == "ms" else bytesize(int(amount))
-
-
-@register.filter
-def told(bar: list[breakdown.Stretch]) -> list[breakdown.Stretch]:
-    """The stretches of a bar that its legend names."""
-    return breakdown.said(bar)
 
 
 @register.filter

@@ -37,6 +37,19 @@ def test_a_long_text_is_folded_and_opens(stage: Stage, page: Page) -> None:
     assert (folded.bounding_box() or {})["height"] > 2000
 
 
+def test_on_paper_a_folded_answer_is_whole_and_nothing_that_only_a_screen_can_do_is_there(
+    stage: Stage, page: Page
+) -> None:
+    stage.case.will(response(body=said("word " * 8000 + "the end")))
+    page.goto(f"{stage.loupe.root}/w/default/logs/{ask(stage, 'print me ' * 400)}")
+    page.emulate_media(media="print")
+    for words in page.locator(".fold > .words").all():
+        expect(words).to_be_visible()
+        assert (words.bounding_box() or {})["height"] > 300
+    for gone in (".rail", ".bar", ".actions", ".fold-start", ".raw"):
+        expect(page.locator(gone).first).to_be_hidden()
+
+
 def test_text_from_right_to_left_runs_so_in_the_conversation_and_in_the_list(stage: Stage, page: Page) -> None:
     stage.case.will(response(body=said("هذه فاتورة")))
     id = ask(stage, "ما هذا؟")

@@ -106,7 +106,7 @@ const ACTS = {
   stored: () => { shows.stored = Boolean(links[at].dataset.turned) && !shows.stored; sheets[0].turn(shows.stored); fit(); },
   beside: async () => { shows.beside = choices()[(choices().indexOf(shows.beside) + 1) % choices().length]; await showBeside(); fit(); },
   play: () => { playing = playing ? stop() : setInterval(() => show(at + 1), PLAY_MS); },
-  crop: () => { shows.crop = Boolean(links[at].dataset.replay) && !shows.crop; },
+  crop: () => { sheets[0].unframe(); shows.crop = Boolean(links[at].dataset.replay) && !shows.crop; },
   in: () => zoom(1.25),
   out: () => zoom(0.8),
   whole: fit,

@@ -24,20 +24,21 @@ document.addEventListener("change", (event) => {
 
 // Places in words: found again in the text of the answer and marked there without changing it (CSS Custom Highlight API).
 
+const SPOKEN = ["markdown", "words", "code"].map((kind) => `.turn[data-role="assistant"] .${kind}:not([hidden])`).join();
 let said = [];
 
 function findSaid() {
   said = [];
   if (!window.Highlight) return;
   const places = [...document.querySelectorAll(".marks-legend [data-said]")];
-  const words = places.length ? [...document.querySelectorAll(".turn .markdown, .turn .words:not([hidden]), .turn .code")].map(textOf) : [];
-  const from = new Map();
+  const words = places.length ? [...document.querySelectorAll(SPOKEN)].map(textOf) : [];
   for (const place of places) {
+    const wanted = plain(place.dataset.said);
     for (const one of words) {
-      const start = one.text.indexOf(plain(place.dataset.said), from.get(place.dataset.said + words.indexOf(one)) ?? 0);
+      const start = one.text.indexOf(wanted, one.after.get(wanted) ?? 0);
       if (start < 0) continue;
-      from.set(place.dataset.said + words.indexOf(one), start + 1);
-      said.push({ place, ranges: rangesOf(one, start, plain(place.dataset.said).length) });
+      one.after.set(wanted, start + wanted.length); // said once more, it is another place
+      said.push({ place, ranges: rangesOf(one, start, wanted.length) });
       break;
     }
   }
@@ -59,7 +60,7 @@ function textOf(element) {
       letters.push({ node, at, line });
     }
   }
-  return { text, letters };
+  return { text, letters, after: new Map() };
 }
 
 /** A range for each line, so that what stands before its words is not marked. */
@@ -86,7 +87,7 @@ function light(place) {
 /** The place whose words are under the pointer. */
 function placeAt({ clientX, clientY }) {
   const within = ({ ranges }) => ranges.flatMap((range) => [...range.getClientRects()]).some((r) => r.left <= clientX && clientX <= r.right && r.top <= clientY && clientY <= r.bottom);
-  return said.find(within)?.place;
+  return said.find(within)?.place ?? null;
 }
 
 document.addEventListener("pointermove", (event) => {

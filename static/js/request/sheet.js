@@ -58,7 +58,7 @@ export class Sheet {
     this.picture.alt = link.querySelector("img")?.alt ?? "";
     this.sheet.replaceChildren(this.picture, ...drawn);
     this.picture.style.imageOrientation = "";
-    this.framed = null;
+    this.unframe();
     await this.picture.decode().catch(() => {});
     this.upright = [this.picture.naturalWidth || 1, this.picture.naturalHeight || 1];
     this.liesOnItsSide = Number(link.dataset.turned) >= 5;
@@ -101,6 +101,11 @@ export class Sheet {
     this.framed = { x, y, width: Math.abs(one.x - other.x), height: Math.abs(one.y - other.y) };
     const mark = this.sheet.querySelector(".frame") ?? this.sheet.appendChild(Object.assign(document.createElement("i"), { className: "frame" }));
     for (const [name, value] of Object.entries({ left: x, top: y, width: this.framed.width, height: this.framed.height })) mark.style[name] = `${value}px`;
+  }
+
+  unframe() {
+    this.framed = null;
+    this.sheet.querySelector(".frame")?.remove();
   }
 
   draw(view, first, shows) {
