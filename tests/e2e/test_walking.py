@@ -132,7 +132,7 @@ def test_values_are_filters_and_can_be_copied(context: BrowserContext, stage: St
 
 def test_a_ticked_value_keeps_its_place(stage: Stage, page: Page, three: list[str]) -> None:
     page.goto(f"{stage.loupe.root}/w/default/logs?w=all")
-    values = page.locator("details.facet").filter(has_text="Model").locator(".facet-value span")
+    values = page.locator("details.facet[id$='-model'] > ul .facet-value span")
     before = values.all_text_contents()
     values.last.click()
     page.wait_for_url(re.compile("q="))
